@@ -1,0 +1,84 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options that `module_utils/_connection.py` gives to every module, and the attributes they share."""
+
+    DOCUMENTATION = r"""
+options:
+  device_id:
+    description:
+      - The ID of the device, which never changes. The operator sees it in the console.
+      - It goes into the path of the URL as one segment, whatever it contains.
+      - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
+    type: str
+    required: true
+  api_url:
+    description:
+      - The base URL of the API to which a device comes with its own certificate. Only V(https) is allowed.
+      - On DigiCert's own hosts its name begins with C(clientauth.).
+      - If not set, the environment variable E(DIGICERT_IOT_API_URL) is used.
+    type: str
+    default: https://clientauth.one.digicert.com
+  client_cert:
+    description:
+      - The file with the device's own certificate in PEM form, followed by the rest of its chain if it has one.
+      - It may hold the private key as well.
+      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT) is used.
+    type: path
+    required: true
+  client_key:
+    description:
+      - The file with the private key of O(client_cert) in PEM form. Not needed when O(client_cert) holds it.
+      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is used.
+    type: path
+  client_key_passphrase:
+    description:
+      - The passphrase of an encrypted private key. Without it such a key is an error; nothing ever asks for it.
+      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_PASSPHRASE) is used.
+    type: str
+  ca_path:
+    description:
+      - A file or a folder with the certificates of the CAs to trust, instead of those that the system trusts.
+      - It is used whatever E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE) say.
+      - If not set, the environment variable E(DIGICERT_IOT_CA_PATH) is used.
+    type: path
+  validate_certs:
+    description:
+      - Whether the certificate of the service is checked.
+      - Without the check anyone on the way can pose as the service. The module warns about it.
+    type: bool
+    default: true
+  timeout:
+    description: How many seconds the service may take to accept a connection, and then to answer each request in full.
+    type: int
+    default: 30
+  retries:
+    description:
+      - How often a request is sent again after a connection that failed, a time-out, or an answer with one of the
+        statuses 408, 429, 500, 502, 503 and 504. With V(0) never.
+      - The waits between grow, differ at random, and keep what a C(Retry-After) asks for, up to five minutes.
+    type: int
+    default: 5
+  use_proxy:
+    description: Whether the proxies are used that the environment of the task names, for example in E(HTTPS_PROXY).
+    type: bool
+    default: true
+attributes:
+  action_group:
+    description: Use C(group/edgeops.digicert.digicert_iot) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - edgeops.digicert.digicert_iot
+  platform:
+    description: Target operating systems.
+    support: full
+    platforms: posix
+requirements:
+  - python >= 3.7
+  - requests >= 2.22
+"""

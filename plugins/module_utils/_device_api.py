@@ -1,0 +1,195 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""The API of DigiCert IoT Device Manager, version 2, as a device uses it with its certificate. Nothing else knows it.
+
+The rules come from the vendor's pages on the calls "with client authentication": paths, statuses, the record's keys and
+the two shapes of an error's body.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from urllib.parse import quote
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
+    AnswerUnusable,
+    DeviceUnknown,
+    Failure,
+    ReadDenied,
+    Redirected,
+    Refused,
+    WriteDenied,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._plan import Record
+from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
+from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode, text_of
+
+_UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
+_LONGEST_QUOTE = 500
+
+
+class DeviceApi:
+    """The record of one device behind `session`."""
+
+    def __init__(self, session: Session, device_id: str) -> None:
+        self._session = session
+        self._device_id = device_id
+        self._path = "/iot/api/v2/device/{}".format(quote(device_id, safe=""))
+
+    def read(self) -> Record:
+        """Return the record. Raises a Failure when there is none or it cannot be believed."""
+        return self._record(self._session.send("GET", self._path), ReadDenied, "read", "device_api_allow_read")
+
+    def update(self, payload: dict[str, t.Any]) -> Record:
+        """Replace the record's fields by those of `payload` and return the record that the service answers.
+
+        The same update can be sent twice without harm, so it is repeated like a read. Raises a Failure, `doubtful` when
+        the update may have taken effect all the same.
+        """
+        answer = self._session.send("PUT", self._path, json.dumps(payload).encode("ascii"))
+        return self._record(answer, WriteDenied, "update", "device_api_allow_write")
+
+    def _record(self, answer: Answer, denied: type[Failure], verb: str, flag: str) -> Record:
+        if not 200 <= answer.status < 300:
+            raise _failure(answer, denied, verb, flag)
+        try:
+            return parse_record(answer.body, self._device_id)
+        except ValueError as error:
+            raise AnswerUnusable(
+                f"The service answered the {verb} with {error}, so it is not believed. Check that api_url is the API's "
+                "own address and that no proxy answers in its place.",
+                http_status=answer.status,
+                retries=answer.retries,
+                doubtful=True,
+            ) from error
+
+
+def parse_record(body: bytes, device_id: str) -> Record:
+    """Return the record that an answer holds, each field with a `value` that is a string or None.
+
+    Raises ValueError with what the answer has instead. A key that is not known is kept as it is; a field's value may be
+    missing, null or empty, which all mean none.
+    """
+    record = _parse_json(body)
+    if not isinstance(record, dict):
+        raise ValueError("no JSON object")
+    if not isinstance(record.get("id"), str) or record["id"].lower() != device_id.lower():
+        raise ValueError("the record of another device, {}".format(_excerpt(record.get("id"))))
+    if not isinstance(record.get("device_identifier"), (str, type(None))):
+        raise ValueError("a device_identifier that is not a string")
+    fields = record.get("fields")
+    if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
+        raise ValueError("a record whose fields are not a list of objects")
+    record["fields"] = [_parse_field(field) for field in fields]
+    if len({field["id"] for field in fields}) < len(fields):
+        raise ValueError("a record that has two fields with one ID")
+    return record
+
+
+def _parse_field(field: dict[str, t.Any]) -> dict[str, t.Any]:
+    if not isinstance(field.get("id"), str) or not field["id"]:
+        raise ValueError("a field without an ID")
+    if not isinstance(field.get("name"), (str, type(None))):
+        raise ValueError("a field whose name is not a string")
+    value = field.get("value")
+    try:
+        return dict(field, value=None if value in (None, "") else text_of(value))
+    except ValueError as error:
+        raise ValueError(
+            "a field, {}, whose value {}".format(_excerpt(field.get("name") or field["id"]), error)
+        ) from error
+
+
+def _parse_json(body: bytes) -> t.Any:
+    def unique(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            raise ValueError("a key stands twice in one object")
+        return result
+
+    def no_constant(name: str) -> None:
+        raise ValueError(f"{name} is no JSON")
+
+    try:
+        text = body.decode("utf-8")
+        content = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+    except (ValueError, RecursionError) as error:
+        kind = "an HTML page" if body.lstrip()[:1] == b"<" else "what is not valid JSON"
+        raise ValueError(kind) from error
+    # Escapes such as \ud800 stand for no character. Only where there are escapes is it worth the look.
+    if "\\u" in text and not is_unicode(json.dumps(content, ensure_ascii=False)):
+        raise ValueError("text that is not valid Unicode")
+    return content
+
+
+def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str) -> Failure:
+    code, message = _error_of(answer.body)
+    details: dict[str, t.Any] = {
+        "http_status": answer.status,
+        "code": code,
+        "api_message": message,
+        "retries": answer.retries,
+        "doubtful": answer.doubtful,
+    }
+    reason = ": ".join(part for part in (code, message) if part)
+    said = "The service answered the {} with HTTP status {}{}.".format(
+        verb,
+        answer.status,
+        f" ({reason})" if reason else "",
+    )
+    if 300 <= answer.status < 400:
+        where = _excerpt(answer.headers.get("Location", "nowhere"))
+        advice = (
+            f"It redirects to {where}, which is not followed, for the client certificate would go along: "
+            "if that is the right place, put it into api_url."
+        )
+        return Redirected(f"{said} {advice}", **details)
+    if code in _UNKNOWN_DEVICE_CODES or (answer.status == 404 and message is not None):
+        advice = "Check device_id and that api_url is the address of the account's own service."
+        return DeviceUnknown(f"{said} {advice}", **details)
+    if answer.status in (401, 403):
+        advice = (
+            f"Either {flag} is not true for this device, which its operator can change in the console, "
+            "or client_cert is not a certificate of this device."
+        )
+        return denied(f"{said} {advice}", **details)
+    if answer.status == 407:
+        return Refused(f"{said} The proxy wants a user name and a password: put them into its URL.", **details)
+    if answer.status == 429 or answer.status >= 500:
+        sent = "%s times" % (answer.retries + 1) if answer.retries else "once"
+        advice = f"The request was sent {sent}. Run the task again later, or raise retries."
+        return Refused(f"{said} {advice}", **details)
+    if message is None:
+        advice = "That is no answer of the API: check api_url, and whether a proxy on the way refuses client_cert."
+        return Refused(f"{said} {advice}", **details)
+    return Refused(f"{said} Correct what it names and run the task again.", **details)
+
+
+def _error_of(body: bytes) -> tuple[str | None, str | None]:
+    """Return code and message of an error's body, in either documented shape; None for what is not there."""
+    try:
+        content = _parse_json(body)
+    except ValueError:
+        return None, None
+    errors = content.get("errors") if isinstance(content, dict) else None
+    error = errors[0] if isinstance(errors, list) and errors else None
+    if error is None and isinstance(content, dict):
+        error = content.get("error")
+    if not isinstance(error, dict):
+        return None, None
+    code, message = (error.get(key) for key in ("code", "message"))
+    return (
+        _excerpt(code) if isinstance(code, str) else None,
+        _excerpt(message) if isinstance(message, str) else None,
+    )
+
+
+def _excerpt(text: t.Any) -> str:
+    """Return foreign text so that it fits into a sentence: printable and not too long."""
+    printable = "".join(character if character.isprintable() else " " for character in str(text)[: _LONGEST_QUOTE + 1])
+    return printable if len(printable) <= _LONGEST_QUOTE else printable[:_LONGEST_QUOTE] + "…"

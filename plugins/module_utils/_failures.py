@@ -1,0 +1,134 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""What can end a run. Helpers raise one of these; only a module's main() turns it into a result."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class Failure(Exception):
+    """The base of all. `kind` is the word that programs read, the text is the sentence for people.
+
+    `http_status`, `code` and `api_message` are what the service answered, where it did; `retries` counts the requests
+    that were sent again. `doubtful` says that a request which may have changed the record was sent and its outcome is
+    not known. `changed` says that the record was changed, or may have been, before the run failed.
+    """
+
+    kind = "failure"
+
+    def __init__(
+        self,
+        message: str,
+        http_status: int | None = None,
+        code: str | None = None,
+        api_message: str | None = None,
+        retries: int = 0,
+        doubtful: bool = False,
+        changed: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.code = code
+        self.api_message = api_message
+        self.retries = retries
+        self.doubtful = doubtful
+        self.changed = changed
+
+    def details(self) -> dict[str, t.Any]:
+        """Return the `failure` value of a module's result."""
+        return {
+            "kind": self.kind,
+            "http_status": self.http_status,
+            "code": self.code,
+            "message": self.api_message,
+            "retries": self.retries,
+        }
+
+
+class InvalidTask(Failure):
+    """The task cannot be right, whatever the record says. Nothing was sent."""
+
+    kind = "invalid_task"
+
+    def __init__(self, problems: t.Sequence[str]) -> None:
+        super().__init__(" ".join(problems))
+
+
+class RequirementMissing(Failure):
+    """A Python package is missing on the host that runs the module."""
+
+    kind = "requirement_missing"
+
+
+class ConnectionFailed(Failure):
+    """No answer: the name, the network, a proxy, a time-out or a connection that was cut."""
+
+    kind = "connection_failed"
+
+
+class HandshakeFailed(Failure):
+    """One side did not accept the other's certificate, or TLS could not be agreed on."""
+
+    kind = "handshake_failed"
+
+
+class Redirected(Failure):
+    """The answer points elsewhere, and is not followed: the client certificate would go along."""
+
+    kind = "redirected"
+
+
+class ReadDenied(Failure):
+    """The service does not let this certificate read this record."""
+
+    kind = "read_denied"
+
+
+class WriteDenied(Failure):
+    """The service does not let this certificate update this record."""
+
+    kind = "write_denied"
+
+
+class DeviceUnknown(Failure):
+    """The service knows no device with this ID."""
+
+    kind = "device_unknown"
+
+
+class Refused(Failure):
+    """Any other answer that is an error."""
+
+    kind = "refused"
+
+
+class AnswerUnusable(Failure):
+    """The answer is not what the API promises, so it is not believed."""
+
+    kind = "answer_unusable"
+
+
+class WishesUnfit(Failure):
+    """The record is not one that the wishes can be applied to. Nothing was written."""
+
+    kind = "wishes_unfit"
+
+    def __init__(self, problems: t.Sequence[str]) -> None:
+        super().__init__(" ".join(problems))
+
+
+class NotKept(Failure):
+    """The update was accepted, and the record is still not as it was sent."""
+
+    kind = "not_kept"
+
+
+class OutcomeUnknown(Failure):
+    """An update was sent, and whether it took effect could not be found out."""
+
+    kind = "outcome_unknown"

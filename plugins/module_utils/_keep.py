@@ -1,0 +1,111 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Keeping one device's record true: read it, plan, update it when the plan says so, and see that it holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
+    Failure,
+    NotKept,
+    OutcomeUnknown,
+    ReadDenied,
+    WriteDenied,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
+    Plan,
+    Record,
+    not_kept,
+    plan_change,
+    plan_overwrite,
+    quoted,
+    settle,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wishes
+
+
+class Outcome(t.NamedTuple):
+    """What was planned, and the record as it is afterwards; in check mode, as it would be."""
+
+    plan: Plan
+    record: Record
+
+
+def keep_record(
+    api: DeviceApi,
+    device_id: str,
+    wishes: Wishes,
+    overwrite: bool,
+    check_mode: bool,
+    warn: t.Callable[[str], None],
+) -> Outcome:
+    """Bring the record to what `wishes` say and return the outcome.
+
+    `overwrite` allows to send the wishes without comparing when the record may not be read. Raises a Failure.
+    """
+    try:
+        record = api.read()
+    except ReadDenied:
+        if not overwrite:
+            raise
+        plan = plan_overwrite(device_id, wishes)
+    else:
+        if record.get("status", "ACTIVE") != "ACTIVE":
+            warn("The device's status is {}, not ACTIVE.".format(record["status"]))
+        plan = plan_change(record, wishes)
+    for warning in plan.warnings:
+        warn(warning)
+    if plan.changed and plan.before.get("device_api_allow_write") is False:
+        raise WriteDenied(
+            f"The record has to change ({quoted(not_kept(plan, plan.before))}), and the device may not update it: its "
+            "device_api_allow_write is false. Nothing was written. Have the operator allow it."
+        )
+    if check_mode or not plan.changed:
+        return Outcome(plan, plan.after)
+    return Outcome(plan, _write(api, plan))
+
+
+def _write(api: DeviceApi, plan: Plan) -> Record:
+    """Send the update and return the record that came of it, seen from the answer or by reading again."""
+    trouble: Failure | None = None
+    try:
+        record = api.update(plan.payload)
+    except Failure as failure:
+        if not failure.doubtful:
+            raise
+        trouble = failure
+    if trouble is not None or not_kept(plan, record):
+        record = _read_again(api, trouble or NotKept("The answer to the update does not show what was sent."))
+    lost = not_kept(plan, record)
+    changed = bool(not_kept(plan._replace(after=plan.before), record))
+    if lost and trouble is not None and not changed:
+        trouble.args = (f"{trouble} The record was read again: nothing was written.",)
+        raise trouble
+    if lost:
+        raise NotKept(
+            f"The service took the update and did not keep {quoted(lost)}: its record has another value there. "
+            "Something else may write to this record, or the device's profile may not allow the value.",
+            changed=changed,
+        )
+    return settle(plan, record)
+
+
+def _read_again(api: DeviceApi, trouble: Failure) -> Record:
+    try:
+        return api.read()
+    except Failure as failure:
+        raise OutcomeUnknown(
+            f"The update was sent and the record may have been written: its outcome is unknown. {trouble} "
+            f"Reading the record again did not help: {failure} Run the task again: it changes only what still differs.",
+            http_status=trouble.http_status,
+            code=trouble.code,
+            api_message=trouble.api_message,
+            retries=trouble.retries,
+            changed=True,
+        ) from failure

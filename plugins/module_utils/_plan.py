@@ -1,0 +1,218 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""What has to change in a record so that it fulfils the wishes. Pure: record and wishes in, plan out.
+
+A record is the API's JSON object with `fields` a list of objects that have a unique `id` and a `value` that is a
+string, or None for no value. All other keys are handed on as they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
+
+Record = t.Dict[str, t.Any]
+Field = t.Dict[str, t.Any]
+
+
+class Plan(t.NamedTuple):
+    """The record as it is and as it shall be; equal when nothing is to do. Everything else follows from the two."""
+
+    before: Record
+    after: Record
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether an update has to be sent."""
+        return self.before != self.after
+
+    @property
+    def payload(self) -> dict[str, t.Any]:
+        """The body of the update.
+
+        The API's page says that the fields which are sent replace all values, so every value is in it. The name is sent
+        only when it changes: what is left out of the body stays, but for `fields`.
+        """
+        payload: dict[str, t.Any] = {
+            "fields": [
+                {"id": field["id"], "value": field["value"]}
+                for field in self.after["fields"]
+                if field["value"] is not None
+            ]
+        }
+        if self.after.get("device_identifier") != self.before.get("device_identifier"):
+            payload["device_identifier"] = self.after["device_identifier"]
+        return payload
+
+    @property
+    def changed_fields(self) -> list[str]:
+        """The names of the fields whose value changes, or IDs where there is no name."""
+        before = values_by_id(self.before)
+        return [
+            label
+            for label, field in zip(labels_of(self.after["fields"]), self.after["fields"])
+            if field["value"] != before.get(field["id"])
+        ]
+
+    @property
+    def diff(self) -> dict[str, t.Any]:
+        """Ansible's diff: the name, and the values by field name, with the same keys on both sides."""
+        labels = labels_of(self.after["fields"])
+        sides = {}
+        for side, record in (("before", self.before), ("after", self.after)):
+            values = values_by_id(record)
+            sides[side] = {
+                "device_identifier": record.get("device_identifier"),
+                "fields": {label: values.get(field["id"]) for label, field in zip(labels, self.after["fields"])},
+            }
+        return sides
+
+
+def plan_change(record: Record, wishes: Wishes) -> Plan:
+    """Return the plan that makes `record` fulfil `wishes` and changes nothing else.
+
+    Raises WishesUnfit with every reason why the record cannot be brought there.
+    """
+    fields: list[Field] = record["fields"]
+    values, problems, warnings = _wanted_values(fields, wishes.fields)
+    problems += [
+        f"The field {label!r} is mandatory, so its value cannot be removed: give it another value."
+        for label, field in zip(labels_of(fields), fields)
+        if is_mandatory(field) and values.get(field["id"], "") is None
+    ]
+    if problems:
+        raise WishesUnfit(problems)
+    purged = _purged(fields, values, wishes)
+    values.update(dict.fromkeys(purged))
+    after = [dict(field, value=values.pop(field["id"], field["value"])) for field in fields]
+    after += [{"id": field_id, "value": value} for field_id, value in values.items() if value is not None]
+    name = {} if wishes.device_identifier is None else {"device_identifier": wishes.device_identifier}
+    plan = Plan(record, {**record, **name, "fields": after})
+    unknown = set(wishes.keep).difference(*((field["id"], field.get("name")) for field in fields))
+    if purged and unknown:
+        warnings.append(f"keep_fields names {quoted(sorted(unknown))}, and the record has no such field.")
+    hollow = [label for label, field in zip(labels_of(after), after) if is_mandatory(field) and field["value"] is None]
+    if plan.changed and hollow:
+        warnings.append(f"The mandatory fields {quoted(hollow)} have no value, so the update may be refused.")
+    return plan._replace(warnings=tuple(warnings))
+
+
+def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
+    """Return the plan for a record that cannot be read: the wishes, given by ID, become all that it has."""
+    before: Record = {"id": device_id, "fields": [{"id": wish.id, "value": None} for wish in wishes.fields]}
+    after: Record = {"id": device_id, "fields": [{"id": wish.id, "value": wish.value} for wish in wishes.fields]}
+    if wishes.device_identifier is not None:
+        after["device_identifier"] = wishes.device_identifier
+    warning = (
+        "The record could not be read, so nothing was compared: values that it had beside the task's fields are "
+        "removed, and a change is reported although the others may have been the same."
+    )
+    return Plan(before, after, (warning,))
+
+
+def not_kept(plan: Plan, record: Record) -> list[str]:
+    """Return what of the plan is not so in `record`: labels of fields, and `device_identifier`."""
+    values = values_by_id(record)
+    lost = [
+        label
+        for label, field in zip(labels_of(plan.after["fields"]), plan.after["fields"])
+        if values.get(field["id"]) != field["value"]
+    ]
+    if plan.after.get("device_identifier") not in (None, record.get("device_identifier")):
+        lost.append("device_identifier")
+    return lost
+
+
+def settle(plan: Plan, record: Record) -> Record:
+    """Return `record`, read after the update, in the form that the plan foretold.
+
+    The API does not say whether a field without a value is listed. One that was known before the update stays listed.
+    """
+    answered = {field["id"]: field for field in record["fields"]}
+    fields = [answered.pop(field["id"], field) for field in plan.after["fields"]]
+    return dict(record, fields=fields + list(answered.values()))
+
+
+def values_by_id(record: Record) -> dict[str, str | None]:
+    """Return the values of a record's fields by field ID."""
+    return {field["id"]: field["value"] for field in record["fields"]}
+
+
+def is_mandatory(field: Field) -> bool:
+    """Say whether the device's profile demands a value for this field."""
+    return field.get("mandatory") is True
+
+
+def labels_of(fields: t.Sequence[Field]) -> list[str]:
+    """Return how people call these fields, each label once: names, with the ID added to one that is shared."""
+    names = [field.get("name") for field in fields]
+    taken = names + [field["id"] for field in fields]
+    return [
+        field["id"] if not name else name if taken.count(name) == 1 else "{} ({})".format(name, field["id"])
+        for name, field in zip(names, fields)
+    ]
+
+
+def quoted(words: t.Iterable[str]) -> str:
+    """Return words for a sentence: 'a', 'b'."""
+    return ", ".join(map(repr, words))
+
+
+def _wanted_values(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[str, str | None], list[str], list[str]]:
+    """Return the wished values by field ID, then why some wishes have no place in a record with these fields, and
+    warnings."""
+    values: dict[str, str | None] = {}
+    problems, warnings = [], []
+    for wish in wishes:
+        matches = [field for field in fields if field.get("name") == wish.name]
+        if wish.id is not None:
+            field_id = wish.id
+        elif len(matches) == 1:
+            field_id = matches[0]["id"]
+        elif matches:
+            problems.append(_shared_name(wish, matches))
+            continue
+        else:
+            names = [field["name"] for field in fields if field.get("name")]
+            close = difflib.get_close_matches(wish.name or "", names, n=1)
+            unknown = f"The record has no {wish.label}." + (f" Did you mean {close[0]!r}?" if close else "")
+            if wish.value is not None:
+                problems.append(
+                    f"{unknown} It has {quoted(names) or 'no field with a name'}. "
+                    "A field that was never set before may not be listed, and needs its id."
+                )
+            elif close:
+                # A service may stop listing a field whose value is removed, so this wish can be fulfilled already.
+                warnings.append(unknown)
+            continue
+        if field_id in values:
+            problems.append(f"The {wish.label} stands in fields a second time, by its ID or its name.")
+        values[field_id] = wish.value
+    return values, problems, warnings
+
+
+def _shared_name(wish: Wish, matches: list[Field]) -> str:
+    ids = quoted(field["id"] for field in matches)
+    return f"The record has {len(matches)} fields with the name {wish.name!r}: use the id, one of {ids}."
+
+
+def _purged(fields: list[Field], values: dict[str, str | None], wishes: Wishes) -> list[str]:
+    """Return the IDs of the fields whose values a purge removes; `values` are the wished ones by ID."""
+    if not wishes.purge:
+        return []
+    return [
+        field["id"]
+        for field in fields
+        if field["value"] is not None
+        and not is_mandatory(field)
+        and not {field["id"], field.get("name")}.intersection(wishes.keep)
+        and field["id"] not in values
+    ]

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""When a request is sent again, and how long to wait before. Pure: clock and random number come in as arguments."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+RETRIED_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
+# With these the request was turned away before it could take effect.
+_STATUSES_WITHOUT_EFFECT = frozenset((429, 503))
+
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+# The limits that DigiCert publishes look at five minutes at the most.
+LONGEST_RETRY_AFTER = 300.0
+
+
+def may_have_acted(status: int) -> bool:
+    """Say whether a request that was answered with this error may have taken effect all the same."""
+    return status in RETRIED_STATUSES | {501} and status not in _STATUSES_WITHOUT_EFFECT
+
+
+def wait_before_retry(retry: int, retry_after: str | None, now: float, random: float) -> float:
+    """Return the seconds to wait before retry number `retry` (from 0).
+
+    `retry_after` is the header of the answer, if it had one; `now` is the time in seconds since the epoch; `random`
+    lies in [0, 1). The back-off doubles and is spread over its second half, so that devices which failed together do
+    not come back together. It is added to what the service asks for, which is kept up to a bound.
+    """
+    back_off = min(LONGEST_WAIT, FIRST_WAIT * 2**retry) * (0.5 + random / 2)
+    return seconds_of(retry_after, now) + back_off
+
+
+def seconds_of(retry_after: str | None, now: float) -> float:
+    """Return the seconds that a Retry-After header asks for: a number or an HTTP date (RFC 9110, section 10.2.3).
+
+    A header that is missing, in the past or not understood asks for 0.
+    """
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        # No need to read more digits than the bound has.
+        seconds = float(text[:12])
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now
+        except (TypeError, ValueError, IndexError, OverflowError, OSError):
+            seconds = 0.0
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""What a task wants of a record, read from its options and checked as far as that goes without the record. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._values import (
+    MAXIMUM_VALUE_LENGTH,
+    is_unicode,
+    text_of,
+)
+
+# The device record's documentation allows 255 characters.
+MAXIMUM_IDENTIFIER_LENGTH = 255
+
+
+class Wish(t.NamedTuple):
+    """One field, named by its `id` or by its `name` (the other is None), and its value; None means no value."""
+
+    id: str | None
+    name: str | None
+    value: str | None
+
+    @property
+    def label(self) -> str:
+        """How messages call the field."""
+        return f"field {self.name!r}" if self.id is None else f"field with the ID {self.id!r}"
+
+
+class Wishes(t.NamedTuple):
+    """All that a task wants of one record. `device_identifier` is None where the name may stay as it is."""
+
+    device_identifier: str | None
+    fields: tuple[Wish, ...]
+    purge: bool
+    keep: tuple[str, ...]
+
+
+def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
+    """Return the wishes that `options` (a module's parameters) express, and every problem found, as sentences.
+
+    With a problem the wishes are incomplete and must not be used.
+    """
+    problems: list[str] = []
+    identifier, fields = options["device_identifier"], options["fields"]
+    if identifier is None and fields is None:
+        problems.append("Give device_identifier, fields, or both: there is nothing to keep true.")
+    if identifier is not None:
+        if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
+            problems.append(
+                f"device_identifier has {len(identifier)} characters, and 1 to {MAXIMUM_IDENTIFIER_LENGTH} are allowed."
+            )
+        elif not is_unicode(identifier):
+            problems.append("device_identifier is not valid Unicode text.")
+    if options["purge_fields"] and fields is None:
+        problems.append("purge_fields needs fields: list what shall stay, or [] to remove every optional value.")
+    wishes = [_read_wish(number, entry, problems) for number, entry in enumerate(fields or [], 1)]
+    for attribute in ("id", "name"):
+        given = [getattr(wish, attribute) for wish in wishes if getattr(wish, attribute) is not None]
+        problems += [
+            f"The {attribute} {twice!r} stands in fields more than once."
+            for twice in dict.fromkeys(given)
+            if given.count(twice) > 1
+        ]
+    if options["on_read_denied"] == "overwrite" and not (
+        wishes and all(wish.id is not None and wish.value is not None for wish in wishes)
+    ):
+        problems.append(
+            "on_read_denied=overwrite needs every field by its id and with a value: "
+            "without the record a name cannot be looked up and no other value can be kept."
+        )
+    return Wishes(identifier, tuple(wishes), options["purge_fields"], tuple(options["keep_fields"])), problems
+
+
+def _read_wish(number: int, entry: dict[str, t.Any], problems: list[str]) -> Wish:
+    """Return the wish of one entry of `fields`, the `number`th; what is wrong with it is added to `problems`."""
+    wish = Wish(entry["id"], entry["name"], None)
+    named = [text for text in (wish.id, wish.name) if text is not None]
+    well_named = len(named) == 1 and named[0] != ""
+    label = f"The {wish.label}" if well_named else f"Entry {number} of fields"
+    if not well_named:
+        problems.append(f"{label} must name the field by exactly one of id and name.")
+    elif not is_unicode(named[0]):
+        problems.append(f"Entry {number} of fields has a name or an ID that is not valid Unicode text.")
+    value = entry["value"]
+    if entry["state"] == "absent":
+        if value is not None:
+            problems.append(f"{label} has both a value and state=absent: drop one of them.")
+        return wish
+    if value is None or value == "":
+        problems.append(f"{label} has no value: give one, or say state=absent to remove it.")
+        return wish
+    try:
+        text = text_of(value)
+    except ValueError as error:
+        problems.append(f"{label}: the value {error}.")
+        return wish
+    if len(text) > MAXIMUM_VALUE_LENGTH:
+        problems.append(f"{label}: the value has {len(text)} characters, and {MAXIMUM_VALUE_LENGTH} are allowed.")
+    return wish._replace(value=text)

@@ -1,0 +1,297 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: digicert_iot_device
+short_description: Keep a device's record in DigiCert IoT Device Manager true
+version_added: 0.1.0
+author:
+  - edgeops.digicert contributors (@edgeops)
+description:
+  - Sets the name and the fields of a device's record, with the device's own certificate over mutual TLS.
+  - The API's update replaces all field values, so whatever a request leaves out is lost. This module reads the record
+    first, compares, sends an update only when something differs, and then sends every value that shall stay.
+  - Only O(fields[].state=absent) and O(purge_fields) remove a value.
+  - The API has no locks and no versions. A value that something else writes between the module's read and its update
+    is overwritten.
+extends_documentation_fragment:
+  - edgeops.digicert.connection
+attributes:
+  check_mode:
+    description: In check mode only reads are sent, and the predicted record is returned.
+    support: full
+  diff_mode:
+    description: Shows the name and the fields, by field name, before and after.
+    support: full
+options:
+  device_identifier:
+    description:
+      - The name that the device shall have, 1 to 255 characters.
+      - If not set, the name stays as it is.
+    type: str
+  fields:
+    description:
+      - The fields to set or to remove. Fields that are not listed keep their values, unless O(purge_fields=true).
+      - Give this, O(device_identifier), or both.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description:
+          - The ID of the field. Exactly one of O(fields[].id) and O(fields[].name) is needed.
+          - A field that never had a value may not be listed in the record. Then it is known by its ID only.
+        type: str
+      name:
+        description: The name of the field as the record has it. A name that two fields share cannot be used.
+        type: str
+      value:
+        description:
+          - The value, at most 1024 characters.
+          - Strings are stored as they are, integers as digits, booleans as V(true) or V(false).
+          - Other types are refused, because they have lost how they were written. Quote them, such as V("1.10").
+          - An empty value is refused. Use O(fields[].state=absent).
+        type: raw
+      state:
+        description: Whether the field shall have the value, or none.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  purge_fields:
+    description:
+      - Whether the values of all fields that O(fields) does not list are removed.
+      - Fields that the device's profile makes mandatory always keep their values.
+      - Needs O(fields). With V([]) every optional value is removed.
+    type: bool
+    default: false
+  keep_fields:
+    description: Names or IDs of fields that O(purge_fields) leaves alone.
+    type: list
+    elements: str
+    default: []
+  on_read_denied:
+    description:
+      - What to do for a device that may not read its record.
+      - With V(fail) the task fails.
+      - With V(overwrite) the fields are sent without being compared, which B(removes every value that is not listed).
+        The task always reports a change then. All fields must be given by O(fields[].id) and with a value.
+    type: str
+    choices:
+      - fail
+      - overwrite
+    default: fail
+"""
+
+EXAMPLES = r"""
+- name: Keep two fields true and leave all others alone
+  edgeops.digicert.digicert_iot_device:
+    device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
+    client_cert: /etc/pki/device/device.pem
+    client_key: /etc/pki/device/device.key
+    fields:
+      - name: Firmware
+        value: "{{ ansible_facts.distribution_version }}"
+      - name: Site
+        value: Rotterdam
+
+# The tasks below belong to a play that sets the connection once:
+#
+# - name: Keep the records of the edge hosts true
+#   hosts: edge
+#   module_defaults:
+#     group/edgeops.digicert.digicert_iot:
+#       device_id: "{{ digicert_iot_device_id }}"
+#       client_cert: /etc/pki/device/device.pem
+#       client_key: /etc/pki/device/device.key
+
+- name: Rename the device, whose fields all stay
+  edgeops.digicert.digicert_iot_device:
+    device_identifier: gate-7.rotterdam
+
+- name: Remove one value
+  edgeops.digicert.digicert_iot_device:
+    fields:
+      - name: Contact
+        state: absent
+
+- name: Set a field that never had a value, by its ID
+  edgeops.digicert.digicert_iot_device:
+    fields:
+      - id: 0c2f9b1d-64c1-4d0b-8a55-0f1d7a1f9a21
+        value: "1.10"
+
+- name: Have exactly these values, beside the mandatory ones and what the controller keeps in Redirector
+  edgeops.digicert.digicert_iot_device:
+    fields:
+      - name: Site
+        value: Rotterdam
+      - name: Owner
+        value: harbour team
+    purge_fields: true
+    keep_fields:
+      - Redirector
+
+- name: Look in a pipeline whether the record is still true, and write nothing
+  edgeops.digicert.digicert_iot_device:
+    fields:
+      - name: Site
+        value: Rotterdam
+  check_mode: true
+  diff: true
+  register: drift
+  failed_when: drift is failed or drift is changed
+"""
+
+RETURN = r"""
+device:
+  description:
+    - The record of the device as the API has it, after the update; in check mode as it would be then.
+    - A field without a value has the value V(null) here, however the API shows it.
+    - In check mode a field that is set by its ID and that the record did not list has no name, for only the service
+      knows it. The times are those of the record as it was.
+  returned: success
+  type: dict
+  sample:
+    id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
+    account_id: 7a0c7f52-31f1-4c3a-9e0e-6d1c9c6f1c55
+    division:
+      id: 2f9a0f0e-4a7b-4a0c-8f7e-0b7f6a1b2c3d
+      name: Harbours
+    device_identifier: gate-7.rotterdam
+    device_profile:
+      id: 9d1e7c5a-1b2c-4d3e-8f90-a1b2c3d4e5f6
+      name: Access point
+    created: "2026-02-03T09:41:00Z"
+    updated: "2026-11-20T17:05:12Z"
+    status: ACTIVE
+    fields:
+      - id: 3b0a6f0c-58a4-4e6b-9c55-0a4f7f1f8f10
+        name: Firmware
+        value: "12.4"
+        mandatory: true
+      - id: 71d2a6be-0f0e-43c3-b1a5-5b1c6f1a2e33
+        name: Site
+        value: Rotterdam
+        mandatory: false
+    device_api_allow_read: true
+    device_api_allow_write: true
+    device_api_allow_renew_certificate: true
+changed_fields:
+  description: The names of the fields whose values changed, or would change in check mode. IDs where there is no name.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - Site
+diff:
+  description: The name and the values of the fields, by field name, with the same keys on both sides.
+  returned: success
+  type: dict
+  sample:
+    before:
+      device_identifier: gate-7.rotterdam
+      fields:
+        Firmware: "12.4"
+        Site: Delft
+    after:
+      device_identifier: gate-7.rotterdam
+      fields:
+        Firmware: "12.4"
+        Site: Rotterdam
+failure:
+  description: What went wrong, for programs. RV(ignore:msg) says it for people.
+  returned: failure, unless Ansible itself refuses an option
+  type: dict
+  contains:
+    kind:
+      description:
+        - What kind of failure it is. V(invalid_task), V(requirement_missing), V(connection_failed),
+          V(handshake_failed), V(redirected), V(read_denied), V(write_denied), V(device_unknown), V(refused),
+          V(answer_unusable), V(wishes_unfit), V(not_kept) or V(outcome_unknown).
+        - Only with V(not_kept) and V(outcome_unknown) can the record have been changed. RV(ignore:changed) says so.
+      type: str
+    http_status:
+      description: The status of the last answer, if there was one that matters.
+      type: int
+    code:
+      description: The API's own code for the error, if it gave one.
+      type: str
+    message:
+      description: The API's own message, if it gave one.
+      type: str
+    retries:
+      description: How often the request was sent again.
+      type: int
+  sample:
+    kind: write_denied
+    http_status: 403
+    code: access_denied
+    message: The device may not update its record
+    retries: 0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import (
+    connection_argument_spec,
+    open_session,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import read_wishes
+
+
+def main() -> None:
+    field_spec = {
+        "id": {"type": "str"},
+        "name": {"type": "str"},
+        "value": {"type": "raw"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            **connection_argument_spec(),
+            "device_identifier": {"type": "str"},
+            "fields": {"type": "list", "elements": "dict", "options": field_spec},
+            "purge_fields": {"type": "bool", "default": False},
+            "keep_fields": {"type": "list", "elements": "str", "default": []},
+            "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    if not options["validate_certs"]:
+        module.warn("validate_certs is false: anyone on the way can pose as the service.")
+    try:
+        wishes, problems = read_wishes(options)
+        outcome = keep_record(
+            DeviceApi(open_session(options, problems), options["device_id"]),
+            options["device_id"],
+            wishes,
+            overwrite=options["on_read_denied"] == "overwrite",
+            check_mode=module.check_mode,
+            warn=module.warn,
+        )
+    except Failure as failure:
+        module.fail_json(
+            msg="Device {}: {}".format(options["device_id"], failure),
+            changed=failure.changed,
+            failure=failure.details(),
+        )
+    module.exit_json(
+        changed=outcome.plan.changed,
+        device=outcome.record,
+        changed_fields=outcome.plan.changed_fields,
+        diff=outcome.plan.diff,
+    )
+
+
+if __name__ == "__main__":
+    main()

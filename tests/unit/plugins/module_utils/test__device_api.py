@@ -1,0 +1,181 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi, parse_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer
+
+RECORD = {
+    "id": "D-1",
+    "device_identifier": "gate",
+    "fields": [{"id": "a", "name": "A", "value": "1"}],
+    "novel": [1.5, None],
+}
+
+
+def body(**changes):
+    return json.dumps({**RECORD, **changes}).encode()
+
+
+def fields(*entries):
+    return body(fields=list(entries))
+
+
+class OneAnswer:
+    """Stands for a session: gives one answer and remembers the request."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def send(self, *request):
+        self.request = request
+        return self.answer
+
+
+def test_a_record_is_handed_on_as_it_is():
+    assert parse_record(body(), "D-1") == RECORD
+
+
+def test_the_id_is_compared_without_regard_to_case():
+    assert parse_record(body(), "d-1") == RECORD
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ({"id": "a"}, None),
+        ({"id": "a", "value": None}, None),
+        ({"id": "a", "value": ""}, None),
+        ({"id": "a", "value": 5}, "5"),
+        ({"id": "a", "value": False}, "false"),
+        ({"id": "a", "value": "\0é€😀"}, "\0é€😀"),
+    ],
+)
+def test_every_spelling_of_a_value_has_one_form(entry, value):
+    assert parse_record(fields(entry), "D-1")["fields"] == [{"id": "a", "value": value}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "not valid JSON"),
+        (b"\xff\xfe{}", "not valid JSON"),
+        (b'{"id": "D-1"', "not valid JSON"),
+        (b'{"id": "D-1", "id": "D-1", "fields": []}', "not valid JSON"),
+        (b'{"id": "D-1", "fields": [], "x": NaN}', "not valid JSON"),
+        (b"[" * 100000, "not valid JSON"),
+        (b"1" * 100000, "no JSON object|not valid JSON"),
+        (b" <html></html>", "an HTML page"),
+        (b"null", "no JSON object"),
+        (b"[]", "no JSON object"),
+        (b"{}", "the record of another device, None"),
+        (body(id="D-2"), "the record of another device, D-2"),
+        (body(id=["D-1"]), "the record of another device"),
+        (body(device_identifier=5), "a device_identifier that is not a string"),
+        (body(fields=None), "fields are not a list of objects"),
+        (body(fields={"a": 1}), "fields are not a list of objects"),
+        (fields("a"), "fields are not a list of objects"),
+        (b'{"id": "D-1"}', "fields are not a list of objects"),
+        (fields({"name": "A"}), "a field without an ID"),
+        (fields({"id": ""}), "a field without an ID"),
+        (fields({"id": 5}), "a field without an ID"),
+        (fields({"id": "a"}, {"id": "a"}), "two fields with one ID"),
+        (fields({"id": "a", "name": 5}), "a field whose name is not a string"),
+        (fields({"id": "a", "name": "Mass", "value": 1.5}), "a field, Mass, whose value is a float"),
+        (fields({"id": "a", "value": ["x"]}), "a field, a, whose value is a list"),
+        (fields({"id": "a", "value": "\ud800"}), "text that is not valid Unicode"),
+    ],
+)
+def test_what_is_no_record_is_not_believed(answer, words):
+    with pytest.raises(ValueError, match=words):
+        parse_record(answer, "D-1")
+
+
+def test_the_id_is_one_segment_of_the_path():
+    session = OneAnswer(Answer(200, {}, json.dumps(dict(RECORD, id="a/b?c#d %2F ü")).encode()))
+    DeviceApi(session, "a/b?c#d %2F ü").read()
+    assert session.request == ("GET", "/iot/api/v2/device/a%2Fb%3Fc%23d%20%252F%20%C3%BC")
+
+
+def test_an_update_sends_json_and_takes_any_success():
+    session = OneAnswer(Answer(201, {}, body()))
+    assert DeviceApi(session, "D-1").update({"fields": [{"id": "a", "value": "é"}]}) == RECORD
+    assert session.request[0] == "PUT"
+    assert json.loads(session.request[2]) == {"fields": [{"id": "a", "value": "é"}]}
+
+
+def error(code="some_code", message="Some message"):
+    return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "kind", "words"),
+    [
+        (400, error("entity_not_found"), failures.DeviceUnknown, "Check device_id"),
+        (404, error("resource_not_found"), failures.DeviceUnknown, "Check device_id"),
+        (404, b"<html>", failures.Refused, "no answer of the API"),
+        (400, error("invalid_input", "Value too long"), failures.Refused, "invalid_input: Value too long"),
+        (400, b"<html>No required SSL certificate was sent", failures.Refused, "refuses client_cert"),
+        (401, error(), failures.ReadDenied, "device_api_allow_read"),
+        (403, error("access_denied"), failures.ReadDenied, "device_api_allow_read"),
+        (403, b"<html>", failures.ReadDenied, "not a certificate of this device"),
+        (301, b"", failures.Redirected, "redirects to https://elsewhere.example/"),
+        (407, b"", failures.Refused, "proxy wants a user name"),
+        (429, error("request_limit_exceeded"), failures.Refused, "sent 3 times"),
+        (503, b"", failures.Refused, "sent 3 times"),
+    ],
+)
+def test_an_error_says_what_it_means(status, answer, kind, words):
+    session = OneAnswer(Answer(status, {"Location": "https://elsewhere.example/"}, answer, retries=2, doubtful=True))
+    with pytest.raises(kind) as caught:
+        DeviceApi(session, "D-1").read()
+    assert words in str(caught.value)
+    assert f"status {status}" in str(caught.value)
+    assert caught.value.http_status == status
+    assert caught.value.retries == 2
+    assert caught.value.doubtful
+
+
+def test_an_update_that_is_denied_names_the_other_flag():
+    with pytest.raises(failures.WriteDenied, match="device_api_allow_write"):
+        DeviceApi(OneAnswer(Answer(403, {}, error())), "D-1").update({})
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "message"),
+    [
+        (error("c", "m"), "c", "m"),
+        (b'{"error": {"code": "c", "message": "m"}}', "c", "m"),
+        (b'{"errors": [{"code": 5, "message": null}]}', None, None),
+        (b'{"errors": []}', None, None),
+        (b'{"errors": ["x"]}', None, None),
+        (b'{"error": "x"}', None, None),
+        (b"[]", None, None),
+        (b"<html>", None, None),
+        (error("c", "line\n\x1b[31mred"), "c", "line  [31mred"),
+        (error("c", "x" * 501), "c", "x" * 500 + "…"),
+    ],
+)
+def test_the_details_of_an_error(answer, code, message):
+    with pytest.raises(failures.Refused) as caught:
+        DeviceApi(OneAnswer(Answer(400, {}, answer)), "D-1").read()
+    assert caught.value.details() == {
+        "kind": "refused",
+        "http_status": 400,
+        "code": code,
+        "message": message,
+        "retries": 0,
+    }
+
+
+def test_a_success_that_is_no_record_leaves_doubt():
+    with pytest.raises(failures.AnswerUnusable, match="an HTML page") as caught:
+        DeviceApi(OneAnswer(Answer(201, {}, b"<html>")), "D-1").update({})
+    assert caught.value.doubtful

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
+
+OLD = {"id": "d", "device_identifier": "gate", "status": "ACTIVE", "fields": [{"id": "a", "name": "A", "value": "1"}]}
+NEW = dict(OLD, fields=[{"id": "a", "name": "A", "value": "2"}])
+OTHER = dict(OLD, fields=[{"id": "a", "name": "A", "value": "3"}])
+WISHES = Wishes(None, (Wish("a", None, "2"),), False, ())
+
+LOST = failures.ConnectionFailed("The line was cut.", retries=2, doubtful=True)
+NEVER_SENT = failures.ConnectionFailed("No route.")
+DENIED = failures.ReadDenied("No.", http_status=403)
+
+
+class Api:
+    """Stands for the API: gives the outcomes in order and fails on a call too many, too few or of another kind."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+        self.payloads = []
+
+    def read(self):
+        return self.next("read")
+
+    def update(self, payload):
+        self.payloads.append(payload)
+        return self.next("update")
+
+    def next(self, call):
+        expected, outcome = self.outcomes.pop(0)
+        assert expected == call
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def keep(api, overwrite=False, check_mode=False):
+    warnings = []
+    outcome = keep_record(api, "d", WISHES, overwrite, check_mode, warnings.append)
+    assert api.outcomes == []
+    return outcome, warnings
+
+
+def test_nothing_to_do_is_one_read():
+    outcome, warnings = keep(Api(("read", NEW)))
+    assert (outcome.plan.changed, outcome.record, warnings) == (False, NEW, [])
+
+
+def test_a_change_is_one_read_and_one_update():
+    assert keep(Api(("read", OLD), ("update", NEW)))[0].record == NEW
+
+
+def test_check_mode_only_reads():
+    assert keep(Api(("read", OLD)), check_mode=True)[0].record == NEW
+
+
+@pytest.mark.parametrize(
+    "answer", [OLD, failures.AnswerUnusable("<html>", doubtful=True), LOST], ids=["differs", "unusable", "lost"]
+)
+def test_what_the_answer_does_not_show_is_read_again(answer):
+    assert keep(Api(("read", OLD), ("update", answer), ("read", NEW)))[0].record == NEW
+
+
+def test_an_update_that_cannot_have_acted_is_not_looked_after():
+    with pytest.raises(failures.ConnectionFailed, match=r"^No route\.$"):
+        keep(Api(("read", OLD), ("update", NEVER_SENT)))
+
+
+def test_a_lost_update_that_did_not_act_says_that_nothing_was_written():
+    lost = failures.ConnectionFailed("The line was cut.", doubtful=True)
+    with pytest.raises(failures.ConnectionFailed, match=r"The line was cut\. .*nothing was written") as caught:
+        keep(Api(("read", OLD), ("update", lost), ("read", OLD)))
+    assert not caught.value.changed
+
+
+@pytest.mark.parametrize(("record", "changed"), [(OLD, False), (OTHER, True)])
+def test_what_the_service_did_not_keep_is_named(record, changed):
+    with pytest.raises(failures.NotKept, match="'A'") as caught:
+        keep(Api(("read", OLD), ("update", record), ("read", record)))
+    assert caught.value.changed is changed
+
+
+def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown():
+    with pytest.raises(failures.OutcomeUnknown, match=r"may have been written.*The line was cut.*No route") as caught:
+        keep(Api(("read", OLD), ("update", LOST), ("read", NEVER_SENT)))
+    assert caught.value.changed
+    assert caught.value.retries == 2
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_device_that_may_not_write_is_told_before_the_update(check_mode):
+    with pytest.raises(failures.WriteDenied, match=r"'A'.*device_api_allow_write"):
+        keep(Api(("read", dict(OLD, device_api_allow_write=False))), check_mode=check_mode)
+
+
+def test_a_device_that_may_not_write_and_need_not_is_fine():
+    keep(Api(("read", dict(NEW, device_api_allow_write=False))))
+
+
+def test_reading_denied_fails():
+    with pytest.raises(failures.ReadDenied):
+        keep(Api(("read", DENIED)))
+
+
+def test_reading_denied_is_overwritten_when_that_is_asked_for():
+    api = Api(("read", DENIED), ("update", NEW))
+    outcome, warnings = keep(api, overwrite=True)
+    assert outcome.plan.changed
+    assert "could not be read" in warnings[0]
+    assert api.payloads == [{"fields": [{"id": "a", "value": "2"}]}]
+
+
+def test_other_failures_are_not_overwritten():
+    with pytest.raises(failures.ConnectionFailed):
+        keep(Api(("read", NEVER_SENT)), overwrite=True)
+
+
+def test_a_status_that_is_not_active_is_a_warning():
+    assert keep(Api(("read", dict(NEW, status="DISABLED"))))[1] == ["The device's status is DISABLED, not ACTIVE."]
+    assert keep(Api(("read", {key: NEW[key] for key in ("id", "fields")})))[1] == []

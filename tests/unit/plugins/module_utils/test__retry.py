@@ -1,0 +1,63 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
+    LONGEST_RETRY_AFTER,
+    LONGEST_WAIT,
+    may_have_acted,
+    seconds_of,
+    wait_before_retry,
+)
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("0", 0),
+        (" 17 ", 17),
+        ("-5", 0),
+        ("1.5", 0),
+        ("²", 0),
+        ("9" * 5000, LONGEST_RETRY_AFTER),
+        (formatdate(NOW + 42, usegmt=True), 42),
+        (formatdate(NOW - 42, usegmt=True), 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
+        ("Fri, 99 Foo 2030 99:99:99 GMT", 0),
+        ("soon", 0),
+    ],
+)
+def test_retry_after(header, seconds):
+    assert seconds_of(header, NOW) == seconds
+
+
+@given(st.integers(0, 200), st.one_of(st.none(), st.text(), st.integers().map(str)), st.floats(0, 1, exclude_max=True))
+def test_waits_stay_within_their_bounds(retry, header, random):
+    asked = seconds_of(header, NOW)
+    wait = wait_before_retry(retry, header, NOW, random)
+    assert 0 <= asked <= LONGEST_RETRY_AFTER
+    assert asked + 0.25 <= wait <= asked + LONGEST_WAIT
+
+
+def test_waits_double_and_spread():
+    assert [wait_before_retry(retry, None, NOW, 0.0) for retry in range(4)] == [0.25, 0.5, 1.0, 2.0]
+    assert wait_before_retry(3, None, NOW, 0.5) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("status", "may"), [(200, False), (400, False), (408, True), (429, False), (500, True), (502, True), (503, False)]
+)
+def test_which_errors_leave_doubt(status, may):
+    assert may_have_acted(status) is may

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import socket
+import ssl
+import types
+
+import pytest
+import requests
+import urllib3
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _session
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
+    AnswerUnusable,
+    ConnectionFailed,
+    HandshakeFailed,
+    RequirementMissing,
+)
+
+CUT = requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted", ConnectionResetError(104, "Reset by peer")))
+REFUSED = requests.ConnectionError(
+    urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.NewConnectionError(None, "Connection refused"))
+)
+STALLED = requests.exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, "/", "Read timed out."))
+LOCKED_OUT = requests.exceptions.SSLError(ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] unknown ca (_ssl.c:1)"))
+LOCKED_OUT.args[0].reason = "TLSV1_ALERT_UNKNOWN_CA"
+
+
+def answer(status, body=b"{}", **headers):
+    chunks = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+    return types.SimpleNamespace(
+        status_code=status,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        raw=types.SimpleNamespace(),
+        iter_content=lambda _size: iter(chunks),
+        close=lambda: None,
+    )
+
+
+class Network:
+    """Stands for the adapter: gives the outcomes in order and keeps the requests and the waits between them."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+        self.requests = []
+        self.waits = []
+
+    def send(self, request, **_settings):
+        self.requests.append(request)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def send(network, method="GET", body=None, retries=2, random=0.5):
+    session = _session.Session(
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        "https://device.example/base/",
+        timeout=7,
+        retries=retries,
+        use_proxy=False,
+        sleep=network.waits.append,
+        now=lambda: 0.0,
+        random=lambda: random,
+    )
+    session._adapter = network
+    return session.send(method, "/path", body)
+
+
+def test_a_request_goes_below_the_base_url():
+    network = Network(answer(200, b"body"))
+    assert send(network, "PUT", b"payload")[:3] == (200, {}, b"body")
+    request = network.requests[0]
+    assert (request.method, request.url, request.body) == ("PUT", "https://device.example/base/path", b"payload")
+    assert request.headers["Content-Type"] == "application/json"
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize("outcome", [CUT, REFUSED, STALLED, *map(answer, (408, 429, 500, 502, 503, 504))])
+def test_what_may_pass_is_tried_again(outcome):
+    network = Network(outcome, answer(200))
+    result = send(network)
+    assert (result.status, result.retries) == (200, 1)
+    assert len(network.waits) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 301, 400, 401, 403, 404, 409, 422, 501])
+def test_what_stays_is_not_tried_again(status):
+    assert send(Network(answer(status))).retries == 0
+
+
+def test_waits_grow_and_keep_what_the_service_asks_for():
+    network = Network(answer(503), answer(503), answer(429, Retry_After="20"), answer(200))
+    send(network, retries=3)
+    assert network.waits == [0.375, 0.75, 21.5]
+
+
+def test_without_retries_the_first_answer_counts():
+    network = Network(answer(503))
+    assert send(network, retries=0).status == 503
+    assert network.waits == []
+
+
+def test_the_last_error_is_handed_on():
+    result = send(Network(answer(500), answer(502), answer(503)))
+    assert (result.status, result.retries, result.doubtful) == (503, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "doubtful"),
+    [
+        ([REFUSED] * 3, False),
+        ([answer(429), answer(503), REFUSED], False),
+        ([answer(500), REFUSED, REFUSED], True),
+        ([CUT, REFUSED, REFUSED], True),
+        ([STALLED] * 3, True),
+    ],
+)
+def test_doubt_is_remembered(outcomes, doubtful):
+    with pytest.raises(ConnectionFailed) as caught:
+        send(Network(*outcomes))
+    assert caught.value.doubtful is doubtful
+    assert caught.value.retries == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (REFUSED, "device.example could not be reached: .*Connection refused"),
+        (CUT, "device.example gave no whole answer: Reset by peer"),
+        (STALLED, "no answer within 7 seconds"),
+        (requests.exceptions.ConnectTimeout(socket.timeout("timed out")), "no answer within 7 seconds"),
+        (requests.exceptions.InvalidProxyURL("Malformed"), "Malformed"),
+        (UnicodeError("label too long"), "label too long"),
+    ],
+)
+def test_a_connection_that_fails_says_why(outcome, words):
+    with pytest.raises(ConnectionFailed, match=words):
+        send(Network(outcome), retries=0)
+
+
+def test_a_handshake_that_one_side_ended_is_not_tried_again():
+    with pytest.raises(HandshakeFailed, match="does not know the CA of client_cert") as caught:
+        send(Network(LOCKED_OUT))
+    assert (caught.value.retries, caught.value.doubtful) == (0, False)
+
+
+def test_an_answer_larger_than_any_record_is_not_read_to_its_end():
+    with pytest.raises(AnswerUnusable, match="larger than 8 MiB"):
+        send(Network(answer(200, b"x" * (_session.MAXIMUM_ANSWER + 1))))
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(_session, "HAS_REQUESTS", False)
+    with pytest.raises(RequirementMissing, match="python3-requests"):
+        send(Network())

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes, read_wishes
+
+
+def options(fields=None, **others):
+    whole = [{"id": None, "name": None, "value": None, "state": "present", **entry} for entry in fields or []]
+    return {
+        "device_identifier": None,
+        "fields": None if fields is None else whole,
+        "purge_fields": False,
+        "keep_fields": [],
+        "on_read_denied": "fail",
+        **others,
+    }
+
+
+def test_wishes_are_read():
+    given = options(
+        [
+            {"name": "Site", "value": "Delft"},
+            {"id": "f1", "value": 7},
+            {"name": "On", "value": True},
+            {"id": "f2", "state": "absent"},
+        ],
+        device_identifier="gate",
+        purge_fields=True,
+        keep_fields=["Owner"],
+    )
+    fields = (Wish(None, "Site", "Delft"), Wish("f1", None, "7"), Wish(None, "On", "true"), Wish("f2", None, None))
+    assert read_wishes(given) == (Wishes("gate", fields, True, ("Owner",)), [])
+
+
+@pytest.mark.parametrize("fields", [[], [{"id": "a", "value": "x" * 1024}], [{"id": "a", "value": 0}]])
+def test_at_the_edge_but_right(fields):
+    assert read_wishes(options(fields))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (options(), "device_identifier, fields, or both"),
+        (options(device_identifier=""), "has 0 characters, and 1 to 255"),
+        (options(device_identifier="x" * 256), "has 256 characters, and 1 to 255"),
+        (options(device_identifier="\udc80"), "device_identifier is not valid Unicode"),
+        (options(device_identifier="x", purge_fields=True), "purge_fields needs fields"),
+        (options([{"value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"id": "", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"id": "a", "name": "", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"id": "a", "name": "A", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"name": "\udc80", "value": "1"}]), "Entry 1 of fields has a name or an ID that is not valid"),
+        (options([{"name": "A"}]), "field 'A' has no value: give one, or say state=absent"),
+        (options([{"name": "A", "value": ""}]), "field 'A' has no value: give one, or say state=absent"),
+        (options([{"id": "a"}]), "field with the ID 'a' has no value"),
+        (options([{"name": "A", "value": "1", "state": "absent"}]), "field 'A' has both a value and state=absent"),
+        (options([{"name": "A", "value": 1.1}]), "field 'A': the value is a float, which has no exact text: quote it"),
+        (options([{"name": "A", "value": [1]}]), "is a list, which has no exact text: quote it"),
+        (options([{"name": "A", "value": {"b": 1}}]), "is a dict, which has no exact text: quote it"),
+        (options([{"name": "A", "value": "\ud800"}]), "field 'A': the value is not valid Unicode"),
+        (options([{"name": "A", "value": "x" * 1025}]), "field 'A': the value has 1025 characters, and 1024 are"),
+        (options([{"name": "A", "value": "1"}] * 2), "The name 'A' stands in fields more than once"),
+        (options([{"id": "a", "value": "1"}] * 3), "The id 'a' stands in fields more than once"),
+        (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "needs every field by its id"),
+        (options([{"id": "a", "state": "absent"}], on_read_denied="overwrite"), "needs every field by its id"),
+        (options(device_identifier="x", on_read_denied="overwrite"), "needs every field by its id"),
+    ],
+)
+def test_one_problem_is_told(given, words):
+    problems = read_wishes(given)[1]
+    assert len(problems) == 1, problems
+    assert words in problems[0]
+
+
+def test_all_problems_are_told_together():
+    problems = read_wishes(options([{"name": "A", "value": 1.5}, {"name": "B"}, {"value": "x"}], device_identifier=""))[
+        1
+    ]
+    assert len(problems) == 4
