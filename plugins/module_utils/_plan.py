@@ -12,7 +12,6 @@ string, or None for no value. All other keys are handed on as they are.
 
 from __future__ import annotations
 
-import difflib
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
@@ -181,6 +180,9 @@ def _wanted_values(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[
             problems.append(_shared_name(wish, matches))
             continue
         else:
+            # Only a mistake needs it, and importing it is not free.
+            import difflib
+
             names = [field["name"] for field in fields if field.get("name")]
             close = difflib.get_close_matches(wish.name or "", names, n=1)
             unknown = f"The record has no {wish.label}." + (f" Did you mean {close[0]!r}?" if close else "")

@@ -8,23 +8,21 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
 import typing as t
 from random import random as random_number
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 try:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from requests.utils import get_environ_proxies, select_proxy
+    import urllib3
     from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 except ImportError:
-    HAS_REQUESTS = False
-    HTTPAdapter = object
+    HAS_URLLIB3 = False
 else:
-    HAS_REQUESTS = True
+    HAS_URLLIB3 = True
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
     AnswerUnusable,
@@ -76,20 +74,15 @@ class Session:
         now: t.Callable[[], float] = time.time,
         random: t.Callable[[], float] = random_number,
     ) -> None:
-        if not HAS_REQUESTS:
-            raise RequirementMissing(
-                "The Python package requests is missing for the Python that runs this module. Install it on this host: "
-                "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests by pip."
-            )
+        if not HAS_URLLIB3:
+            raise _requirement_missing()
         context.sslsocket_class = _Socket
         self._context = context
-        self._adapter = _Adapter(context)
         self._api_url = api_url.rstrip("/")
         self._timeout = timeout
         self._retries = retries
-        # Without a requests.Session there is no .netrc, cookie, redirect or CA bundle of the environment to switch off.
-        self._proxies = get_environ_proxies(api_url) if use_proxy else {}
-        proxy = select_proxy(api_url, self._proxies)
+        proxy = _proxy_of(api_url) if use_proxy else None
+        self._manager = _manager(context, proxy)
         self._way = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
         self._sleep, self._now, self._random = sleep, now, random
 
@@ -122,21 +115,29 @@ class Session:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "edgeops.digicert"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        request = requests.Request(method, self._api_url + path, headers=headers, data=body).prepare()
         self._context.deadline = time.monotonic() + self._timeout
         try:
-            response = self._adapter.send(request, stream=True, timeout=self._timeout, proxies=self._proxies)
+            response = self._manager.urlopen(
+                method,
+                self._api_url + path,
+                body=body,
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
             # urllib3 1.25 takes an answer that ends too early for a whole one unless told otherwise.
-            response.raw.enforce_content_length = True
+            response.enforce_content_length = True
             try:
-                return Answer(response.status_code, response.headers, _read(response))
+                return Answer(response.status, response.headers, _read(response))
             finally:
-                response.close()
+                response.release_conn()
         except (HTTPError, OSError, ValueError) as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> Failure:
-        """Return what `error`, raised by requests while it sent a request, means."""
+        """Return what `error`, raised by urllib3 while it sent a request, means."""
         host = urlsplit(self._api_url).netloc
         causes = list(_causes(error))
         for cause in causes:
@@ -158,7 +159,7 @@ class Session:
 class _Socket(ssl.SSLSocket):
     """A TLS socket that waits no longer than until the `deadline` of its context, however slowly something drips in.
 
-    The time-outs of requests begin anew with each byte.
+    The time-outs of urllib3 begin anew with each byte.
     """
 
     def _hurry(self) -> None:
@@ -180,49 +181,70 @@ class _Socket(ssl.SSLSocket):
         return super().recv_into(*arguments)
 
 
-class _Adapter(HTTPAdapter):  # type: ignore[misc]
-    """An adapter of requests whose every connection uses one TLS context, and nothing that requests would add to it."""
+def _manager(context: ssl.SSLContext, proxy: str | None) -> t.Any:
+    """Return urllib3's manager of connections that use `context`, directly or by CONNECT through `proxy`, a URL.
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
+    It follows no redirects, and looks at no .netrc and no CA bundle of the environment.
+    """
+    if context.verify_mode == ssl.CERT_NONE:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    if proxy is None:
+        return urllib3.PoolManager(ssl_context=context)
+    try:
+        address = urllib3.util.parse_url(proxy)
+        if not address.host:
+            raise ValueError
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(address.auth)) if address.auth else None
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
+    except (HTTPError, ValueError):
+        # The error's own text may show the password in the proxy's URL.
+        raise ConnectionFailed(
+            "The environment names a proxy whose URL cannot be used: it must be http:// or https://, a host and port. "
+            "Correct HTTPS_PROXY, or set use_proxy to false."
+        ) from None
 
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
 
-    def proxy_manager_for(self, proxy: str, **kwargs: t.Any) -> t.Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+def _proxy_of(url: str) -> str | None:
+    """Return the URL of the proxy that the environment names for `url`.
 
-    def get_connection_with_tls_context(
-        self, request: t.Any, *_verify: t.Any, proxies: t.Any = None, **_cert: t.Any
-    ) -> t.Any:
-        # requests 2.32 would put a context of its own in the place of ours.
-        proxy = select_proxy(request.url, proxies)
-        manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
-        return manager.connection_from_url(request.url)
+    requests knows best what NO_PROXY can look like. It takes as long to import as all else, so that only hosts with a
+    proxy pay for it.
+    """
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    try:
+        from requests.utils import get_environ_proxies, select_proxy
+    except ImportError:
+        raise _requirement_missing() from None
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
-    def cert_verify(self, *_settings: t.Any) -> None:
-        # requests would load its own CA bundle into our context, which trusts more than was asked for and takes 40 ms.
-        pass
+
+def _requirement_missing() -> RequirementMissing:
+    return RequirementMissing(
+        "The Python package requests is missing for the Python that runs this module. Install it on this host: "
+        "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests by pip."
+    )
 
 
 def _read(response: t.Any) -> bytes:
-    """Return the body of a response of requests. Raises AnswerUnusable when it is larger than any record."""
+    """Return the body of a response of urllib3. Raises AnswerUnusable when it is larger than any record."""
     body = b""
-    for chunk in response.iter_content(65536):
+    for chunk in response.stream(65536, decode_content=True):
         body += chunk
         if len(body) > MAXIMUM_ANSWER:
+            response.close()
             raise AnswerUnusable(
                 "The answer is larger than %s MiB, which no record is: what answers at api_url is not the device API."
                 % (MAXIMUM_ANSWER // 1024 // 1024),
-                http_status=response.status_code,
+                http_status=response.status,
                 doubtful=True,
             )
     return body
 
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:
-    """Yield `error` and what led to it, outermost first: requests and urllib3 wrap one error in another."""
+    """Yield `error` and what led to it, outermost first: urllib3 wraps one error in another."""
     pending, seen = [error], []
     while pending:
         error = pending.pop(0)

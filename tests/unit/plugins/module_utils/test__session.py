@@ -9,7 +9,6 @@ import ssl
 import types
 
 import pytest
-import requests
 import urllib3
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _session
@@ -20,36 +19,34 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     RequirementMissing,
 )
 
-CUT = requests.ConnectionError(urllib3.exceptions.ProtocolError("aborted", ConnectionResetError(104, "Reset by peer")))
-REFUSED = requests.ConnectionError(
-    urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.NewConnectionError(None, "Connection refused"))
-)
-STALLED = requests.exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, "/", "Read timed out."))
-LOCKED_OUT = requests.exceptions.SSLError(ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] unknown ca (_ssl.c:1)"))
+CUT = urllib3.exceptions.ProtocolError("aborted", ConnectionResetError(104, "Reset by peer"))
+REFUSED = urllib3.exceptions.NewConnectionError(None, "Connection refused")
+STALLED = urllib3.exceptions.ReadTimeoutError(None, "/", "Read timed out.")
+LOCKED_OUT = urllib3.exceptions.SSLError(ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] unknown ca (_ssl.c:1)"))
 LOCKED_OUT.args[0].reason = "TLSV1_ALERT_UNKNOWN_CA"
 
 
 def answer(status, body=b"{}", **headers):
     chunks = [body[at : at + 65536] for at in range(0, len(body), 65536)]
     return types.SimpleNamespace(
-        status_code=status,
+        status=status,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
-        raw=types.SimpleNamespace(),
-        iter_content=lambda _size: iter(chunks),
+        stream=lambda _size, **_settings: iter(chunks),
         close=lambda: None,
+        release_conn=lambda: None,
     )
 
 
 class Network:
-    """Stands for the adapter: gives the outcomes in order and keeps the requests and the waits between them."""
+    """Stands for urllib3's manager: gives the outcomes in order and keeps the requests and the waits between them."""
 
     def __init__(self, *outcomes):
         self.outcomes = list(outcomes)
         self.requests = []
         self.waits = []
 
-    def send(self, request, **_settings):
-        self.requests.append(request)
+    def urlopen(self, method, url, **settings):
+        self.requests.append((method, url, settings))
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -67,17 +64,17 @@ def send(network, method="GET", body=None, retries=2, random=0.5):
         now=lambda: 0.0,
         random=lambda: random,
     )
-    session._adapter = network
+    session._manager = network
     return session.send(method, "/path", body)
 
 
 def test_a_request_goes_below_the_base_url():
     network = Network(answer(200, b"body"))
     assert send(network, "PUT", b"payload")[:3] == (200, {}, b"body")
-    request = network.requests[0]
-    assert (request.method, request.url, request.body) == ("PUT", "https://device.example/base/path", b"payload")
-    assert request.headers["Content-Type"] == "application/json"
-    assert "Authorization" not in request.headers
+    method, url, settings = network.requests[0]
+    assert (method, url, settings["body"]) == ("PUT", "https://device.example/base/path", b"payload")
+    assert settings["headers"]["Content-Type"] == "application/json"
+    assert not settings["redirect"]
 
 
 @pytest.mark.parametrize("outcome", [CUT, REFUSED, STALLED, *map(answer, (408, 429, 500, 502, 503, 504))])
@@ -133,8 +130,7 @@ def test_doubt_is_remembered(outcomes, doubtful):
         (REFUSED, "device.example could not be reached: .*Connection refused"),
         (CUT, "device.example gave no whole answer: Reset by peer"),
         (STALLED, "no answer within 7 seconds"),
-        (requests.exceptions.ConnectTimeout(socket.timeout("timed out")), "no answer within 7 seconds"),
-        (requests.exceptions.InvalidProxyURL("Malformed"), "Malformed"),
+        (urllib3.exceptions.SSLError(socket.timeout("timed out")), "no answer within 7 seconds"),
         (UnicodeError("label too long"), "label too long"),
     ],
 )
@@ -155,6 +151,45 @@ def test_an_answer_larger_than_any_record_is_not_read_to_its_end():
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(_session, "HAS_REQUESTS", False)
+    monkeypatch.setattr(_session, "HAS_URLLIB3", False)
     with pytest.raises(RequirementMissing, match="python3-requests"):
         send(Network())
+
+
+@pytest.fixture
+def proxy_in_the_environment(monkeypatch):
+    def name(url, **others):
+        for variable in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(variable, raising=False)
+        for variable, value in {"HTTPS_PROXY": url, **others}.items():
+            monkeypatch.setenv(variable, value)
+
+    return name
+
+
+def connect_to(url, use_proxy=True):
+    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), url, 1, 0, use_proxy)
+    return session._manager
+
+
+def test_the_proxy_of_the_environment_is_used(proxy_in_the_environment):
+    proxy_in_the_environment("user:pass%40word@proxy.example:3128")
+    manager = connect_to("https://device.example")
+    assert (manager.proxy.host, manager.proxy.port) == ("proxy.example", 3128)
+    assert manager.proxy_headers == {"proxy-authorization": "Basic dXNlcjpwYXNzQHdvcmQ="}
+
+
+@pytest.mark.parametrize(("url", "use_proxy"), [("https://10.1.2.3", True), ("https://device.example", False)])
+def test_the_proxy_of_the_environment_is_left_out(proxy_in_the_environment, url, use_proxy):
+    proxy_in_the_environment("http://proxy.example:3128", NO_PROXY="10.0.0.0/8")
+    assert connect_to(url, use_proxy).proxy is None
+
+
+@pytest.mark.parametrize(
+    "url", ["socks5://user:secret@proxy.example:1", "http://user:secret@[proxy:x", "http://:secret@"]
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(proxy_in_the_environment, url):
+    proxy_in_the_environment(url)
+    with pytest.raises(ConnectionFailed, match="HTTPS_PROXY") as caught:
+        connect_to("https://device.example")
+    assert "secret" not in str(caught.value)
