@@ -1,0 +1,54 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stand-in for the door of DigiCert IoT Device Manager to which devices come with their own certificates.
+
+It is made from the public documentation: real HTTPS on 127.0.0.1 with real client certificates, GET and PUT of a
+device, and the update that replaces all values. Everything but the certificates is in memory.
+
+From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
+
+In a test:
+
+    with Simulator(folder) as simulator:  # certificates are written into the folder, a free port is taken
+        leaf = simulator.certificates["access-point"]  # a device's name, or stranger, outsider, expired, not-yet-valid
+        device = simulator.records["access-point"]
+        url = f"{simulator.url}{DEVICE_PATH}{device.id}"
+        requests.get(url, cert=(leaf.pem, leaf.key), verify=simulator.certificates.ca)
+
+The account has the devices `access-point`, `spare-access-point` (mandatory values only), `camera` (two of its fields
+share a name), `read-only`, `write-only` and `disabled`. `Device` in records.py says what a test can see and set:
+
+        device.device_api_allow_write = False
+        device.valueless = "null"  # how a field without a value is listed: absent, null or empty
+        device.field_id("Site"), device.named_values, device.record
+
+The log has what came, up to `reset()` or `clear_log()`:
+
+        simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed
+        simulator.handshakes  # how many were completed
+        simulator.requests  # with connection, method, raw path, headers, body or payload, and the status of the answer
+        simulator.methods  # such as ["GET", "PUT"]
+
+A script says what happens to the requests to come instead; script.py has all that an `Answer` can do:
+
+        simulator.script(
+            Answer(status=503, headers={"Retry-After": "1"}, times=2),
+            Answer(method="PUT", effect=True, cut=True),  # carried out, and the connection is cut before the answer
+            Answer(method="PUT", effect=True, body="<html>"),  # carried out, and the answer is not the record
+            Answer(before=lambda records: records["camera"].values.clear()),  # something else writes first
+            Answer(delay=3),  # then as always
+        )
+        simulator.untold  # the answers that no request has asked for
+
+`reset()` gives fresh devices, an empty log and no script; certificates and port stay, so it costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from simulator.certificates import PASSPHRASE
+from simulator.script import FOREVER, Answer
+from simulator.server import DEVICE_PATH, Simulator
+
+__all__ = ["DEVICE_PATH", "FOREVER", "PASSPHRASE", "Answer", "Simulator"]

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificate authorities and the leaves that they sign, as PEM files in one folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import typing as t
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+PASSPHRASE = "open-sesame"
+SERVER_NAMES = (x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(ip)) for ip in ("127.0.0.1", "::1")))
+DAY = timedelta(days=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """Where one certificate lies (`pem`), its private key (`key`), and both in one file (`both`)."""
+
+    pem: Path
+    key: Path
+    both: Path
+
+    @property
+    def fingerprint(self) -> str:
+        """What the server knows the certificate by: the SHA-256 of its DER form, in hexadecimal digits."""
+        return x509.load_pem_x509_certificate(self.pem.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
+
+class Authority:
+    """A CA that signs leaves. Its key lives in memory only."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        today = datetime.now(UTC)
+        self._certificate = (
+            _builder(self._name, self._name, self._key.public_key(), today - 60 * DAY, today + 365 * DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def write(self, pem: Path) -> Path:
+        """Write the CA's certificate and return where."""
+        pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        return pem
+
+    def issue(
+        self,
+        folder: Path,
+        name: str,
+        server_names: t.Sequence[x509.GeneralName] = (),
+        begins: timedelta = -DAY,
+        ends: timedelta = 30 * DAY,
+    ) -> Leaf:
+        """Make a key, sign a certificate for it and write both into `folder`.
+
+        The certificate is for a server when there are `server_names`, else for a client. `begins` and `ends` count from
+        now.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.now(UTC)
+        role = ExtendedKeyUsageOID.SERVER_AUTH if server_names else ExtendedKeyUsageOID.CLIENT_AUTH
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = (
+            _builder(_name(name), self._name, key.public_key(), now + begins, now + ends)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([role]), critical=False)
+            .add_extension(signer, critical=False)
+        )
+        if server_names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(server_names), critical=False)
+        pem = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        key_pem = _key_pem(key, serialization.NoEncryption())
+        leaf = Leaf(folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}-both.pem")
+        leaf.pem.write_bytes(pem)
+        _write_secret(leaf.key, key_pem)
+        _write_secret(leaf.both, pem + key_pem)
+        return leaf
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificates:
+    """All certificates of one simulator: `certificates["access-point"].pem`, `certificates.ca`.
+
+    Beside one leaf for each device there are `server`, `stranger` (signed by the CA, of no device), `outsider` (signed
+    by another CA), `expired` and `not-yet-valid`. `locked_key` is the first device's key, encrypted with PASSPHRASE.
+    """
+
+    folder: Path
+    ca: Path
+    other_ca: Path
+    locked_key: Path
+    leaves: dict[str, Leaf]
+
+    def __getitem__(self, name: str) -> Leaf:
+        return self.leaves[name]
+
+
+def make_certificates(folder: Path, devices: t.Sequence[str]) -> Certificates:
+    """Write all certificates and keys into `folder` and return where they lie. `devices` are names for files."""
+    authority, other_authority = Authority("Simulator CA"), Authority("Other CA")
+    leaves = {name: authority.issue(folder, name) for name in (*devices, "stranger")}
+    leaves["server"] = authority.issue(folder, "server", SERVER_NAMES)
+    leaves["expired"] = authority.issue(folder, "expired", begins=-2 * DAY, ends=-DAY)
+    leaves["not-yet-valid"] = authority.issue(folder, "not-yet-valid", begins=DAY)
+    leaves["outsider"] = other_authority.issue(folder, "outsider")
+    return Certificates(
+        folder=folder,
+        ca=authority.write(folder / "ca.pem"),
+        other_ca=other_authority.write(folder / "other-ca.pem"),
+        locked_key=_lock(leaves[devices[0]].key, folder / "locked.key"),
+        leaves=leaves,
+    )
+
+
+def _lock(key: Path, locked: Path) -> Path:
+    """Write `key` again, encrypted with PASSPHRASE, and return where."""
+    private_key = serialization.load_pem_private_key(key.read_bytes(), password=None)
+    _write_secret(locked, _key_pem(private_key, serialization.BestAvailableEncryption(PASSPHRASE.encode())))
+    return locked
+
+
+def _key_pem(key: t.Any, encryption: serialization.KeySerializationEncryption) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def _write_secret(path: Path, pem: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(pem)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _usage(**allowed: bool) -> x509.KeyUsage:
+    """Return a key usage with nothing but what is named."""
+    usages = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{**dict.fromkeys(usages, False), **allowed})

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What reached the simulator: connections, also those whose TLS handshake failed, and requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+
+@dataclasses.dataclass
+class Connection:
+    """A TCP connection. All but the number is None without a completed handshake.
+
+    `tls` is the version; `peer` is the subject and `fingerprint` the SHA-256 of the client's certificate.
+    """
+
+    number: int
+    tls: str | None = None
+    peer: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclasses.dataclass
+class Request:
+    """A request as received. `path` is raw, with its query. `status` is None as long as there is no answer."""
+
+    connection: Connection
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    status: int | None = None
+
+    @property
+    def payload(self) -> t.Any:
+        """The body, read as JSON."""
+        return json.loads(self.body)
+
+
+class Log:
+    """Lists of what came, and if `file` is given, a line of JSON there for each thing that happens."""
+
+    def __init__(self, file: t.TextIO | None = None) -> None:
+        self.connections: list[Connection] = []
+        self.requests: list[Request] = []
+        self._file = file
+
+    def open(self) -> Connection:
+        """A client has connected; the handshake is about to begin."""
+        connection = Connection(len(self.connections) + 1)
+        self.connections.append(connection)
+        self._write("connection", connection=connection.number)
+        return connection
+
+    def complete(self, connection: Connection, tls: str, peer: str, fingerprint: str) -> None:
+        """The handshake is done."""
+        connection.tls, connection.peer, connection.fingerprint = tls, peer, fingerprint
+        self._write("handshake", connection=connection.number, tls=tls, peer=peer)
+
+    def receive(self, request: Request) -> None:
+        """A request has come in."""
+        self.requests.append(request)
+
+    def answer(self, request: Request, status: int | None) -> None:
+        """A request is about to be answered with `status`, or cut off without an answer."""
+        request.status = status
+        self._write(
+            "request",
+            connection=request.connection.number,
+            peer=request.connection.peer,
+            method=request.method,
+            path=request.path,
+            headers=request.headers,
+            body=request.body.decode(errors="replace"),
+            status=status,
+        )
+
+    def _write(self, event: str, **details: object) -> None:
+        if self._file is not None:
+            print(json.dumps({"event": event, **details}), file=self._file, flush=True)

@@ -1,0 +1,245 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The devices, their records, and the rules of reading and updating them. No network here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+import uuid
+from datetime import UTC, datetime, timedelta
+
+MAXIMUM_IDENTIFIER_LENGTH = 255
+MAXIMUM_VALUE_LENGTH = 1024
+# How a record lists a field of the profile that has no value. The documentation leaves it open.
+VALUELESS = ("absent", "null", "empty")
+
+Record = dict[str, t.Any]
+
+
+class Refusal(Exception):
+    """A request that the API answers with an error."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+    @property
+    def body(self) -> dict[str, t.Any]:
+        """The JSON body of the answer."""
+        return {"errors": [{"code": self.code, "message": str(self)}]}
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileField:
+    """A field that the devices of a profile have."""
+
+    id: str
+    name: str
+    mandatory: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What kind of device it is: which fields its record has."""
+
+    id: str
+    name: str
+    fields: tuple[ProfileField, ...]
+
+    def ids_of(self, name: str) -> list[str]:
+        """Return the IDs of the fields with this name: one, as long as the name is not shared."""
+        return [field.id for field in self.fields if field.name == name]
+
+
+@dataclasses.dataclass
+class Device:
+    """One device as the account holds it. `values` has field IDs for keys, and nothing for a field without a value.
+
+    `name` is what the simulator calls it, also in the name of its certificate's file. All that changes can be set.
+    """
+
+    name: str
+    profile: Profile
+    device_identifier: str
+    values: dict[str, str]
+    status: str = "ACTIVE"
+    device_api_allow_read: bool = True
+    device_api_allow_write: bool = True
+    device_api_allow_renew_certificate: bool = True
+    valueless: str = "absent"
+    created: datetime = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
+    updated: datetime = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
+
+    @property
+    def id(self) -> str:
+        """The device ID, the same in every simulator."""
+        return identifier("device", self.name)
+
+    def field_id(self, name: str) -> str:
+        """Return the ID of the one field with this name."""
+        (field_id,) = self.profile.ids_of(name)
+        return field_id
+
+    @property
+    def named_values(self) -> dict[str, str]:
+        """The values by field name, for a profile that has no name twice."""
+        return {field.name: self.values[field.id] for field in self.profile.fields if field.id in self.values}
+
+    @property
+    def record(self) -> Record:
+        """The record as the API answers it."""
+        return {
+            "id": self.id,
+            "account_id": identifier("account"),
+            "division": {"id": identifier("division"), "name": "Harbour"},
+            "device_identifier": self.device_identifier,
+            "device_profile": {"id": self.profile.id, "name": self.profile.name},
+            "created": f"{self.created:%Y-%m-%dT%H:%M:%SZ}",
+            "updated": f"{self.updated:%Y-%m-%dT%H:%M:%SZ}",
+            "status": self.status,
+            "fields": [
+                {"id": field.id, "name": field.name, "value": self._listed(field), "mandatory": field.mandatory}
+                for field in self.profile.fields
+                if field.id in self.values or self.valueless != "absent"
+            ],
+            "device_api_allow_read": self.device_api_allow_read,
+            "device_api_allow_write": self.device_api_allow_write,
+            "device_api_allow_renew_certificate": self.device_api_allow_renew_certificate,
+        }
+
+    def _listed(self, field: ProfileField) -> str | None:
+        return self.values.get(field.id, "" if self.valueless == "empty" else None)
+
+    def update(self, payload: object) -> None:
+        """Do what a PUT with this JSON body does: replace all values, also when it has none, and perhaps rename.
+
+        Raises Refusal, and then nothing has changed.
+        """
+        if not isinstance(payload, dict):
+            raise _invalid("The request body is not a JSON object")
+        device_identifier = payload.get("device_identifier", self.device_identifier)
+        if not isinstance(device_identifier, str) or not 1 <= len(device_identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
+            raise _invalid(f"device_identifier must be a string of 1 to {MAXIMUM_IDENTIFIER_LENGTH} characters")
+        values = self._sent_values(payload.get("fields", []))
+        for field in self.profile.fields:
+            if field.mandatory and field.id not in values:
+                raise _invalid(f"Field {field.name} is mandatory and has no value")
+        self.device_identifier = device_identifier
+        self.values = values
+        # Two updates within one second still show.
+        self.updated = max(datetime.now(UTC), self.updated + timedelta(seconds=1))
+
+    def _sent_values(self, fields: object) -> dict[str, str]:
+        """Return the values that the `fields` of a payload hold, by field ID."""
+        if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
+            raise _invalid("fields must be an array of objects")
+        known = {field.id for field in self.profile.fields}
+        values: dict[str, str] = {}
+        for field in fields:
+            field_id, value = field.get("id"), field.get("value")
+            if not isinstance(field_id, str) or field_id not in known:
+                raise _invalid(f"Field with id {field_id} does not exist in the profile of the device")
+            if field_id in values:
+                raise _invalid(f"Field with id {field_id} is given twice")
+            if not isinstance(value, str) or len(value) > MAXIMUM_VALUE_LENGTH:
+                raise _invalid(f"The value of field {field_id} must be a string of at most {MAXIMUM_VALUE_LENGTH}")
+            values[field_id] = value
+        return {field_id: value for field_id, value in values.items() if value}
+
+
+class Records:
+    """All devices of the account, each seen by its own certificates only."""
+
+    def __init__(self, valueless: str = "absent") -> None:
+        self.devices = make_devices(valueless)
+        self._device_of_certificate: dict[str, Device] = {}
+
+    def __getitem__(self, name: str) -> Device:
+        """Return a device by the simulator's name for it."""
+        return next(device for device in self.devices if device.name == name)
+
+    def associate(self, device: Device, fingerprint: str) -> None:
+        """Let the certificate with this fingerprint act for `device`. A device can have several."""
+        self._device_of_certificate[fingerprint] = device
+
+    def read(self, device_id: str, fingerprint: str) -> Device:
+        """Return the device that a GET asks for. Raises Refusal."""
+        device = self._seen(device_id, fingerprint)
+        if not device.device_api_allow_read:
+            raise _denied()
+        return device
+
+    def update(self, device_id: str, fingerprint: str, body: bytes) -> Device:
+        """Do a PUT and return the device. Raises Refusal."""
+        device = self._seen(device_id, fingerprint)
+        if not device.device_api_allow_write:
+            raise _denied()
+        try:
+            payload = json.loads(body)
+        except ValueError:
+            raise _invalid("The request body is not valid JSON") from None
+        device.update(payload)
+        return device
+
+    def _seen(self, device_id: str, fingerprint: str) -> Device:
+        device = next((device for device in self.devices if device.id == device_id), None)
+        if device is None:
+            raise Refusal(400, "entity_not_found", f"Device with id {device_id} does not exist")
+        if self._device_of_certificate.get(fingerprint) is not device:
+            raise _denied()
+        return device
+
+
+def identifier(*words: str) -> str:
+    """Return an ID that looks like any other, and is always the same for the same words."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("simulator", *words))))
+
+
+def make_devices(valueless: str) -> list[Device]:
+    """Return the devices of a fresh account. The first is the one that most tests use."""
+    access_point = _profile("Access point", "Firmware*", "Serial number*", "Site", "Owner", "Contact", "Redirector")
+    # Two of its fields share a name.
+    camera = _profile("Camera", "Model*", "Location", "Location", "Retention days")
+
+    def make(name: str, profile: Profile, *values: str | None, **settings: t.Any) -> Device:
+        stored = {field.id: value for field, value in zip(profile.fields, values, strict=True) if value is not None}
+        return Device(name, profile, f"{name}.harbour", stored, valueless=valueless, **settings)
+
+    installed = (
+        "12.4",
+        "AP-0042",
+        "Rotterdam",
+        None,
+        "noc@harbour.example",
+        "https://controller.harbour.example:16002",
+    )
+    return [
+        make("access-point", access_point, *installed),
+        make("spare-access-point", access_point, "12.1", "AP-0043", None, None, None, None),
+        make("camera", camera, "C-7", "Pier 1", "North mast", None),
+        make("read-only", access_point, *installed, device_api_allow_write=False),
+        make("write-only", access_point, *installed, device_api_allow_read=False),
+        make("disabled", access_point, *installed, status="DISABLED"),
+    ]
+
+
+def _profile(name: str, *fields: str) -> Profile:
+    """Return a profile; a star marks a field as mandatory."""
+    profile_fields = tuple(
+        ProfileField(identifier("field", name, str(number), field), field.rstrip("*"), field.endswith("*"))
+        for number, field in enumerate(fields)
+    )
+    return Profile(identifier("profile", name), name, profile_fields)
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(400, "invalid_input", message)
+
+
+def _denied() -> Refusal:
+    return Refusal(403, "access_denied", "The certificate does not permit this operation on this device")

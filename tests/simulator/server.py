@@ -1,0 +1,235 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The simulator: the records behind HTTPS with client certificates, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+import threading
+import typing as t
+import weakref
+from pathlib import Path
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from simulator.certificates import Certificates, make_certificates
+from simulator.log import Connection, Log, Request
+from simulator.records import Record, Records, Refusal, make_devices
+from simulator.script import Answer, Script
+
+# Where one device is. Other paths do not exist.
+DEVICE_PATH = "/iot/api/v2/device/"
+
+
+class Simulator:
+    """A context manager: inside it the server runs on 127.0.0.1. The package's docstring says how to use it."""
+
+    def __init__(
+        self, folder: Path, port: int = 0, valueless: str = "absent", log_file: t.TextIO | None = None
+    ) -> None:
+        """Certificates are written into `folder`. Port 0 means a free one. `valueless` is one of records.VALUELESS."""
+        self.certificates: Certificates = make_certificates(folder, [device.name for device in make_devices(valueless)])
+        self._fingerprints = {name: leaf.fingerprint for name, leaf in self.certificates.leaves.items()}
+        self._port = port
+        self._valueless = valueless
+        self._log_file = log_file
+        self._connection_of: weakref.WeakKeyDictionary[asyncio.BaseTransport, Connection] = weakref.WeakKeyDictionary()
+        self.reset()
+
+    def __enter__(self) -> t.Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator")
+        self._thread.start()
+        try:
+            self._run(self._start())
+        except BaseException:
+            self._end_loop()
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._run(self._stop())
+        self._end_loop()
+
+    @property
+    def url(self) -> str:
+        """The value for api_url."""
+        return f"https://localhost:{self._port}"
+
+    def reset(self) -> None:
+        """Begin anew: fresh devices, an empty log, no script. Certificates and port stay."""
+        self.records = Records(self._valueless)
+        for device in self.records.devices:
+            self.records.associate(device, self._fingerprints[device.name])
+        self._script = Script()
+        self.clear_log()
+
+    def script(self, *answers: Answer) -> None:
+        """Say what happens to the requests to come. Each answer is for the first request that it fits."""
+        self._script.add(*answers)
+
+    def clear_script(self) -> None:
+        """Forget the scripted answers."""
+        self._script = Script()
+
+    @property
+    def untold(self) -> list[Answer]:
+        """The scripted answers that no request has asked for."""
+        return self._script.untold
+
+    def clear_log(self) -> None:
+        """Forget all connections and requests so far."""
+        self._log = Log(self._log_file)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The TCP connections so far, also those whose handshake failed."""
+        return self._log.connections
+
+    @property
+    def handshakes(self) -> int:
+        """How many TLS handshakes were completed."""
+        return sum(connection.tls is not None for connection in self._log.connections)
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests so far."""
+        return self._log.requests
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the requests so far."""
+        return [request.method for request in self._log.requests]
+
+    def _run(self, coroutine: t.Coroutine[t.Any, t.Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _start(self) -> None:
+        self._http = web.Server(self._handle)
+        self._listener = await self._loop.create_server(self._greet, "127.0.0.1", self._port, ssl=self._tls_context())
+        self._port = self._listener.sockets[0].getsockname()[1]
+
+    async def _stop(self) -> None:
+        self._listener.close()
+        for transport in list(self._connection_of):
+            transport.abort()
+        await self._http.shutdown(timeout=0.1)  # which aiohttp takes for no limit when it is 0
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslobject_class = _AlertingTls
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.certificates["server"].pem, self.certificates["server"].key)
+        context.load_verify_locations(self.certificates.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _greet(self) -> asyncio.Protocol:
+        """A client has connected: note it, and return what waits for its handshake."""
+        log, connection = self._log, self._log.open()
+
+        def welcome(transport: asyncio.Transport) -> asyncio.Protocol:
+            tls = transport.get_extra_info("ssl_object")
+            subject = ", ".join("=".join(pair) for part in tls.getpeercert()["subject"] for pair in part)
+            fingerprint = hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest()
+            log.complete(connection, tls.version(), subject, fingerprint)
+            self._connection_of[transport] = connection
+            return self._http()
+
+        return _Doorkeeper(welcome)
+
+    async def _handle(self, received: web.BaseRequest) -> web.Response:
+        # A test may reset the simulator while a delayed request waits, which belongs to what was before.
+        records, log = self.records, self._log
+        request = Request(
+            self._connection_of[received.transport],
+            received.method,
+            received.raw_path,
+            dict(received.headers),
+            await received.read(),
+        )
+        log.receive(request)
+        answer = self._script.take(request.method)
+        if answer.before is not None:
+            answer.before(records)
+        await asyncio.sleep(answer.delay)
+        status, content = _carry_out(records, request, answer) if answer.takes_effect else (200, None)
+        await asyncio.sleep(answer.delay_answer)
+        response = web.Response(
+            status=answer.status or status,
+            headers={"Content-Type": "application/json", **answer.headers},
+            body=answer.compose(content),
+        )
+        log.answer(request, None if answer.cut else response.status)
+        if answer.cut and received.transport is not None:
+            received.transport.abort()
+        return response
+
+
+class _AlertingTls(ssl.SSLObject):
+    """Tells a client that its certificate is refused, and waits until it hangs up.
+
+    Any real server does that. asyncio closes the connection before the alert is out.
+    """
+
+    _refused = False
+
+    def do_handshake(self) -> None:
+        if not self._refused:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as error:
+                if error.reason == "HTTP_REQUEST":  # who does not speak TLS is not alerted
+                    raise
+                self._refused = True
+            else:
+                return
+        raise ssl.SSLWantReadError  # upon which asyncio sends what there is to send
+
+
+class _Doorkeeper(asyncio.Protocol):
+    """Waits for the end of a handshake, which is when asyncio calls connection_made, and hands the connection on."""
+
+    def __init__(self, welcome: t.Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
+        self._welcome = welcome
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        protocol = self._welcome(transport)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+def _carry_out(records: Records, request: Request, answer: Answer) -> tuple[int, Record]:
+    """Do what `request` asks for and return status and JSON of the answer."""
+    device_id = unquote(request.path.partition("?")[0].removeprefix(DEVICE_PATH))
+    fingerprint = request.connection.fingerprint
+    try:
+        if not request.path.startswith(DEVICE_PATH) or "/" in request.path.removeprefix(DEVICE_PATH):
+            raise Refusal(404, "resource_not_found", f"There is nothing at {request.path}")
+        if request.method == "GET":
+            status, device = 200, records.read(device_id, fingerprint)
+        elif request.method == "PUT":
+            status, device = 201, records.update(device_id, fingerprint, request.body)
+        else:
+            raise Refusal(405, "method_not_allowed", f"{request.method} is not for {request.path}")
+        if answer.after is not None:
+            answer.after(records)
+    except Refusal as refusal:
+        return refusal.status, refusal.body
+    return status, device.record
