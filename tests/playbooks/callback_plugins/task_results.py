@@ -1,0 +1,27 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the result of each task as a line of JSON into the file that TASK_RESULTS names."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible.plugins.callback import CallbackBase
+
+
+class CallbackModule(CallbackBase):
+    """Sees each result before any other callback shortens it for the terminal."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "task_results"
+
+    def v2_runner_on_ok(self, result):
+        with open(os.environ["TASK_RESULTS"], "a", encoding="utf-8") as file:
+            print(json.dumps(result._result, default=str), file=file)
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):  # noqa: ARG002 - Ansible passes it by name
+        self.v2_runner_on_ok(result)
