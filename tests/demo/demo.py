@@ -1,0 +1,136 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shows in a minute what the collection is for: a real playbook, real mutual TLS, and a simulated service.
+
+The connection comes from the environment, as the simulator prints it. A step that does not do what it says ends the
+demo with exit code 1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import typing as t
+from pathlib import Path
+
+import requests
+
+HERE = Path(__file__).resolve().parent
+BIN = Path(sys.executable).parent
+NAMED = ("Firmware", "Site", "Contact")
+
+
+def say(text: str) -> None:
+    """Print a heading."""
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
+
+
+@contextlib.contextmanager
+def simulator(folder: Path) -> t.Iterator[dict[str, str]]:
+    """Run the simulator, and yield the variables that it says to export."""
+    command = [sys.executable, HERE.parent / "simulator", "--directory", folder, "--log", folder / "log"]
+    # Of a session of its own, so that Ctrl-C reaches it only through this program, when nobody needs it any more.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            variables = {}
+            for line in process.stdout:
+                print(line, end="")
+                if match := re.match(r" *export (\w+)=(.*)", line):
+                    variables[match[1]] = match[2]
+                if "Ctrl-C" in line:
+                    break
+            yield variables
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+class Demo:
+    """The steps, and what the simulator's log says after each."""
+
+    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+        self.log = folder / "log"
+        self.variables = variables
+        self.seen = 0
+
+    def play(self, *options: str) -> str:
+        """Run the playbook and return its recap."""
+        color = {"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
+        quiet = {"ANSIBLE_DISPLAY_OK_HOSTS": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_TRANSPORT": "local"}
+        python = {"ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+        command = [BIN / "ansible-playbook", "--inventory", "localhost,", *options, HERE / "playbook.yml"]
+        print("$ ansible-playbook", *options, "playbook.yml", flush=True)
+        environment = {**os.environ, **self.variables, **quiet, **python, **color}
+        output = ""
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                output += line
+        return output
+
+    def new_events(self) -> list[dict[str, t.Any]]:
+        """Return what the simulator has logged since the last call."""
+        events = [json.loads(line) for line in self.log.read_text().splitlines()]
+        new, self.seen = events[self.seen :], len(events)
+        return new
+
+    def seen_methods(self) -> list[str]:
+        """Return the methods of the requests that reached the simulator since the last call, and print them."""
+        new = self.new_events()
+        methods = [event["method"] for event in new if event["event"] == "request"]
+        handshakes = sum(event["event"] == "handshake" for event in new)
+        print(f"The service saw {' and '.join(methods)}, in {handshakes} TLS handshake.", flush=True)
+        return methods
+
+    def values(self) -> dict[str, str]:
+        """Return the values of the record as the simulator holds it, by field name."""
+        names = ("CA_PATH", "CLIENT_CERT", "CLIENT_KEY", "API_URL", "DEVICE_ID")
+        ca, certificate, key, url, device = (self.variables[f"DIGICERT_IOT_{name}"] for name in names)
+        path = f"{url}/iot/api/v2/device/{device}"
+        record = requests.get(path, cert=(certificate, key), verify=ca, timeout=10).json()
+        self.new_events()  # the ones of this request, which is not part of what is shown
+        return {field["name"]: field["value"] for field in record["fields"] if field["value"]}
+
+
+def expect(truth: bool) -> None:
+    """End the demo when a step did not do what it says."""
+    if not truth:
+        sys.exit("This is not what should have happened.")
+
+
+def main() -> None:
+    """Show it."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
+        folder = Path(temporary)
+        say("A simulated DigiCert IoT Device Manager starts on this machine.")
+        with simulator(folder) as variables:
+            expect(len(variables) == 5)
+            demo = Demo(folder, variables)
+            before = demo.values()
+            say("1. The plan: --check --diff says what would change, and writes nothing.")
+            expect("changed=1" in demo.play("--check", "--diff"))
+            expect(demo.seen_methods() == ["GET"])
+            say("2. The run: one read and one update.")
+            expect("changed=1" in demo.play())
+            expect(demo.seen_methods() == ["GET", "PUT"])
+            say("3. The run again: all is as it should be, so nothing is sent.")
+            expect("changed=0" in demo.play())
+            expect(demo.seen_methods() == ["GET"])
+            say("The record as the service holds it now:")
+            after = demo.values()
+            for name in before | after:
+                note = "the playbook's" if name in NAMED else "not named in the playbook, and still there"
+                print(f"  {name:14} {after.get(name, '(removed)'):42} {note}")
+            expect({name: after.get(name) for name in before if name not in NAMED}.items() <= before.items())
+            say("A bare PUT of the three fields would have wiped the others. That is what this collection is for.")
+
+
+if __name__ == "__main__":
+    main()
