@@ -1,0 +1,71 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Any Python from 3.11 on. Everything else is installed into .venv; nothing outside this folder is written.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+LINK := $(VENV)/collections/ansible_collections/edgeops/digicert
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(VENV)/collections
+export ANSIBLE_HOME := $(CURDIR)/$(VENV)/home/.ansible
+export ANSIBLE_REMOTE_TMP := $(ANSIBLE_HOME)/tmp
+export XDG_CACHE_HOME := $(CURDIR)/$(VENV)/cache
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 18
+
+.PHONY: demo
+demo: $(READY) ## See the module at work against the simulator
+	$(BIN)/python tests/demo/demo.py
+
+.PHONY: test
+test: lint docs sanity pytest ## Everything to run before a commit
+
+.PHONY: lint
+lint: $(READY) ## Check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/shellcheck .ci/run
+	$(BIN)/ansible-lint --offline --profile production
+
+.PHONY: format
+format: $(READY) ## Mend style and formatting where a tool can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: docs
+docs: $(READY) ## Check the documentation and the changelog
+	HOME=$(CURDIR)/$(VENV)/home $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
+	$(BIN)/antsibull-changelog lint
+
+.PHONY: sanity
+sanity: $(READY) ## Run ansible-test sanity
+	$(BIN)/python tests/sanity/ansible_test.py sanity
+
+.PHONY: unit playbooks pytest
+unit: $(READY) ## Run the unit tests
+	$(BIN)/pytest tests/unit
+playbooks: $(READY) ## Run the playbook tests
+	$(BIN)/pytest -n auto tests/playbooks
+pytest: $(READY) ## Run the unit and the playbook tests
+	$(BIN)/pytest -n auto
+
+.PHONY: bench-unchanged
+bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
+	$(BIN)/python tests/benchmark/unchanged_cost.py
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .ansible .hypothesis .pytest_cache .ruff_cache tests/output
+
+$(READY): tests/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -r tests/requirements.txt
+	mkdir -p $(VENV)/home $(dir $(LINK))
+	ln -sfn ../../../.. $(LINK)
+	touch $@
