@@ -117,7 +117,7 @@ class Session:
             headers["Content-Type"] = "application/json"
         self._context.deadline = time.monotonic() + self._timeout
         try:
-            response = self._manager.urlopen(
+            response = self._manager.request(
                 method,
                 self._api_url + path,
                 body=body,

@@ -113,7 +113,7 @@ def test_an_empty_value_is_none(device):
 
 def test_each_update_shows_in_updated(device):
     seen = [device.record["updated"]]
-    for _ in range(3):
+    for _time in range(3):
         device.update({"fields": listed(mandatory_values(device))})
         seen.append(device.record["updated"])
     assert len(set(seen)) == 4

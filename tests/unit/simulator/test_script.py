@@ -37,7 +37,7 @@ def test_an_answer_can_be_repeated():
     twice, always = Answer(status=429, times=2), Answer(status=500, times=FOREVER)
     script = Script()
     script.add(twice, always)
-    assert [script.take("GET") for _ in range(5)] == [twice, twice, always, always, always]
+    assert [script.take("GET") for _time in range(5)] == [twice, twice, always, always, always]
     assert script.untold == []
 
 

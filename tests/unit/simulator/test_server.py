@@ -221,7 +221,7 @@ def test_scripted_answers(simulator, client):
         Answer(status=307, headers={"Location": "https://elsewhere.example/"}),
         Answer(body="{"),
     )
-    busy, page, redirect, broken, usual = (client.send("GET") for _ in range(5))
+    busy, page, redirect, broken, usual = (client.send("GET") for _time in range(5))
     assert (busy.status_code, busy.headers["Retry-After"], busy.content) == (503, "7", b"")
     assert (page.status_code, page.headers["Content-Type"], page.text) == (502, "text/html", "<html>")
     assert (redirect.status_code, redirect.headers["Location"]) == (307, "https://elsewhere.example/")

@@ -45,7 +45,7 @@ class Network:
         self.requests = []
         self.waits = []
 
-    def urlopen(self, method, url, **settings):
+    def request(self, method, url, **settings):
         self.requests.append((method, url, settings))
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
