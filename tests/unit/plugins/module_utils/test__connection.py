@@ -1,0 +1,85 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import connection_argument_spec, open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+
+
+def options(**changes):
+    defaults = {name: entry.get("default") for name, entry in connection_argument_spec().items()}
+    return {**defaults, "device_id": "d-1", "client_cert": "/does/not/exist.pem", "validate_certs": False, **changes}
+
+
+def problems_of(**changes):
+    with pytest.raises(InvalidTask) as caught:
+        open_session(options(**changes), [])
+    return str(caught.value)
+
+
+MISSING = problems_of()
+
+
+def test_only_the_missing_certificate_is_wrong():
+    assert MISSING == "client_cert: /does/not/exist.pem cannot be read: No such file or directory."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://clientauth.one.digicert.com",
+        "https://localhost:8443/",
+        "https://[::1]:8443/base/path",
+        "HTTPS://DEVICE.EXAMPLE",
+    ],
+)
+def test_base_urls(url):
+    assert problems_of(api_url=url) == MISSING
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "device.example",
+        "http://device.example",
+        "https://",
+        "https://:443",
+        "https://device.example:port",
+        "https://device.example:99999",
+        "https://device.example:0",
+        "https://user:secret@device.example",
+        "https://device.example/?query",
+        "https://device.example/#fragment",
+        "https://[::1",
+        "https://\udc80",
+    ],
+)
+def test_what_is_no_base_url(url):
+    assert "is not a base URL" in problems_of(api_url=url)
+
+
+@pytest.mark.parametrize("device_id", ["", ".", "..", "\udc80"])
+def test_what_is_no_device_id(device_id):
+    assert "cannot be the ID of a device" in problems_of(device_id=device_id)
+
+
+def test_numbers_have_bounds():
+    assert "at least 1 second" in problems_of(timeout=0)
+    assert "must not be negative" in problems_of(retries=-1)
+
+
+def test_what_else_is_wrong_comes_first():
+    with pytest.raises(InvalidTask, match=r"^First\. client_cert"):
+        open_session(options(), ["First."])
+
+
+def test_every_option_but_the_switches_can_come_from_the_environment():
+    switches = {"validate_certs", "timeout", "retries", "use_proxy"}
+    for name, entry in connection_argument_spec().items():
+        expected = [] if name in switches else [f"DIGICERT_IOT_{name.upper()}"]
+        assert entry.get("fallback", (None, []))[1] == expected

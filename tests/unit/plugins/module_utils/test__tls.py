@@ -1,0 +1,83 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+import ssl
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context, explain, is_final
+
+
+def options(**changes):
+    return {
+        "ca_path": None,
+        "validate_certs": True,
+        "client_cert": "/does/not/exist.pem",
+        "client_key": None,
+        "client_key_passphrase": None,
+        **changes,
+    }
+
+
+def alert(reason):
+    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:1)")
+    error.reason = reason
+    return error
+
+
+def test_the_service_is_checked_and_old_versions_are_refused():
+    context = client_context(options())[0]
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.check_hostname
+    assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+def test_the_service_is_not_checked_when_that_is_asked_for():
+    context = client_context(options(validate_certs=False))[0]
+    assert not context.check_hostname
+    assert context.verify_mode == ssl.CERT_NONE
+
+
+def test_files_are_named_with_their_option(tmp_path):
+    (tmp_path / "text").write_text("-----BEGIN NOTHING-----")
+    (tmp_path / "cert").write_text("-----BEGIN CERTIFICATE-----")
+    text, cert = str(tmp_path / "text"), str(tmp_path / "cert")
+    for changes, words in (
+        ({"ca_path": text}, "ca_path: .* holds no PEM certificates"),
+        ({"ca_path": "/does/not/exist"}, "ca_path: .* cannot be read: No such file"),
+        ({"client_cert": text}, "client_cert: .* is not a PEM file that begins with -----BEGIN CERTIFICATE-----"),
+        ({"client_cert": cert, "client_key": str(tmp_path)}, "client_key: .* cannot be read: Is a directory"),
+        ({"client_cert": "\0"}, "client_cert: .* cannot be a path"),
+        ({"client_cert": cert}, "client_cert: .* holds no private key that can be loaded, so client_key is needed"),
+        ({"client_cert": cert, "client_key": text}, "client_key: .* holds no private key that can be loaded"),
+    ):
+        problems = client_context(options(**changes))[1]
+        assert re.search(words, " ".join(problems)), problems
+
+
+def test_a_folder_of_certificates_is_trusted(tmp_path):
+    problems = client_context(options(ca_path=str(tmp_path)))[1]
+    assert [problem for problem in problems if "ca_path" in problem] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "has expired"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "does not know the CA"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "asks for a certificate"),
+        ("WRONG_VERSION_NUMBER", "does not speak TLS"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "misses the 'clientauth.' prefix"),
+    ],
+)
+def test_an_alert_is_final_and_explained(reason, words):
+    assert is_final(alert(reason))
+    assert words in explain(alert(reason), "device.example")
+
+
+def test_a_cut_is_not_final():
+    assert not is_final(alert("UNEXPECTED_EOF_WHILE_READING"))
