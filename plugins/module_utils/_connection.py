@@ -52,7 +52,7 @@ def open_session(options: dict[str, t.Any], problems: list[str]) -> Session:
     context, tls_problems = client_context(options)
     problems = problems + _problems(options) + tls_problems
     if problems:
-        raise InvalidTask(problems)
+        raise InvalidTask(" ".join(problems))
     return Session(
         context,
         options["api_url"],

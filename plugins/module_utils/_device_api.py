@@ -38,7 +38,7 @@ class DeviceApi:
 
     def __init__(self, session: Session, device_id: str) -> None:
         self._session = session
-        self._device_id = device_id
+        self.device_id = device_id
         self._path = "/iot/api/v2/device/{}".format(quote(device_id, safe=""))
 
     def read(self) -> Record:
@@ -58,7 +58,7 @@ class DeviceApi:
         if not 200 <= answer.status < 300:
             raise _failure(answer, denied, verb, flag)
         try:
-            return parse_record(answer.body, self._device_id)
+            return parse_record(answer.body, self.device_id)
         except ValueError as error:
             raise AnswerUnusable(
                 f"The service answered the {verb} with {error}, so it is not believed. Check that api_url is the API's "

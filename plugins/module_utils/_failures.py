@@ -55,9 +55,6 @@ class InvalidTask(Failure):
 
     kind = "invalid_task"
 
-    def __init__(self, problems: t.Sequence[str]) -> None:
-        super().__init__(" ".join(problems))
-
 
 class RequirementMissing(Failure):
     """A Python package is missing on the host that runs the module."""
@@ -117,9 +114,6 @@ class WishesUnfit(Failure):
     """The record is not one that the wishes can be applied to. Nothing was written."""
 
     kind = "wishes_unfit"
-
-    def __init__(self, problems: t.Sequence[str]) -> None:
-        super().__init__(" ".join(problems))
 
 
 class NotKept(Failure):

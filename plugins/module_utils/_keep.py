@@ -39,7 +39,6 @@ class Outcome(t.NamedTuple):
 
 def keep_record(
     api: DeviceApi,
-    device_id: str,
     wishes: Wishes,
     overwrite: bool,
     check_mode: bool,
@@ -54,7 +53,7 @@ def keep_record(
     except ReadDenied:
         if not overwrite:
             raise
-        plan = plan_overwrite(device_id, wishes)
+        plan = plan_overwrite(api.device_id, wishes)
     else:
         if record.get("status", "ACTIVE") != "ACTIVE":
             warn("The device's status is {}, not ACTIVE.".format(record["status"]))

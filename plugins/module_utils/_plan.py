@@ -88,7 +88,7 @@ def plan_change(record: Record, wishes: Wishes) -> Plan:
         if is_mandatory(field) and values.get(field["id"], "") is None
     ]
     if problems:
-        raise WishesUnfit(problems)
+        raise WishesUnfit(" ".join(problems))
     purged = _purged(fields, values, wishes)
     values.update(dict.fromkeys(purged))
     after = [dict(field, value=values.pop(field["id"], field["value"])) for field in fields]

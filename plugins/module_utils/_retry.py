@@ -11,8 +11,6 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 
 RETRIED_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
-# With these the request was turned away before it could take effect.
-_STATUSES_WITHOUT_EFFECT = frozenset((429, 503))
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
@@ -21,8 +19,11 @@ LONGEST_RETRY_AFTER = 300.0
 
 
 def may_have_acted(status: int) -> bool:
-    """Say whether a request that was answered with this error may have taken effect all the same."""
-    return status in RETRIED_STATUSES | {501} and status not in _STATUSES_WITHOUT_EFFECT
+    """Say whether a request that was answered with this status, if it is an error, may have taken effect all the same.
+
+    With 429 and 503 it was turned away before.
+    """
+    return status == 408 or (status >= 500 and status != 503)
 
 
 def wait_before_retry(retry: int, retry_after: str | None, now: float, random: float) -> float:

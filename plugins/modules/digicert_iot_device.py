@@ -273,7 +273,6 @@ def main() -> None:
         wishes, problems = read_wishes(options)
         outcome = keep_record(
             DeviceApi(open_session(options, problems), options["device_id"]),
-            options["device_id"],
             wishes,
             overwrite=options["on_read_denied"] == "overwrite",
             check_mode=module.check_mode,

@@ -23,6 +23,8 @@ DENIED = failures.ReadDenied("No.", http_status=403)
 class Api:
     """Stands for the API: gives the outcomes in order and fails on a call too many, too few or of another kind."""
 
+    device_id = "d"
+
     def __init__(self, *outcomes):
         self.outcomes = list(outcomes)
         self.payloads = []
@@ -44,7 +46,7 @@ class Api:
 
 def keep(api, overwrite=False, check_mode=False):
     warnings = []
-    outcome = keep_record(api, "d", WISHES, overwrite, check_mode, warnings.append)
+    outcome = keep_record(api, WISHES, overwrite, check_mode, warnings.append)
     assert api.outcomes == []
     return outcome, warnings
 
