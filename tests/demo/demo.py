@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,6 +25,7 @@ import requests
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
+COLLECTIONS = os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(HERE.parent.parent / ".venv/collections"))
 NAMED = ("Firmware", "Site", "Contact")
 
 
@@ -43,8 +44,9 @@ def simulator(folder: Path) -> t.Iterator[dict[str, str]]:
             variables = {}
             for line in process.stdout:
                 print(line, end="")
-                if match := re.match(r" *export (\w+)=(.*)", line):
-                    variables[match[1]] = match[2]
+                if line.lstrip().startswith("export "):
+                    name, value = shlex.split(line)[1].split("=", 1)
+                    variables[name] = value
                 if "Ctrl-C" in line:
                     break
             yield variables
@@ -64,7 +66,7 @@ class Demo:
         """Run the playbook and return its recap."""
         color = {"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
         quiet = {"ANSIBLE_DISPLAY_OK_HOSTS": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_TRANSPORT": "local"}
-        python = {"ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+        python = {"ANSIBLE_PYTHON_INTERPRETER": sys.executable, "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS}
         command = [BIN / "ansible-playbook", "--inventory", "localhost,", *options, HERE / "playbook.yml"]
         print("$ ansible-playbook", *options, "playbook.yml", flush=True)
         environment = {**os.environ, **self.variables, **quiet, **python, **color}
@@ -133,4 +135,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Interrupted.")

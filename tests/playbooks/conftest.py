@@ -17,35 +17,35 @@ from pathlib import Path
 import pytest
 
 from simulator import Answer, Simulator
-from simulator.log import Request
+from simulator.log import Connection, Request
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
 COLLECTIONS = os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(HERE.parent.parent / ".venv/collections"))
 MODULE = "edgeops.digicert.digicert_iot_device"
 
+Task = dict[str, t.Any]
+
 
 @dataclasses.dataclass
-class Run:
-    """What came of one run of ansible-playbook: the tasks' results, and what the simulator saw."""
+class Outcome:
+    """What came of one task: its result, what the simulator saw of it, and what the whole run printed."""
 
-    returncode: int
-    output: str
-    results: list[dict[str, t.Any]]
+    failed: bool
+    result: dict[str, t.Any]
+    connections: list[Connection]
     requests: list[Request]
-    connections: int
-    handshakes: int
-
-    @property
-    def result(self) -> dict[str, t.Any]:
-        """The result of the only task."""
-        (result,) = self.results
-        return result
+    output: str
 
     @property
     def methods(self) -> list[str]:
         """The methods of the requests that reached the simulator."""
         return [request.method for request in self.requests]
+
+    @property
+    def handshakes(self) -> int:
+        """How many TLS handshakes were completed."""
+        return sum(connection.tls is not None for connection in self.connections)
 
 
 class Player:
@@ -69,32 +69,37 @@ class Player:
         }
         return {name: value for name, value in {**usual, **options}.items() if value is not None}
 
-    def keep(self, device: str = "access-point", **settings: t.Any) -> Run:
-        """Play one task of the module. `check`, `script`, `environment` and `arguments` are as for `play`."""
-        ways = {
-            name: settings.pop(name) for name in ("check", "script", "environment", "arguments") if name in settings
-        }
-        return self.play([self._task(device, settings)], **ways)
+    def task(self, device: str = "access-point", **options: t.Any) -> Task:
+        """Return a task of the module, with the connection of `device` and these options."""
+        return {"name": "Keep the record true", MODULE: self.connection(device, **options)}
 
-    def play(self, tasks: list[dict[str, t.Any]], check: bool = False, **ways: t.Any) -> Run:
-        """Run a playbook of these tasks: in check mode, where only GET may be seen, and then, unless `check`, for real.
+    def check(self, *tasks: Task, **settings: t.Any) -> list[Outcome]:
+        """Run a playbook of these tasks in check mode, where only GET may be seen. The settings are those of `run`."""
+        outcomes = self._run(tasks, ["--check"], **settings)
+        assert {method for outcome in outcomes for method in outcome.methods} <= {"GET"}, "Check mode has written."
+        return outcomes
 
-        `script` are answers of the simulator for either run, `environment` variables and `arguments` those of
-        ansible-playbook.
+    def run(self, *tasks: Task, **settings: t.Any) -> list[Outcome]:
+        """Run a playbook of these tasks, in check mode first. A task that fails does not end it.
+
+        Settings: `script`, the answers of the simulator in either run; `environment`, variables; `play`, keywords of
+        the play.
         """
-        return self.play_file(self._playbook(tasks), check, **ways)
+        self.check(*tasks, **settings)
+        return self._run(tasks, [], **settings)
 
-    def play_file(self, playbook: Path, check: bool = False, **ways: t.Any) -> Run:
-        """Like `play`, for a playbook that is there."""
-        rehearsal = self._run(playbook, ["--check"], **ways)
-        assert set(rehearsal.methods) <= {"GET"}, "Check mode has written."
-        return rehearsal if check else self._run(playbook, [], **ways)
+    def run_one(self, task: Task, **settings: t.Any) -> Outcome:
+        """Run one task, in check mode first."""
+        return self.run(task, **settings)[0]
 
-    def triple(self, device: str = "access-point", **settings: t.Any) -> Run:
-        """Keep a record true in check mode, for real and again, see that each does what it must; return the second."""
-        playbook = self._playbook([self._task(device, settings)])
-        check, real, again = self._run(playbook, ["--check"]), self._run(playbook, []), self._run(playbook, [])
-        assert (check.result["changed"], check.methods) == (True, ["GET"])
+    def triple(self, task: Task) -> Outcome:
+        """Run a task that changes something in check mode, for real and again, and see that each does what it must.
+
+        Return the outcome of the second.
+        """
+        (check,) = self.check(task)
+        real, again = self._run([task, task], [])
+        assert (check.result["changed"], check.methods, check.handshakes) == (True, ["GET"], 1)
         assert (real.result["changed"], real.methods, real.handshakes) == (True, ["GET", "PUT"], 1)
         assert (again.result["changed"], again.methods, again.handshakes) == (False, ["GET"], 1)
         for key in ("changed_fields", "diff"):
@@ -104,29 +109,23 @@ class Player:
         assert again.result["changed_fields"] == []
         return real
 
-    def _task(self, device: str, settings: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {"name": "Keep the record true", MODULE: self.connection(device, **settings)}
-
-    def _playbook(self, tasks: list[dict[str, t.Any]]) -> Path:
-        play = {"name": "Test", "hosts": "localhost", "gather_facts": False, "tasks": tasks}
-        playbook = self.folder / "playbook.yml"
-        playbook.write_text(json.dumps([play]))
-        return playbook
-
     def _run(
         self,
-        playbook: Path,
+        tasks: t.Sequence[Task],
         mode: list[str],
         script: t.Sequence[Answer] = (),
         environment: t.Mapping[str, str] | None = None,
-        arguments: t.Sequence[str] = (),
-    ) -> Run:
+        play: t.Mapping[str, t.Any] | None = None,
+    ) -> list[Outcome]:
+        settings = {"name": "Test", "hosts": "localhost", "gather_facts": False, "ignore_errors": True, **(play or {})}
+        playbook, results = self.folder / "playbook.yml", self.folder / "results"
+        playbook.write_text(json.dumps([{**settings, "tasks": tasks}]))
+        results.unlink(missing_ok=True)
         self.simulator.clear_log()
+        self.simulator.clear_script()
         self.simulator.script(*script)
-        results = self.folder / "results"
-        results.write_text("")
         ran = subprocess.run(
-            [BIN / "ansible-playbook", "--inventory", "localhost,", "--diff", *mode, *arguments, playbook],
+            [BIN / "ansible-playbook", "--inventory", "localhost,", "--diff", *mode, playbook],
             env={
                 "PATH": f"{BIN}:{os.environ['PATH']}",
                 "HOME": str(self.folder),
@@ -135,27 +134,32 @@ class Player:
                 "ANSIBLE_CALLBACKS_ENABLED": "task_results",
                 "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
                 "ANSIBLE_HOME": str(self.folder / "ansible"),
+                "ANSIBLE_PIPELINING": "true",
                 "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
                 "ANSIBLE_TRANSPORT": "local",
                 "TASK_RESULTS": str(results),
                 **(environment or {}),
             },
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        self.simulator.clear_script()
-        output = ran.stdout + ran.stderr
-        assert "Traceback" not in output
-        return Run(
-            ran.returncode,
-            output,
-            [json.loads(line) for line in results.read_text().splitlines()],
-            self.simulator.requests,
-            len(self.simulator.connections),
-            self.simulator.handshakes,
-        )
+        assert ran.returncode == 0, ran.stdout
+        assert "Traceback" not in ran.stdout
+        return self._outcomes(results, ran.stdout)
+
+    def _outcomes(self, results: Path, output: str) -> list[Outcome]:
+        """Return what came of each task: tasks run one after the other, so the clock tells whose a connection is."""
+        outcomes = []
+        began = 0.0
+        for event in map(json.loads, results.read_text().splitlines()):
+            connections = [each for each in self.simulator.connections if began < each.began <= event["ended"]]
+            requests = [request for request in self.simulator.requests if request.connection in connections]
+            outcomes.append(Outcome(event["failed"], event["result"], connections, requests, output))
+            began = event["ended"]
+        return outcomes
 
 
 @pytest.fixture

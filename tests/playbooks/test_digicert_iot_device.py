@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules of the module, seen from a playbook and from the service."""
+"""The rules of the module, seen from a playbook and from the service.
+
+A run of ansible-playbook takes a second or more, so tests that differ in one setting only share one.
+"""
 
 from __future__ import annotations
 
-import json
 import time
 from email.utils import formatdate
 
@@ -17,12 +19,30 @@ from ansible_collections.edgeops.digicert.plugins.modules import digicert_iot_de
 from simulator import FOREVER, PASSPHRASE, Answer
 
 SITE = [{"name": "Site", "value": "Delft"}]
-NOT_FOUND = "d0000000-0000-4000-8000-000000000404"
 
 
 @pytest.fixture
 def access_point(simulator):
     return simulator.records["access-point"]
+
+
+def refill(site):
+    """Return what makes another writer set the field Site of the access point, before a request is carried out."""
+
+    def write(records):
+        device = records["access-point"]
+        device.values[device.field_id("Site")] = site
+
+    return write
+
+
+def assert_failed(outcome, kind, *words, methods=("GET",)):
+    result = outcome.result
+    assert outcome.failed, result
+    assert result["failure"].keys() == {"kind", "http_status", "code", "message", "retries"}
+    assert (result["failure"]["kind"], outcome.methods) == (kind, list(methods)), result["msg"]
+    for word in ("Device ", *words):
+        assert word in result["msg"]
 
 
 # What is compared, sent and kept
@@ -32,30 +52,36 @@ def access_point(simulator):
 def test_fields_are_set_removed_and_kept(player, access_point, valueless):
     access_point.valueless = valueless
     before = access_point.named_values
-    fields = [*SITE, {"name": "Contact", "state": "absent"}, {"id": access_point.field_id("Redirector"), "value": 5}]
-    real = player.triple(fields=fields)
+    fields = [
+        *SITE,
+        {"name": "Contact", "state": "absent"},
+        {"id": access_point.field_id("Redirector"), "value": 5},
+        {"id": access_point.field_id("Owner"), "state": "absent"},
+    ]
+    real = player.triple(player.task(fields=fields))
     kept = {name: before[name] for name in ("Firmware", "Serial number")}
     assert access_point.named_values == {**kept, "Site": "Delft", "Redirector": "5"}
     assert real.result["changed_fields"] == ["Site", "Contact", "Redirector"]
     contact = {"id": access_point.field_id("Contact"), "name": "Contact", "value": None, "mandatory": False}
     assert contact in real.result["device"]["fields"]
-    sent = {field["id"]: field["value"] for field in real.requests[1].payload["fields"]}
-    assert sent == access_point.values
-    assert "device_identifier" not in real.requests[1].payload
+    payload = real.requests[1].payload
+    assert {field["id"]: field["value"] for field in payload["fields"]} == access_point.values
+    assert "device_identifier" not in payload
 
 
 def test_a_rename_alone_keeps_every_value(player, access_point):
     before = access_point.named_values
-    real = player.triple(device_identifier="gate-7")
+    real = player.triple(player.task(device_identifier="gate-7"))
     assert (access_point.device_identifier, access_point.named_values) == ("gate-7", before)
+    assert real.requests[1].payload["device_identifier"] == "gate-7"
     assert real.result["changed_fields"] == []
     assert real.result["diff"]["after"]["device_identifier"] == "gate-7"
 
 
 def test_a_purge_leaves_mandatory_and_kept_fields(player, access_point):
-    player.triple(fields=SITE, purge_fields=True, keep_fields=["Redirector"])
+    player.triple(player.task(fields=SITE, purge_fields=True, keep_fields=["Redirector"]))
     assert sorted(access_point.named_values) == ["Firmware", "Redirector", "Serial number", "Site"]
-    player.triple(fields=[], purge_fields=True)
+    player.triple(player.task(fields=[], purge_fields=True))
     assert sorted(access_point.named_values) == ["Firmware", "Serial number"]
 
 
@@ -63,55 +89,60 @@ def test_a_purge_leaves_mandatory_and_kept_fields(player, access_point):
 def test_a_field_without_a_value_can_be_set_by_its_name(player, simulator, valueless):
     spare = simulator.records["spare-access-point"]
     spare.valueless = valueless
-    player.triple("spare-access-point", fields=SITE)
+    player.triple(player.task("spare-access-point", fields=SITE))
     assert spare.named_values["Site"] == "Delft"
 
 
 def test_a_field_that_is_not_listed_can_be_set_by_its_id(player, simulator):
     spare = simulator.records["spare-access-point"]
-    fields = [{"id": spare.field_id("Site"), "value": "Delft"}]
-    check, real = player.keep("spare-access-point", check=True, fields=fields), None
+    task = player.task("spare-access-point", fields=[{"id": spare.field_id("Site"), "value": "Delft"}])
+    (check,) = player.check(task)
     assert check.result["device"]["fields"][-1] == {"id": spare.field_id("Site"), "value": "Delft"}
-    real = player.keep("spare-access-point", fields=fields)
+    real, again = player.run(task, task)
     assert real.result["device"]["fields"][-1]["name"] == "Site"
     assert real.result["changed_fields"] == check.result["changed_fields"] == [spare.field_id("Site")]
-    assert not player.keep("spare-access-point", fields=fields).result["changed"]
+    assert (again.result["changed"], again.methods) == (False, ["GET"])
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [("1.10", "1.10"), (7, "7"), (True, "true"), (" é€😀 ", " é€😀 "), ("x" * 1024, "x" * 1024)]
-)
-def test_values_have_one_text(player, access_point, value, text):
-    player.triple(fields=[{"name": "Site", "value": value}])
-    assert access_point.named_values["Site"] == text
+def test_fields_that_share_a_name_can_be_set_by_id(player, simulator):
+    camera = simulator.records["camera"]
+    first, second = camera.profile.ids_of("Location")
+    player.triple(player.task("camera", fields=[{"id": second, "value": "South mast"}]))
+    assert (camera.values[first], camera.values[second]) == ("Pier 1", "South mast")
+
+
+def test_values_have_one_text(player, access_point):
+    texts = {"Firmware": "1.10", "Site": " é€😀 ", "Owner": "7", "Contact": "true", "Redirector": "x" * 1024}
+    values = {**texts, "Owner": 7, "Contact": True}
+    fields = [{"id": access_point.field_id(name), "value": value} for name, value in values.items()]
+    access_point.valueless = "null"
+    player.triple(player.task(fields=fields))
+    assert access_point.named_values == {**texts, "Serial number": "AP-0042"}
 
 
 def test_a_diff_has_the_same_keys_on_both_sides(player):
-    run = player.keep(check=True, fields=[*SITE, {"name": "Contact", "state": "absent"}])
-    before, after = run.result["diff"]["before"], run.result["diff"]["after"]
+    (check,) = player.check(player.task(fields=[*SITE, {"name": "Contact", "state": "absent"}]))
+    before, after = check.result["diff"]["before"], check.result["diff"]["after"]
     assert before.keys() == after.keys() == {"device_identifier", "fields"}
     assert before["fields"].keys() == after["fields"].keys()
     assert (before["fields"]["Site"], after["fields"]["Site"]) == ("Rotterdam", "Delft")
     assert after["fields"]["Contact"] is None
-    assert '-        "Site": "Rotterdam"' in run.output
-    assert '+        "Site": "Delft"' in run.output
+    assert '-        "Site": "Rotterdam"' in check.output
+    assert '+        "Site": "Delft"' in check.output
+
+
+def test_what_another_writer_changes_in_between_is_overwritten(player, access_point):
+    script = [Answer(method="PUT", before=refill("Gouda"))]
+    outcome = player.run_one(player.task(fields=SITE), script=script)
+    assert (outcome.result["changed"], outcome.methods) == (True, ["GET", "PUT"])
+    assert access_point.named_values["Site"] == "Delft"
 
 
 # What a task gets wrong
 
 
-def assert_failed(run, kind, *words, methods=("GET",)):
-    assert run.returncode == 2
-    assert run.result["failure"].keys() == {"kind", "http_status", "code", "message", "retries"}
-    assert run.result["failure"]["kind"] == kind
-    assert run.methods == list(methods)
-    for word in words:
-        assert word in run.result["msg"]
-    assert run.result["msg"].startswith("Device ")
-
-
 def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_path):
-    run = player.keep(
+    everything = player.task(
         device_id="..",
         api_url="http://localhost",
         client_cert=str(tmp_path / "missing.pem"),
@@ -127,176 +158,213 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
             {"name": "Owner", "state": "absent"},
         ],
     )
-    words = "device_id", "https://", "missing.pem", "ca_path", "timeout", "retries", "device_identifier", "quote it"
-    assert_failed(run, "invalid_task", *words, "state=absent", "1025", "exactly one", "more than once", methods=())
-    assert run.connections == 0
+    words = ["device_id", "https://", "missing.pem", "ca_path", "timeout", "retries", "device_identifier", "quote it"]
+    words += ["state=absent", "'Contact'", "1025", "exactly one", "more than once"]
+    cases = [
+        (everything, words),
+        (player.task(), ["device_identifier, fields, or both"]),
+        (player.task(device_identifier="x", purge_fields=True), ["purge_fields needs fields"]),
+        (player.task(device_identifier="i" * 256), ["256"]),
+        (player.task(client_key=str(tmp_path / "missing.key"), fields=SITE), ["missing.key"]),
+        (player.task("write-only", fields=SITE, on_read_denied="overwrite"), ["by its id"]),
+        *(
+            (player.task(fields=[{"name": "Site", "value": value}]), ["'Site'", word])
+            for value, word in ((None, "state=absent"), ("", "state=absent"), ([1], "quote it"), ({}, "quote it"))
+        ),
+    ]
+    outcomes = player.run(*(task for task, _words in cases))
+    for (_task, words), outcome in zip(cases, outcomes, strict=True):
+        assert_failed(outcome, "invalid_task", *words, methods=())
+        assert outcome.connections == []
 
 
-@pytest.mark.parametrize(
-    ("device", "fields", "words"),
-    [
+def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
+    twice = [*SITE, {"id": access_point.field_id("Site"), "value": "Delft"}]
+    ids = simulator.records["camera"].profile.ids_of("Location")
+    cases = [
         ("access-point", [{"name": "Sit", "value": "x"}], ["'Sit'", "Did you mean 'Site'?", "'Redirector'", "its id"]),
         ("access-point", [{"name": "Firmware", "state": "absent"}], ["'Firmware' is mandatory"]),
-        ("camera", [{"name": "Location", "value": "x"}], ["2 fields with the name 'Location'", "use the id"]),
-    ],
-)
-def test_wishes_that_the_record_cannot_fulfil(player, device, fields, words):
-    assert_failed(player.keep(device, fields=fields), "wishes_unfit", *words)
-
-
-def test_one_field_by_its_id_and_its_name(player, access_point):
-    fields = [*SITE, {"id": access_point.field_id("Site"), "value": "Delft"}]
-    assert_failed(player.keep(fields=fields), "wishes_unfit", "a second time")
+        ("access-point", twice, ["a second time"]),
+        ("camera", [{"name": "Location", "value": "x"}], ["2 fields with the name 'Location'", "use the id", *ids]),
+    ]
+    outcomes = player.run(*(player.task(device, fields=fields) for device, fields, _words in cases))
+    for (_device, _fields, words), outcome in zip(cases, outcomes, strict=True):
+        assert_failed(outcome, "wishes_unfit", *words)
 
 
 # What a device may not
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_a_device_that_may_not_write_fails_before_the_update(player, check):
-    run = player.keep("read-only", fields=SITE, check=check)
-    assert_failed(run, "write_denied", "device_api_allow_write", "'Site'")
+def test_a_device_that_may_not_write_fails_before_the_update(player):
+    unchanged = [{"name": "Site", "value": "Rotterdam"}]
+    tasks = [player.task("read-only", fields=fields) for fields in (SITE, unchanged)]
+    for denied, as_it_is in (player.check(*tasks), player.run(*tasks)):
+        assert_failed(denied, "write_denied", "device_api_allow_write", "'Site'")
+        assert (as_it_is.result["changed"], as_it_is.methods) == (False, ["GET"])
 
 
 def test_a_flag_that_changes_in_between_is_an_error_of_the_service(player, access_point):
-    forbid = Answer(
-        method="PUT", before=lambda records: setattr(records["access-point"], "device_api_allow_write", False)
-    )
-    run = player.keep(fields=SITE, script=[forbid])
-    assert_failed(run, "write_denied", "device_api_allow_write", methods=("GET", "PUT"))
-    assert run.result["failure"]["code"] == "access_denied"
-    assert run.result["failure"]["http_status"] == 403
+    def forbid(records):
+        records["access-point"].device_api_allow_write = False
+
+    outcome = player.run_one(player.task(fields=SITE), script=[Answer(method="PUT", before=forbid)])
+    assert_failed(outcome, "write_denied", "device_api_allow_write", methods=("GET", "PUT"))
+    assert outcome.result["failure"]["code"] == "access_denied"
+    assert outcome.result["failure"]["http_status"] == 403
     assert access_point.named_values["Site"] == "Rotterdam"
 
 
 def test_a_device_that_may_not_read_fails(player):
-    assert_failed(player.keep("write-only", fields=SITE), "read_denied", "device_api_allow_read")
+    script = [Answer(), Answer(status=401)]
+    for outcome in player.run(*[player.task("write-only", fields=SITE)] * 2, script=script):
+        assert_failed(outcome, "read_denied", "device_api_allow_read")
 
 
 def test_a_device_that_may_not_read_is_overwritten_when_asked(player, simulator):
     device = simulator.records["write-only"]
     fields = [{"id": device.field_id(name), "value": "new"} for name in ("Firmware", "Serial number", "Site")]
-    for _time in range(2):
-        run = player.keep("write-only", fields=fields, on_read_denied="overwrite")
-        assert run.methods == ["GET", "PUT"]
-        assert run.result["changed"]
-        assert "could not be read" in " ".join(run.result["warnings"])
+    task = player.task("write-only", fields=fields, on_read_denied="overwrite")
+    (check,) = player.check(task)
+    assert (check.result["changed"], check.methods) == (True, ["GET"])
+    for outcome in player.run(task, task):
+        assert (outcome.result["changed"], outcome.methods) == (True, ["GET", "PUT"])
+        assert "could not be read" in " ".join(outcome.result["warnings"])
     assert device.named_values == {"Firmware": "new", "Serial number": "new", "Site": "new"}
 
 
-def test_an_overwrite_by_name_makes_no_connection(player):
-    run = player.keep("write-only", fields=SITE, on_read_denied="overwrite")
-    assert_failed(run, "invalid_task", "by its id", methods=())
+def test_a_device_that_may_read_is_compared_although_it_may_be_overwritten(player, access_point):
+    before = access_point.named_values
+    fields = [{"id": access_point.field_id("Site"), "value": "Delft"}]
+    player.triple(player.task(fields=fields, on_read_denied="overwrite"))
+    assert access_point.named_values == {**before, "Site": "Delft"}
 
 
 def test_a_device_that_is_not_active_is_a_warning(player):
-    run = player.keep("disabled", fields=SITE)
-    assert run.result["changed"]
-    assert "DISABLED" in run.result["warnings"][0]
-
-
-def test_a_device_that_is_not_there(player):
-    run = player.keep(device_id=NOT_FOUND, fields=SITE)
-    assert_failed(run, "device_unknown", NOT_FOUND, "Check device_id")
-    assert run.result["failure"]["code"] == "entity_not_found"
+    outcome = player.run_one(player.task("disabled", fields=SITE))
+    assert outcome.result["changed"]
+    assert "DISABLED" in outcome.result["warnings"][0]
 
 
 def test_a_device_id_is_one_segment_of_the_path(player):
-    run = player.keep(device_id="a/b?c#d %2F\u00e9", fields=SITE)
-    assert_failed(run, "device_unknown")
-    assert run.requests[0].path == "/iot/api/v2/device/a%2Fb%3Fc%23d%20%252F%C3%A9"
+    outcome = player.run_one(player.task(device_id="a/b?c#d %2F\u00e9", fields=SITE))
+    assert_failed(outcome, "device_unknown", "a/b?c#d %2F\u00e9", "Check device_id")
+    assert outcome.result["failure"]["code"] == "entity_not_found"
+    assert outcome.requests[0].path == "/iot/api/v2/device/a%2Fb%3Fc%23d%20%252F%C3%A9"
 
 
 # What the service answers
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind", "words"),
-    [
-        (Answer(body="<html>Hello"), "answer_unusable", ["an HTML page"]),
-        (Answer(body='{"id":'), "answer_unusable", ["not valid JSON"]),
-        (Answer(body=[]), "answer_unusable", ["no JSON object"]),
-        (Answer(alter=lambda record: record.update(id="other")), "answer_unusable", ["another device, other"]),
-        (Answer(alter=lambda record: record.pop("fields")), "answer_unusable", ["not a list of objects"]),
-        (
-            Answer(status=302, headers={"Location": "https://elsewhere.example/x"}),
-            "redirected",
-            ["https://elsewhere.ex"],
+def test_an_answer_that_is_of_no_use_changes_nothing(player, access_point):
+    elsewhere = "https://elsewhere.example/x"
+    cases = [
+        (Answer(body="<html>Hello"), "answer_unusable", "an HTML page"),
+        (Answer(body='{"id":'), "answer_unusable", "not valid JSON"),
+        (Answer(body=[]), "answer_unusable", "no JSON object"),
+        (Answer(alter=lambda record: record.update(id="other")), "answer_unusable", "another device, other"),
+        (Answer(alter=lambda record: record.pop("fields")), "answer_unusable", "not a list of objects"),
+        (Answer(alter=lambda record: record.update(fields=["x"])), "answer_unusable", "not a list of objects"),
+        *(
+            (Answer(status=status, headers={"Location": elsewhere}), "redirected", elsewhere)
+            for status in (301, 302, 303, 307, 308)
         ),
-        (Answer(status=418, body="<html>"), "refused", ["HTTP status 418"]),
-        (Answer(cut=True), "connection_failed", ["gave no whole answer"]),
-        (Answer(delay=3), "connection_failed", ["no answer within 1 seconds"]),
-    ],
-)
-def test_an_answer_that_is_of_no_use_changes_nothing(player, access_point, answer, kind, words):
-    assert_failed(player.keep(fields=SITE, timeout=1, script=[answer]), kind, *words)
+        *((Answer(status=status, body="<html>"), "refused", f"HTTP status {status}") for status in (400, 409, 418)),
+        (Answer(status=501), "refused", "HTTP status 501"),
+    ]
+    # None of these is tried again, although that is allowed.
+    tasks = [player.task(fields=SITE, retries=3)] * len(cases)
+    outcomes = player.run(*tasks, script=[answer for answer, _kind, _word in cases])
+    for (_answer, kind, word), outcome in zip(cases, outcomes, strict=True):
+        assert_failed(outcome, kind, word)
     assert access_point.named_values["Site"] == "Rotterdam"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [Answer(effect=True, body="<html>"), Answer(effect=True, status=204, body=""), Answer(effect=True, cut=True)],
-)
-def test_an_update_whose_answer_does_not_show_it_is_read_again(player, answer):
-    run = player.keep(fields=SITE, script=[Answer(method="GET"), answer])
-    assert run.result["changed"]
-    assert run.methods == ["GET", "PUT", "GET"]
+def test_an_update_that_is_redirected_is_not_followed(player, access_point):
+    script = [Answer(method="PUT", status=307, headers={"Location": "https://elsewhere.example/x"})]
+    outcome = player.run_one(player.task(fields=SITE), script=script)
+    assert_failed(outcome, "redirected", "https://elsewhere.example/x", methods=("GET", "PUT"))
+    assert access_point.named_values["Site"] == "Rotterdam"
+
+
+def test_an_update_whose_answer_does_not_show_it_is_read_again(player):
+    answers = [
+        Answer(method="PUT", effect=True, body="<html>"),
+        Answer(method="PUT", effect=True, status=201, body=""),
+        Answer(method="PUT", effect=True, cut=True),
+        Answer(method="PUT", effect=True, status=504),
+        Answer(method="PUT", alter=lambda record: record.update(fields=[])),
+    ]
+    tasks = [player.task(fields=[{"name": "Site", "value": f"Quay {number}"}]) for number in range(len(answers))]
+    for outcome in player.run(*tasks, script=answers):
+        assert outcome.result["changed"], outcome.result
+        assert outcome.methods == ["GET", "PUT", "GET"]
 
 
 def test_a_field_that_is_not_kept_is_named(player):
-    def forget(records):
-        records["access-point"].values.pop(records["access-point"].field_id("Site"))
-
-    run = player.keep(fields=SITE, script=[Answer(method="PUT", after=forget)])
-    assert_failed(run, "not_kept", "'Site'", methods=("GET", "PUT", "GET"))
-    assert run.result["changed"]
-
-
-def test_an_update_that_got_lost_is_sent_again(player, access_point):
-    run = player.keep(fields=SITE, retries=1, script=[Answer(method="PUT", cut=True)])
-    assert run.result["changed"]
-    assert run.methods == ["GET", "PUT", "PUT"]
-    assert access_point.named_values["Site"] == "Delft"
+    outcome = player.run_one(player.task(fields=SITE), script=[Answer(method="PUT", after=refill("Gouda"))])
+    assert_failed(outcome, "not_kept", "'Site'", methods=("GET", "PUT", "GET"))
+    assert outcome.result["changed"]
 
 
 def test_a_lost_update_without_effect_is_told(player):
-    run = player.keep(fields=SITE, script=[Answer(method="PUT", cut=True)])
-    assert_failed(run, "connection_failed", "nothing was written", methods=("GET", "PUT", "GET"))
-    assert not run.result["changed"]
+    outcome = player.run_one(player.task(fields=SITE), script=[Answer(method="PUT", cut=True)])
+    assert_failed(outcome, "connection_failed", "nothing was written", methods=("GET", "PUT", "GET"))
+    assert not outcome.result["changed"]
 
 
 def test_an_outcome_that_stays_unknown_is_told(player):
     script = [Answer(method="GET"), Answer(method="PUT", effect=True, cut=True), Answer(method="GET", cut=True)]
-    run = player.keep(fields=SITE, script=script)
-    assert_failed(run, "outcome_unknown", "may have been written", methods=("GET", "PUT", "GET"))
-    assert run.result["changed"]
+    outcome = player.run_one(player.task(fields=SITE), script=script)
+    assert_failed(outcome, "outcome_unknown", "may have been written", methods=("GET", "PUT", "GET"))
+    assert outcome.result["changed"]
 
 
 # When it is tried again
 
 
-def test_requests_are_sent_again_when_that_may_help(player):
-    script = [Answer(status=status) for status in (503, 408)]
-    run = player.keep(fields=SITE, retries=2, script=[*script, Answer(method="PUT", status=500)])
-    assert run.result["changed"]
-    assert run.methods == ["GET"] * 3 + ["PUT"] * 2
-    assert run.handshakes == 1
+def test_reads_and_updates_are_sent_again_when_that_may_help(player, access_point):
+    troubles = [{"status": status} for status in (408, 429, 500, 502, 503, 504)]
+    troubles += [{"cut": True}, {"cut": True, "effect": True}, {"delay": 1.5}]
+    script, tasks = [], []
+    for number, trouble in enumerate(troubles):
+        for method in ("GET", "PUT"):
+            script += [Answer(method=method, **trouble), Answer(method=method)]
+        tasks.append(player.task(fields=[{"name": "Site", "value": f"Quay {number}"}], retries=1, timeout=1))
+    for trouble, outcome in zip(troubles, player.run(*tasks, script=script), strict=True):
+        assert outcome.result["changed"], (trouble, outcome.result)
+        assert outcome.methods == ["GET", "GET", "PUT", "PUT"]
+        assert outcome.handshakes == (1 if "status" in trouble else 3)
+    assert access_point.named_values["Site"] == f"Quay {len(troubles) - 1}"
+
+
+def test_without_retries_the_first_trouble_is_the_end(player):
+    cases = [
+        (Answer(status=503, body="<html>"), "refused", "once"),
+        (Answer(cut=True), "connection_failed", "gave no whole answer"),
+        (Answer(delay=1.5), "connection_failed", "no answer within 1 seconds"),
+    ]
+    tasks = [player.task(fields=SITE, timeout=1)] * len(cases)
+    outcomes = player.run(*tasks, script=[answer for answer, _kind, _word in cases])
+    for (_answer, kind, word), outcome in zip(cases, outcomes, strict=True):
+        assert_failed(outcome, kind, word)
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_wait_that_the_service_asks_for_is_kept(player, form):
     asked = "2" if form == "seconds" else formatdate(time.time() + 4, usegmt=True)
     began = time.monotonic()
-    run = player.keep(fields=[], check=True, retries=1, script=[Answer(status=429, headers={"Retry-After": asked})])
-    assert run.methods == ["GET", "GET"]
+    script = [Answer(status=429, headers={"Retry-After": asked})]
+    (check,) = player.check(player.task(fields=[], retries=1), script=script)
+    assert check.methods == ["GET", "GET"]
     assert time.monotonic() - began >= 2
 
 
 def test_an_error_that_stays_is_told_with_what_was_tried(player):
     error = {"errors": [{"code": "request_limit_exceeded", "message": "Slow down"}]}
-    run = player.keep(fields=SITE, retries=1, script=[Answer(status=429, body=error, times=FOREVER)])
-    assert_failed(run, "refused", "request_limit_exceeded: Slow down", "2 times", methods=("GET", "GET"))
-    assert run.result["failure"] == {
+    script = [Answer(status=429, body=error, times=FOREVER)]
+    outcome = player.run_one(player.task(fields=SITE, retries=1), script=script)
+    assert_failed(outcome, "refused", "request_limit_exceeded: Slow down", "2 times", methods=("GET", "GET"))
+    assert outcome.result["failure"] == {
         "kind": "refused",
         "http_status": 429,
         "code": "request_limit_exceeded",
@@ -305,54 +373,56 @@ def test_an_error_that_stays_is_told_with_what_was_tried(player):
     }
 
 
-@pytest.mark.parametrize("status", [400, 409, 501])
-def test_an_error_that_will_not_pass_is_not_tried_again(player, status):
-    assert_failed(player.keep(fields=SITE, retries=3, script=[Answer(status=status)]), "refused")
-
-
 # Certificates, keys and the environment
 
 
-def test_one_file_with_certificate_and_key(player, simulator):
-    both = str(simulator.certificates["access-point"].both)
-    assert player.keep(fields=SITE, client_cert=both, client_key=None).result["changed"]
+def test_ways_to_give_the_key(player, simulator):
+    certificates = simulator.certificates
+    locked = {"fields": SITE, "client_key": str(certificates.locked_key)}
+    together, unlocked, still_locked, wrong, other = player.run(
+        player.task(fields=SITE, client_cert=str(certificates["access-point"].both), client_key=None),
+        player.task(**locked, client_key_passphrase=PASSPHRASE),
+        player.task(**locked),
+        player.task(**locked, client_key_passphrase="wrong-one"),
+        player.task(fields=SITE, client_key=str(certificates["camera"].key)),
+    )
+    assert together.methods == ["GET", "PUT"]
+    assert unlocked.methods == ["GET"]
+    assert_failed(still_locked, "invalid_task", "locked", methods=())
+    assert_failed(wrong, "invalid_task", "with this client_key_passphrase", methods=())
+    assert_failed(other, "invalid_task", "is not the key of", methods=())
+    assert PASSPHRASE not in wrong.output
+    assert "wrong-one" not in wrong.output
 
 
-def test_a_locked_key(player, simulator):
-    locked = str(simulator.certificates.locked_key)
-    assert player.keep(fields=SITE, client_key=locked, client_key_passphrase=PASSPHRASE).result["changed"]
-    assert_failed(player.keep(fields=SITE, client_key=locked), "invalid_task", "locked", methods=())
-    run = player.keep(fields=SITE, client_key=locked, client_key_passphrase="wrong-one")
-    assert_failed(run, "invalid_task", "with this client_key_passphrase", methods=())
-    assert "wrong-one" not in run.output
+def test_a_certificate_that_the_service_refuses(player, simulator):
+    cases = [
+        ("stranger", "read_denied", "not a certificate of this device", ["GET"]),
+        ("camera", "read_denied", "not a certificate of this device", ["GET"]),
+        ("outsider", "handshake_failed", "does not know the CA", []),
+        ("expired", "handshake_failed", "has expired", []),
+        ("not-yet-valid", "handshake_failed", "client_cert", []),
+    ]
+    leaves = [simulator.certificates[name] for name, *_expected in cases]
+    tasks = [
+        player.task(fields=SITE, client_cert=str(leaf.pem), client_key=str(leaf.key), retries=2) for leaf in leaves
+    ]
+    for (_name, kind, word, methods), outcome in zip(cases, player.run(*tasks), strict=True):
+        assert_failed(outcome, kind, word, methods=methods)
+        assert len(outcome.connections) == 1
 
 
-@pytest.mark.parametrize(
-    ("certificate", "kind", "words", "methods"),
-    [
-        ("stranger", "read_denied", ["not a certificate of this device"], ["GET"]),
-        ("outsider", "handshake_failed", ["does not know the CA"], []),
-        ("expired", "handshake_failed", ["has expired"], []),
-        ("not-yet-valid", "handshake_failed", ["client_cert"], []),
-    ],
-)
-def test_a_certificate_that_the_service_refuses(player, simulator, certificate, kind, words, methods):
-    leaf = simulator.certificates[certificate]
-    run = player.keep(fields=SITE, client_cert=str(leaf.pem), client_key=str(leaf.key), retries=2)
-    assert_failed(run, kind, *words, methods=methods)
-
-
-def test_a_key_of_another_certificate(player, simulator):
-    key = str(simulator.certificates["camera"].key)
-    assert_failed(player.keep(fields=SITE, client_key=key), "invalid_task", "is not the key of", methods=())
-
-
-def test_a_service_that_is_not_trusted(player, simulator):
-    run = player.keep(fields=SITE, ca_path=str(simulator.certificates.other_ca))
-    assert_failed(run, "handshake_failed", "not accepted", "ca_path", methods=())
-    run = player.keep(fields=SITE, ca_path=None, validate_certs=False)
-    assert run.result["changed"]
-    assert "validate_certs" in run.result["warnings"][0]
+def test_a_service_that_is_not_trusted_or_not_there(player, simulator):
+    distrusted, unchecked, nowhere = player.run(
+        player.task(fields=SITE, ca_path=str(simulator.certificates.other_ca), retries=2),
+        player.task(fields=SITE, ca_path=None, validate_certs=False),
+        player.task(fields=SITE, api_url="https://127.0.0.1:1"),
+    )
+    assert_failed(distrusted, "handshake_failed", "not accepted", "ca_path", methods=())
+    assert len(distrusted.connections) == 1
+    assert unchecked.result["changed"]
+    assert "validate_certs" in unchecked.result["warnings"][0]
+    assert_failed(nowhere, "connection_failed", "127.0.0.1:1 could not be reached: Connection refused", methods=())
 
 
 def test_the_environment_changes_neither_trust_nor_credentials(player, simulator, tmp_path):
@@ -360,74 +430,58 @@ def test_the_environment_changes_neither_trust_nor_credentials(player, simulator
     netrc.write_text("machine localhost login someone password something\n")
     netrc.chmod(0o600)
     other = str(simulator.certificates.other_ca)
-    run = player.keep(fields=SITE, environment={"REQUESTS_CA_BUNDLE": other, "CURL_CA_BUNDLE": other})
-    assert run.result["changed"]
-    assert "Authorization" not in run.requests[0].headers
+    environment = {"REQUESTS_CA_BUNDLE": other, "CURL_CA_BUNDLE": other, "SSL_CERT_FILE": other}
+    outcome = player.run_one(player.task(fields=SITE), environment=environment)
+    assert outcome.methods == ["GET", "PUT"]
+    assert "Authorization" not in outcome.requests[0].headers
 
 
 def test_the_proxy_of_the_environment(player):
     proxy = {"HTTPS_PROXY": "http://user:secret@127.0.0.1:1"}
-    run = player.keep(fields=SITE, environment=proxy)
-    assert_failed(run, "connection_failed", "through the proxy 127.0.0.1", methods=())
-    assert "secret" not in run.output
-    assert player.keep(fields=SITE, environment=proxy, use_proxy=False).methods == ["GET", "PUT"]
-    assert player.keep(fields=SITE, environment={**proxy, "NO_PROXY": "localhost"}).methods == ["GET"]
+    exempt = {**player.task(fields=SITE), "environment": {"NO_PROXY": "localhost"}}
+    tasks = player.task(fields=SITE), player.task(fields=SITE, use_proxy=False), exempt
+    through, without, exempted = player.run(*tasks, environment=proxy)
+    assert_failed(through, "connection_failed", "through the proxy 127.0.0.1", methods=())
+    assert "secret" not in through.output
+    assert without.methods == ["GET", "PUT"]
+    assert exempted.methods == ["GET"]
 
 
-def test_the_connection_can_come_from_the_environment(player, simulator):
-    leaf = simulator.certificates["access-point"]
+def test_the_connection_can_come_from_the_environment(player, simulator, access_point):
     environment = {
-        "DIGICERT_IOT_DEVICE_ID": simulator.records["access-point"].id,
+        "DIGICERT_IOT_DEVICE_ID": access_point.id,
         "DIGICERT_IOT_API_URL": simulator.url,
-        "DIGICERT_IOT_CLIENT_CERT": str(leaf.pem),
+        "DIGICERT_IOT_CLIENT_CERT": str(simulator.certificates["access-point"].pem),
         "DIGICERT_IOT_CLIENT_KEY": str(simulator.certificates.locked_key),
         "DIGICERT_IOT_CLIENT_KEY_PASSPHRASE": PASSPHRASE,
         "DIGICERT_IOT_CA_PATH": str(simulator.certificates.ca),
     }
     without = dict.fromkeys(("device_id", "api_url", "client_cert", "client_key", "ca_path"))
-    assert player.keep(fields=SITE, environment=environment, **without).result["changed"]
+    assert player.run_one(player.task(fields=SITE, **without), environment=environment).result["changed"]
 
 
-def test_the_connection_can_be_shared_by_a_play(player, tmp_path):
-    play = {
-        "name": "Share the connection",
-        "hosts": "localhost",
-        "gather_facts": False,
-        "module_defaults": {"group/edgeops.digicert.digicert_iot": player.connection()},
-        "tasks": [{"name": "Keep", "edgeops.digicert.digicert_iot_device": {"fields": SITE}}],
-    }
-    (tmp_path / "shared.yml").write_text(json.dumps([play]))
-    assert player.play_file(tmp_path / "shared.yml").result["changed"]
-
-
-def test_an_unreachable_service(player):
-    run = player.keep(fields=SITE, api_url="https://127.0.0.1:1")
-    assert_failed(run, "connection_failed", "127.0.0.1:1 could not be reached: Connection refused", methods=())
+def test_the_connection_can_be_shared_by_a_play(player):
+    play = {"module_defaults": {"group/edgeops.digicert.digicert_iot": player.connection()}}
+    task = {"name": "Keep the record true", "edgeops.digicert.digicert_iot_device": {"fields": SITE}}
+    assert player.run_one(task, play=play).result["changed"]
 
 
 # The documentation
 
 
-def test_every_example_can_be_rehearsed(player, access_point, simulator, tmp_path):
+def test_every_example_can_be_rehearsed(player, simulator, access_point):
     access_point.valueless = "null"
-    leaf = simulator.certificates["access-point"]
+    both = str(simulator.certificates["access-point"].both)
     examples = yaml.safe_load(digicert_iot_device.EXAMPLES)
-    connection = ("device_id", "client_cert", "client_key")
     for task in examples:
-        options = task["edgeops.digicert.digicert_iot_device"]
-        for option in connection:
-            options.pop(option, None)
+        for option in ("device_id", "client_cert", "client_key"):
+            task["edgeops.digicert.digicert_iot_device"].pop(option, None)
     play = {
-        "name": "Rehearse the examples",
-        "hosts": "localhost",
         "gather_facts": True,
         "gather_subset": ["!all", "!min", "distribution"],
-        "module_defaults": {"group/edgeops.digicert.digicert_iot": player.connection(client_cert=str(leaf.both))},
-        "tasks": [{"ignore_errors": True, **task} for task in examples],
+        "module_defaults": {"group/edgeops.digicert.digicert_iot": player.connection(client_cert=both)},
     }
-    (tmp_path / "examples.yml").write_text(json.dumps([play]))
-    run = player.play_file(tmp_path / "examples.yml", check=True)
-    *results, drift = run.results[1:]
-    assert len(run.methods) == len(examples)
-    assert [result["changed"] for result in results] == [True] * (len(examples) - 1)
-    assert not drift["changed"]
+    _facts, *outcomes, drift = player.check(*examples, play=play)
+    assert [outcome.methods for outcome in (*outcomes, drift)] == [["GET"]] * len(examples)
+    assert all(outcome.result["changed"] for outcome in outcomes)
+    assert not drift.result["changed"]

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import typing as t
 
 
 @dataclasses.dataclass
 class Connection:
-    """A TCP connection. All but the number is None without a completed handshake.
+    """A TCP connection. What is None at first stays so without a completed handshake.
 
-    `tls` is the version; `peer` is the subject and `fingerprint` the SHA-256 of the client's certificate.
+    `began` is in seconds of the monotonic clock, which all processes of a machine share. `tls` is the version; `peer`
+    is the subject and `fingerprint` the SHA-256 of the client's certificate.
     """
 
     number: int
+    began: float
     tls: str | None = None
     peer: str | None = None
     fingerprint: str | None = None
@@ -51,7 +54,7 @@ class Log:
 
     def open(self) -> Connection:
         """A client has connected; the handshake is about to begin."""
-        connection = Connection(len(self.connections) + 1)
+        connection = Connection(len(self.connections) + 1, time.monotonic())
         self.connections.append(connection)
         self._write("connection", connection=connection.number)
         return connection

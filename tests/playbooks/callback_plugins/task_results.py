@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the result of each task as a line of JSON into the file that TASK_RESULTS names."""
+"""Writes the result of each task, and when it came, as a line of JSON into the file that TASK_RESULTS names."""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 
 from ansible.plugins.callback import CallbackBase
 
@@ -19,9 +20,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "task_results"
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result, failed=False):
+        event = {"ended": time.monotonic(), "failed": failed, "result": result.result}
         with open(os.environ["TASK_RESULTS"], "a", encoding="utf-8") as file:
-            print(json.dumps(result._result, default=str), file=file)
+            print(json.dumps(event, default=str), file=file)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):  # noqa: ARG002 - Ansible passes it by name
-        self.v2_runner_on_ok(result)
+        self.v2_runner_on_ok(result, failed=True)
