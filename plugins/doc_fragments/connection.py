@@ -28,14 +28,25 @@ options:
     description:
       - The file with the device's own certificate in PEM form, followed by the rest of its chain if it has one.
       - It may hold the private key as well.
+      - One of O(client_cert) and O(client_cert_content) is needed.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT) is used.
     type: path
-    required: true
+  client_cert_content:
+    description:
+      - What O(client_cert) would hold, for certificates that are kept in a vault.
+      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT_CONTENT) is used.
+    type: str
   client_key:
     description:
       - The file with the private key of O(client_cert) in PEM form. Not needed when O(client_cert) holds it.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is used.
     type: path
+  client_key_content:
+    description:
+      - What O(client_key) would hold, for keys in a vault. It never gets a name in the host's file system.
+      - Excludes O(client_key).
+      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_CONTENT) is used.
+    type: str
   client_key_passphrase:
     description:
       - The passphrase of an encrypted private key. Without it such a key is an error; nothing ever asks for it.
@@ -54,7 +65,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: How many seconds the service may take to accept a connection, and then to answer each request in full.
+    description: How many seconds the service may take to accept a connection, and then to answer a request in full.
     type: int
     default: 30
   retries:

@@ -15,7 +15,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context, leaf_dates
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
 
 
@@ -32,8 +32,11 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
             "default": "https://clientauth.one.digicert.com",
             **_from_environment("api_url"),
         },
-        "client_cert": {"type": "path", "required": True, **_from_environment("client_cert")},
+        "client_cert": {"type": "path", **_from_environment("client_cert")},
+        # It may hold the key as well.
+        "client_cert_content": {"type": "str", "no_log": True, **_from_environment("client_cert_content")},
         "client_key": {"type": "path", "no_log": False, **_from_environment("client_key")},
+        "client_key_content": {"type": "str", "no_log": True, **_from_environment("client_key_content")},
         "client_key_passphrase": {"type": "str", "no_log": True, **_from_environment("client_key_passphrase")},
         "ca_path": {"type": "path", **_from_environment("ca_path")},
         "validate_certs": {"type": "bool", "default": True},
@@ -43,13 +46,17 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def open_session(options: dict[str, t.Any], problems: list[str]) -> Session:
+def open_session(
+    options: dict[str, t.Any], problems: list[str], folder: t.Callable[[], str], warn: t.Callable[[str], None]
+) -> Session:
     """Return a session with which the device shows its certificate. It connects with its first request.
 
-    `options` are a module's parameters; `problems` what else is wrong with the task. Raises InvalidTask with all of it
-    when anything is, and RequirementMissing.
+    `options` are a module's parameters, `problems` is what else is wrong with the task, and `folder` gives the module's
+    own temporary one. Raises InvalidTask with all that is wrong, and RequirementMissing.
     """
-    context, tls_problems = client_context(options)
+    if not options["validate_certs"]:
+        warn("validate_certs is false: anyone on the way can pose as the service.")
+    context, tls_problems = client_context(options, folder, warn)
     problems = problems + _problems(options) + tls_problems
     if problems:
         raise InvalidTask(" ".join(problems))
@@ -59,6 +66,7 @@ def open_session(options: dict[str, t.Any], problems: list[str]) -> Session:
         timeout=options["timeout"],
         retries=options["retries"],
         use_proxy=options["use_proxy"],
+        leaf_dates=lambda: leaf_dates(options),
     )
 
 

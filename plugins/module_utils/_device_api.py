@@ -154,8 +154,9 @@ def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str) -> Fai
         return DeviceUnknown(f"{said} {advice}", **details)
     if answer.status in (401, 403):
         advice = (
-            f"Either {flag} is not true for this device, which its operator can change in the console, "
-            "or client_cert is not a certificate of this device."
+            f"Either {flag} is not true for this device, which its operator can change in the console, or client_cert "
+            "is not a certificate of this device, or api_url is not the address for devices, which begins with "
+            "'clientauth.' at DigiCert."
         )
         return denied(f"{said} {advice}", **details)
     if answer.status == 407:

@@ -39,6 +39,14 @@ class Failure(Exception):
         self.doubtful = doubtful
         self.changed = changed
 
+    def conceal(self, words: t.Iterable[str]) -> None:
+        """Take secret words out of all texts: the service may repeat in an error what it was sent."""
+        for word in words:
+            self.args = (str(self).replace(word, "********"),)
+            self.code, self.api_message = (
+                text.replace(word, "********") if text else text for text in (self.code, self.api_message)
+            )
+
     def details(self) -> dict[str, t.Any]:
         """Return the `failure` value of a module's result."""
         return {

@@ -21,11 +21,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
     Plan,
     Record,
+    changed_by_others,
     not_kept,
     plan_change,
     plan_overwrite,
     quoted,
     settle,
+    values_by_id,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wishes
 
@@ -66,8 +68,16 @@ def keep_record(
             "device_api_allow_write is false. Nothing was written. Have the operator allow it."
         )
     if check_mode or not plan.changed:
-        return Outcome(plan, plan.after)
-    return Outcome(plan, _write(api, plan))
+        return Outcome(plan, plan.masked(plan.after))
+    try:
+        record = _write(api, plan)
+    except Failure as failure:
+        failure.conceal(plan.secret_values)
+        raise
+    foreign = changed_by_others(plan, record)
+    if foreign:
+        warn(f"Something else changed {quoted(foreign)} while this task wrote: compare before you rely on it.")
+    return Outcome(plan, plan.masked(record))
 
 
 def _write(api: DeviceApi, plan: Plan) -> Record:
@@ -82,7 +92,9 @@ def _write(api: DeviceApi, plan: Plan) -> Record:
     if trouble is not None or not_kept(plan, record):
         record = _read_again(api, trouble or NotKept("The answer to the update does not show what was sent."))
     lost = not_kept(plan, record)
-    changed = bool(not_kept(plan._replace(after=plan.before), record))
+    changed = values_by_id(record) != values_by_id(plan.before) or record.get("device_identifier") != plan.before.get(
+        "device_identifier"
+    )
     if lost and trouble is not None and not changed:
         trouble.args = (f"{trouble} The record was read again: nothing was written.",)
         raise trouble

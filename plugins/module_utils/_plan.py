@@ -21,11 +21,20 @@ Record = t.Dict[str, t.Any]
 Field = t.Dict[str, t.Any]
 
 
+# What stands for a secret value in all that is shown.
+MASK = "********"
+
+
 class Plan(t.NamedTuple):
-    """The record as it is and as it shall be; equal when nothing is to do. Everything else follows from the two."""
+    """The record as it is and as it shall be; equal when nothing is to do. Everything else follows from the two.
+
+    `asked` are the IDs of the fields that the task is about, `secret` those whose values nobody may see.
+    """
 
     before: Record
     after: Record
+    asked: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -63,16 +72,40 @@ class Plan(t.NamedTuple):
 
     @property
     def diff(self) -> dict[str, t.Any]:
-        """Ansible's diff: the name, and the values by field name, with the same keys on both sides."""
+        """Ansible's diff: the name, and the values by field name, with the same keys on both sides.
+
+        A secret that changes shows only that it does.
+        """
         labels = labels_of(self.after["fields"])
-        sides = {}
-        for side, record in (("before", self.before), ("after", self.after)):
-            values = values_by_id(record)
-            sides[side] = {
+        before, after = (values_by_id(self.masked(record)) for record in (self.before, self.after))
+        old, new = values_by_id(self.before), values_by_id(self.after)
+        after.update({key: f"{MASK} (changed)" for key in self.secret if new.get(key) and old.get(key) != new[key]})
+        return {
+            side: {
                 "device_identifier": record.get("device_identifier"),
                 "fields": {label: values.get(field["id"]) for label, field in zip(labels, self.after["fields"])},
             }
-        return sides
+            for side, record, values in (("before", self.before, before), ("after", self.after, after))
+        }
+
+    @property
+    def secret_values(self) -> list[str]:
+        """The old and new values that nobody may see, longest first."""
+        found = {
+            field["value"]
+            for record in (self.before, self.after)
+            for field in record["fields"]
+            if field["id"] in self.secret and field["value"] is not None
+        }
+        return sorted(found, key=len, reverse=True)
+
+    def masked(self, record: Record) -> Record:
+        """Return `record` with the mask in the place of secret values."""
+        fields = [
+            dict(field, value=MASK) if field["id"] in self.secret and field["value"] is not None else field
+            for field in record["fields"]
+        ]
+        return dict(record, fields=fields)
 
 
 def plan_change(record: Record, wishes: Wishes) -> Plan:
@@ -81,7 +114,8 @@ def plan_change(record: Record, wishes: Wishes) -> Plan:
     Raises WishesUnfit with every reason why the record cannot be brought there.
     """
     fields: list[Field] = record["fields"]
-    values, problems, warnings = _wanted_values(fields, wishes.fields)
+    wanted, problems, warnings = _resolve(fields, wishes.fields)
+    values = {field_id: wish.value for field_id, wish in wanted.items()}
     problems += [
         f"The field {label!r} is mandatory, so its value cannot be removed: give it another value."
         for label, field in zip(labels_of(fields), fields)
@@ -91,10 +125,11 @@ def plan_change(record: Record, wishes: Wishes) -> Plan:
         raise WishesUnfit(" ".join(problems))
     purged = _purged(fields, values, wishes)
     values.update(dict.fromkeys(purged))
+    asked = frozenset(values)
     after = [dict(field, value=values.pop(field["id"], field["value"])) for field in fields]
     after += [{"id": field_id, "value": value} for field_id, value in values.items() if value is not None]
     name = {} if wishes.device_identifier is None else {"device_identifier": wishes.device_identifier}
-    plan = Plan(record, {**record, **name, "fields": after})
+    plan = Plan(record, {**record, **name, "fields": after}, asked, _secret(wanted))
     unknown = set(wishes.keep).difference(*((field["id"], field.get("name")) for field in fields))
     if purged and unknown:
         warnings.append(f"keep_fields names {quoted(sorted(unknown))}, and the record has no such field.")
@@ -114,20 +149,30 @@ def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
         "The record could not be read, so nothing was compared: values that it had beside the task's fields are "
         "removed, and a change is reported although the others may have been the same."
     )
-    return Plan(before, after, (warning,))
+    wanted = {wish.id: wish for wish in wishes.fields if wish.id is not None}
+    return Plan(before, after, frozenset(wanted), _secret(wanted), (warning,))
 
 
 def not_kept(plan: Plan, record: Record) -> list[str]:
-    """Return what of the plan is not so in `record`: labels of fields, and `device_identifier`."""
-    values = values_by_id(record)
-    lost = [
-        label
-        for label, field in zip(labels_of(plan.after["fields"]), plan.after["fields"])
-        if values.get(field["id"]) != field["value"]
-    ]
+    """Return what of the task's wishes is not so in `record`: labels of fields, and `device_identifier`."""
+    lost = _differing(plan, record, plan.asked)
     if plan.after.get("device_identifier") not in (None, record.get("device_identifier")):
         lost.append("device_identifier")
     return lost
+
+
+def changed_by_others(plan: Plan, record: Record) -> list[str]:
+    """Return the labels of the fields that the task is not about, and that are not in `record` as they were sent."""
+    return _differing(plan, record, frozenset(values_by_id(plan.after)) - plan.asked)
+
+
+def _differing(plan: Plan, record: Record, ids: frozenset[str]) -> list[str]:
+    values = values_by_id(record)
+    return [
+        label
+        for label, field in zip(labels_of(plan.after["fields"]), plan.after["fields"])
+        if field["id"] in ids and values.get(field["id"]) != field["value"]
+    ]
 
 
 def settle(plan: Plan, record: Record) -> Record:
@@ -165,10 +210,9 @@ def quoted(words: t.Iterable[str]) -> str:
     return ", ".join(map(repr, words))
 
 
-def _wanted_values(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[str, str | None], list[str], list[str]]:
-    """Return the wished values by field ID, then why some wishes have no place in a record with these fields, and
-    warnings."""
-    values: dict[str, str | None] = {}
+def _resolve(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[str, Wish], list[str], list[str]]:
+    """Return the wishes by field ID, then why some have no place in a record with these fields, and warnings."""
+    wanted: dict[str, Wish] = {}
     problems, warnings = [], []
     for wish in wishes:
         matches = [field for field in fields if field.get("name") == wish.name]
@@ -195,10 +239,15 @@ def _wanted_values(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[
                 # A service may stop listing a field whose value is removed, so this wish can be fulfilled already.
                 warnings.append(unknown)
             continue
-        if field_id in values:
-            problems.append(f"The {wish.label} stands in fields a second time, by its ID or its name.")
-        values[field_id] = wish.value
-    return values, problems, warnings
+        if field_id in wanted:
+            problems.append(f"The {wish.label} is listed a second time, by its ID or its name.")
+        wanted[field_id] = wish
+    return wanted, problems, warnings
+
+
+def _secret(wanted: dict[str, Wish]) -> frozenset[str]:
+    """Return the IDs of the fields whose values nobody may see."""
+    return frozenset(field_id for field_id, wish in wanted.items() if wish.secret)
 
 
 def _shared_name(wish: Wish, matches: list[Field]) -> str:

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 RETRIED_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
 
 FIRST_WAIT = 0.5
+FIRST_SPREAD = 10.0
 LONGEST_WAIT = 30.0
 # The limits that DigiCert publishes look at five minutes at the most.
 LONGEST_RETRY_AFTER = 300.0
@@ -26,14 +27,18 @@ def may_have_acted(status: int) -> bool:
     return status == 408 or (status >= 500 and status != 503)
 
 
-def wait_before_retry(retry: int, retry_after: str | None, now: float, random: float) -> float:
+def wait_before_retry(retry: int, status: int | None, retry_after: str | None, now: float, random: float) -> float:
     """Return the seconds to wait before retry number `retry` (from 0).
 
-    `retry_after` is the header of the answer, if it had one; `now` is the time in seconds since the epoch; `random`
-    lies in [0, 1). The back-off doubles and is spread over its second half, so that devices which failed together do
-    not come back together. It is added to what the service asks for, which is kept up to a bound.
+    `status` and `retry_after` are those of the answer, None where there is none; `now` is the time in seconds since the
+    epoch; `random` lies in [0, 1). What the service asks for is kept up to a bound. A back-off is added that doubles,
+    and is spread so that devices which failed together do not come back together. After a 429 it is spread widest:
+    then there are too many of them, and each early return is one more.
     """
-    back_off = min(LONGEST_WAIT, FIRST_WAIT * 2**retry) * (0.5 + random / 2)
+    if status == 429:
+        back_off = min(LONGEST_WAIT, FIRST_SPREAD * 2**retry) * random
+    else:
+        back_off = min(LONGEST_WAIT, FIRST_WAIT * 2**retry) * (0.5 + random / 2)
     return seconds_of(retry_after, now) + back_off
 
 

@@ -59,8 +59,8 @@ class Answer(t.NamedTuple):
 class Session:
     """Sends requests below `api_url` over connections that show the certificate of `context`.
 
-    `timeout` is in seconds, for each request as a whole from the moment that it is connected. `sleep`, `now` and
-    `random` can be replaced by tests.
+    `timeout` is in seconds, for each request as a whole from the moment that it is connected. `leaf_dates`
+    says more of the certificate when a handshake failed. `sleep`, `now` and `random` can be replaced by tests.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Session:
         timeout: float,
         retries: int,
         use_proxy: bool,
+        leaf_dates: t.Callable[[], str] = str,
         sleep: t.Callable[[float], None] = time.sleep,
         now: t.Callable[[], float] = time.time,
         random: t.Callable[[], float] = random_number,
@@ -84,6 +85,7 @@ class Session:
         proxy = _proxy_of(api_url) if use_proxy else None
         self._manager = _manager(context, proxy)
         self._way = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
+        self._leaf_dates = leaf_dates
         self._sleep, self._now, self._random = sleep, now, random
 
     def send(self, method: str, path: str, body: bytes | None = None) -> Answer:
@@ -95,7 +97,7 @@ class Session:
         doubtful = False
         retry = 0
         while True:
-            retry_after = None
+            status = retry_after = None
             try:
                 answer = self._send_once(method, path, body)
             except Failure as failure:
@@ -107,8 +109,8 @@ class Session:
                 doubtful = doubtful or may_have_acted(answer.status)
                 if answer.status not in RETRIED_STATUSES or retry == self._retries:
                     return answer._replace(retries=retry, doubtful=doubtful)
-                retry_after = answer.headers.get("Retry-After")
-            self._sleep(wait_before_retry(retry, retry_after, self._now(), self._random()))
+                status, retry_after = answer.status, answer.headers.get("Retry-After")
+            self._sleep(wait_before_retry(retry, status, retry_after, self._now(), self._random()))
             retry += 1
 
     def _send_once(self, method: str, path: str, body: bytes | None) -> Answer:
@@ -142,7 +144,7 @@ class Session:
         causes = list(_causes(error))
         for cause in causes:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
-                return HandshakeFailed(explain(cause, host))
+                return HandshakeFailed(explain(cause, host) + self._leaf_dates())
         unsent = any(isinstance(cause, (ConnectTimeoutError, NewConnectionError)) for cause in causes)
         if any(isinstance(cause, (ReadTimeoutError, socket.timeout)) for cause in causes):
             reason = f"no answer within {self._timeout} seconds"

@@ -8,8 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import os
 import ssl
+import stat
+import tempfile
 import typing as t
 
 
@@ -17,16 +21,19 @@ class _KeyLocked(Exception):
     """The key asks for a passphrase and there is none."""
 
 
-def client_context(options: dict[str, t.Any]) -> tuple[ssl.SSLContext, list[str]]:
+def client_context(
+    options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]
+) -> tuple[ssl.SSLContext, list[str]]:
     """Return the context with which the device shows its certificate, and every problem found, as sentences.
 
-    `options` are the connection options of a module. Nothing is read from the environment but where the system keeps
-    its trusted certificates, and nothing ever prompts.
+    `options` are the connection options of a module, and `folder` gives one that only its user can look into. Nothing
+    is read from the environment but where the system keeps its trusted certificates, and nothing ever prompts.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     problems = _load_trust(context, options["ca_path"]) if options["validate_certs"] else _trust_anyone(context)
-    return context, problems + _load_certificate(context, options)
+    with contextlib.ExitStack() as files:
+        return context, problems + _load_certificate(context, options, folder, files, warn)
 
 
 def _trust_anyone(context: ssl.SSLContext) -> list[str]:
@@ -51,49 +58,133 @@ def _load_trust(context: ssl.SSLContext, ca_path: str | None) -> list[str]:
     return []
 
 
-def _load_certificate(context: ssl.SSLContext, options: dict[str, t.Any]) -> list[str]:
-    certificate, key, passphrase = (options[name] for name in ("client_cert", "client_key", "client_key_passphrase"))
-    problems = _pem_problems("client_cert", certificate, b"-----BEGIN CERTIFICATE-----")
-    if key is not None:
-        problems += _pem_problems("client_key", key, b"-----BEGIN ")
-    if problems:
+def _load_certificate(
+    context: ssl.SSLContext,
+    options: dict[str, t.Any],
+    folder: t.Callable[[], str],
+    files: contextlib.ExitStack,
+    warn: t.Callable[[str], None],
+) -> list[str]:
+    problems: list[str] = []
+    certificate, key = (_find_pem(option, options, folder, files, problems) for option in ("client_cert", "client_key"))
+    passphrase = options["client_key_passphrase"]
+    if certificate is None and not problems:
+        problems.append("client_cert or client_cert_content is needed: the device comes with its own certificate.")
+    if certificate is None or problems:
         return problems
+    key_holder = key or certificate
+    if os.stat(key_holder.path).st_mode & stat.S_IROTH:
+        warn(f"{key_holder.label} holds a private key that every user of the host can read: set its mode to 0600.")
 
     def answer() -> str:
         if passphrase is None:
             raise _KeyLocked
         return passphrase
 
-    where = f"client_key: {key}" if key is not None else f"client_cert: {certificate}"
     try:
-        context.load_cert_chain(certificate, key, answer)
+        context.load_cert_chain(certificate.path, key.path if key else None, answer)
     except _KeyLocked:
-        return [f"{where} is locked: give client_key_passphrase."]
+        return [f"{key_holder.label} is locked: give client_key_passphrase."]
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            return [f"{where} is not the key of the certificate in client_cert, {certificate}."]
+            return [f"{key_holder.label} is not the key of the certificate in {certificate.label}."]
         hint = "holds no private key that can be loaded"
         if passphrase is not None:
             hint += " with this client_key_passphrase"
         elif key is None:
             hint += ", so client_key is needed"
-        return [f"{where} {hint}{f' ({error.reason})' if error.reason else ''}."]
+        return [f"{key_holder.label} {hint}{f' ({error.reason})' if error.reason else ''}."]
     except (OSError, ValueError) as error:
-        return [f"{where} cannot be used: {error}."]
+        return [f"{key_holder.label} cannot be used: {error}."]
     return []
 
 
-def _pem_problems(option: str, path: str, mark: bytes) -> list[str]:
+class _Pem(t.NamedTuple):
+    """Where OpenSSL finds a certificate or a key, and how messages call it."""
+
+    path: str
+    label: str
+
+
+def _find_pem(
+    option: str,
+    options: dict[str, t.Any],
+    folder: t.Callable[[], str],
+    files: contextlib.ExitStack,
+    problems: list[str],
+) -> _Pem | None:
+    """Return the PEM that `option` or its twin with the content gives, if one does; `files` keeps content readable."""
+    path, content = options[option], options[f"{option}_content"]
+    if content is not None:
+        if path is not None:
+            problems.append(f"{option} and {option}_content exclude each other: drop one of them.")
+        text = content.encode("utf-8", "replace")
+        pem = _Pem(files.enter_context(_nameless_file(text, folder)), f"{option}_content")
+    elif path is not None:
+        pem = _Pem(path, f"{option}: {path}")
+        try:
+            with open(path, "rb") as file:
+                text = file.read()
+        except OSError as error:
+            problems.append(f"{pem.label} cannot be read: {error.strerror}.")
+            return None
+        except ValueError as error:
+            problems.append(f"{option}: {path!r} cannot be a path: {error}.")
+            return None
+    else:
+        return None
+    # What kind of key it is only OpenSSL can tell: it may be a reference to one in hardware.
+    mark = "-----BEGIN CERTIFICATE-----" if option == "client_cert" else "-----BEGIN "
+    if mark.encode("ascii") not in text:
+        problems.append(f"{pem.label} is not PEM, which has a line that begins with {mark.strip()}.")
+    return pem
+
+
+@contextlib.contextmanager
+def _nameless_file(content: bytes, folder: t.Callable[[], str]) -> t.Iterator[str]:
+    """Yield a path at which this process can open `content`, for OpenSSL reads nothing but files.
+
+    The file has lost its name before there is anything in it, so it goes with the process, however that ends.
+    """
+    descriptor, path = tempfile.mkstemp(dir=folder())
+    os.unlink(path)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        file.seek(0)
+        yield f"/dev/fd/{descriptor}"
+
+
+def leaf_dates(options: dict[str, t.Any]) -> str:
+    """Return a sentence when the device's certificate is out of date, and none when it is not or nothing can tell.
+
+    To tell takes the package cryptography, so this is only for when something failed.
+    """
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        return [f"{option}: {path} cannot be read: {error.strerror}."]
-    except ValueError as error:
-        return [f"{option}: {path!r} cannot be a path: {error}."]
-    if mark not in content:
-        return ["{}: {} is not a PEM file that begins with {}.".format(option, path, mark.decode("ascii").rstrip())]
-    return []
+        from cryptography import x509
+    except ImportError:
+        return ""
+    content = options["client_cert_content"]
+    try:
+        if content is None:
+            with open(options["client_cert"], "rb") as file:
+                pem = file.read()
+        else:
+            pem = content.encode("ascii")
+        leaf = x509.load_pem_x509_certificate(pem)
+        # cryptography before 42 has only dates without a time zone, which are UTC.
+        begin, end = (
+            getattr(leaf, f"{name}_utc", None) or getattr(leaf, name).replace(tzinfo=datetime.timezone.utc)
+            for name in ("not_valid_before", "not_valid_after")
+        )
+    except (OSError, ValueError):
+        return ""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if end < now:
+        return f" By its own dates client_cert expired on {end:%Y-%m-%d at %H:%M} UTC."
+    if begin > now:
+        return f" By its own dates client_cert is valid from {begin:%Y-%m-%d, %H:%M} UTC on: check this host's clock."
+    return ""
 
 
 def is_final(error: ssl.SSLError) -> bool:

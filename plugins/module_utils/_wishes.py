@@ -26,6 +26,7 @@ class Wish(t.NamedTuple):
     id: str | None
     name: str | None
     value: str | None
+    secret: bool = False
 
     @property
     def label(self) -> str:
@@ -48,9 +49,10 @@ def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
     With a problem the wishes are incomplete and must not be used.
     """
     problems: list[str] = []
-    identifier, fields = options["device_identifier"], options["fields"]
-    if identifier is None and fields is None:
-        problems.append("Give device_identifier, fields, or both: there is nothing to keep true.")
+    identifier = options["device_identifier"]
+    lists = [name for name in ("fields", "secret_fields") if options[name] is not None]
+    if identifier is None and not lists:
+        problems.append("Give device_identifier, fields or secret_fields: there is nothing to keep true.")
     if identifier is not None:
         if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
             problems.append(
@@ -58,13 +60,15 @@ def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
             )
         elif not is_unicode(identifier):
             problems.append("device_identifier is not valid Unicode text.")
-    if options["purge_fields"] and fields is None:
+    if options["purge_fields"] and not lists:
         problems.append("purge_fields needs fields: list what shall stay, or [] to remove every optional value.")
-    wishes = [_read_wish(number, entry, problems) for number, entry in enumerate(fields or [], 1)]
+    wishes = [
+        _read_wish(name, number, entry, problems) for name in lists for number, entry in enumerate(options[name], 1)
+    ]
     for attribute in ("id", "name"):
         given = [getattr(wish, attribute) for wish in wishes if getattr(wish, attribute) is not None]
         problems += [
-            f"The {attribute} {twice!r} stands in fields more than once."
+            f"The field with the {attribute} {twice!r} is listed more than once."
             for twice in dict.fromkeys(given)
             if given.count(twice) > 1
         ]
@@ -78,16 +82,16 @@ def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
     return Wishes(identifier, tuple(wishes), options["purge_fields"], tuple(options["keep_fields"])), problems
 
 
-def _read_wish(number: int, entry: dict[str, t.Any], problems: list[str]) -> Wish:
-    """Return the wish of one entry of `fields`, the `number`th; what is wrong with it is added to `problems`."""
-    wish = Wish(entry["id"], entry["name"], None)
+def _read_wish(option: str, number: int, entry: dict[str, t.Any], problems: list[str]) -> Wish:
+    """Return the wish of one entry of `option`, the `number`th; what is wrong with it is added to `problems`."""
+    wish = Wish(entry["id"], entry["name"], None, secret=option == "secret_fields")
     named = [text for text in (wish.id, wish.name) if text is not None]
     well_named = len(named) == 1 and named[0] != ""
-    label = f"The {wish.label}" if well_named else f"Entry {number} of fields"
+    label = f"The {wish.label}" if well_named else f"Entry {number} of {option}"
     if not well_named:
         problems.append(f"{label} must name the field by exactly one of id and name.")
     elif not is_unicode(named[0]):
-        problems.append(f"Entry {number} of fields has a name or an ID that is not valid Unicode text.")
+        problems.append(f"Entry {number} of {option} has a name or an ID that is not valid Unicode text.")
     value = entry["value"]
     if entry["state"] == "absent":
         if value is not None:
@@ -95,6 +99,10 @@ def _read_wish(number: int, entry: dict[str, t.Any], problems: list[str]) -> Wis
         return wish
     if value is None or value == "":
         problems.append(f"{label} has no value: give one, or say state=absent to remove it.")
+        return wish
+    if wish.secret and not isinstance(value, str):
+        # Ansible hides secrets by their text, which only a string has before anything else looks at it.
+        problems.append(f"{label}: a secret value must be a string: quote it.")
         return wish
     try:
         text = text_of(value)

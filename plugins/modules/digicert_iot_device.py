@@ -37,7 +37,7 @@ options:
   fields:
     description:
       - The fields to set or to remove. Fields that are not listed keep their values, unless O(purge_fields=true).
-      - Give this, O(device_identifier), or both.
+      - At least one of this, O(secret_fields) and O(device_identifier) is needed.
     type: list
     elements: dict
     suboptions:
@@ -63,11 +63,36 @@ options:
           - present
           - absent
         default: present
+  secret_fields:
+    description:
+      - Fields like those in O(fields), whose values appear in no output and no log.
+      - Their old values, which the service sends, are masked as well. A diff shows only that a value changes.
+      - A field can stand in one of the two lists only.
+      - Ansible hides each value wherever its text appears, so a very short one hides other text as well.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description: As O(fields[].id).
+        type: str
+      name:
+        description: As O(fields[].name).
+        type: str
+      value:
+        description: As O(fields[].value), and a string.
+        type: raw
+      state:
+        description: As O(fields[].state).
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
   purge_fields:
     description:
-      - Whether the values of all fields that O(fields) does not list are removed.
+      - Whether the values of all fields that neither O(fields) nor O(secret_fields) lists are removed.
       - Fields that the device's profile makes mandatory always keep their values.
-      - Needs O(fields). With V([]) every optional value is removed.
+      - Needs O(fields) or O(secret_fields). With O(fields=[]) alone every optional value is removed.
     type: bool
     default: false
   keep_fields:
@@ -260,6 +285,13 @@ def main() -> None:
             **connection_argument_spec(),
             "device_identifier": {"type": "str"},
             "fields": {"type": "list", "elements": "dict", "options": field_spec},
+            "secret_fields": {
+                "type": "list",
+                "elements": "dict",
+                # The name of the option is no secret, and Ansible must not take its whole value for one.
+                "no_log": False,
+                "options": {**field_spec, "value": {"type": "raw", "no_log": True}},
+            },
             "purge_fields": {"type": "bool", "default": False},
             "keep_fields": {"type": "list", "elements": "str", "default": []},
             "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
@@ -267,12 +299,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    if not options["validate_certs"]:
-        module.warn("validate_certs is false: anyone on the way can pose as the service.")
     try:
         wishes, problems = read_wishes(options)
         outcome = keep_record(
-            DeviceApi(open_session(options, problems), options["device_id"]),
+            DeviceApi(open_session(options, problems, lambda: module.tmpdir, module.warn), options["device_id"]),
             wishes,
             overwrite=options["on_read_denied"] == "overwrite",
             check_mode=module.check_mode,

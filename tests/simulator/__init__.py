@@ -42,6 +42,8 @@ A script says what happens to the requests to come instead; script.py has all th
         )
         simulator.untold  # the answers that no request has asked for
 
+`simulator.limit` is how many requests a second it takes before it answers 429; there is none at first.
+
 `reset()` gives fresh devices, an empty log and no script; certificates and port stay, so it costs next to nothing.
 """
 

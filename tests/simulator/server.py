@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import hashlib
+import math
 import ssl
 import threading
 import typing as t
@@ -24,6 +26,11 @@ from simulator.script import Answer, Script
 
 # Where one device is. Other paths do not exist.
 DEVICE_PATH = "/iot/api/v2/device/"
+TOO_MANY = Answer(
+    status=429,
+    headers={"Retry-After": "1"},
+    body={"errors": [{"code": "request_limit_exceeded", "message": "Too many requests"}]},
+)
 
 
 class Simulator:
@@ -66,6 +73,8 @@ class Simulator:
         self.records = Records(self._valueless)
         for device in self.records.devices:
             self.records.associate(device, self._fingerprints[device.name])
+        self.limit: float = math.inf
+        self._arrivals: collections.deque[float] = collections.deque()
         self._script = Script()
         self.clear_log()
 
@@ -105,6 +114,16 @@ class Simulator:
     def methods(self) -> list[str]:
         """The methods of the requests so far."""
         return [request.method for request in self._log.requests]
+
+    def _is_too_much(self) -> bool:
+        """Count a request, and say whether there were `limit` in the last second already."""
+        now = self._loop.time()
+        while self._arrivals and self._arrivals[0] <= now - 1:
+            self._arrivals.popleft()
+        if len(self._arrivals) >= self.limit:
+            return True
+        self._arrivals.append(now)
+        return False
 
     def _run(self, coroutine: t.Coroutine[t.Any, t.Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -163,7 +182,7 @@ class Simulator:
             await received.read(),
         )
         log.receive(request)
-        answer = self._script.take(request.method)
+        answer = TOO_MANY if self._is_too_much() else self._script.take(request.method)
         if answer.before is not None:
             answer.before(records)
         await asyncio.sleep(answer.delay)

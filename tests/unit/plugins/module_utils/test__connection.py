@@ -17,7 +17,7 @@ def options(**changes):
 
 def problems_of(**changes):
     with pytest.raises(InvalidTask) as caught:
-        open_session(options(**changes), [])
+        open_session(options(**changes), [], str, [].append)
     return str(caught.value)
 
 
@@ -75,7 +75,7 @@ def test_numbers_have_bounds():
 
 def test_what_else_is_wrong_comes_first():
     with pytest.raises(InvalidTask, match=r"^First\. client_cert"):
-        open_session(options(), ["First."])
+        open_session(options(), ["First."], str, [].append)
 
 
 def test_every_option_but_the_switches_can_come_from_the_environment():

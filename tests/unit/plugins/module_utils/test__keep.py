@@ -128,3 +128,31 @@ def test_other_failures_are_not_overwritten():
 def test_a_status_that_is_not_active_is_a_warning():
     assert keep(Api(("read", dict(NEW, status="DISABLED"))))[1] == ["The device's status is DISABLED, not ACTIVE."]
     assert keep(Api(("read", {key: NEW[key] for key in ("id", "fields")})))[1] == []
+
+
+SECRET_WISHES = Wishes(None, (Wish("a", None, "2", secret=True),), False, ())
+
+
+def keep_secret(answer):
+    return keep_record(Api(("read", OLD), ("update", answer)), SECRET_WISHES, False, False, [].append)
+
+
+def test_a_secret_is_in_no_result():
+    assert keep_secret(NEW).record["fields"] == [{"id": "a", "name": "A", "value": "********"}]
+
+
+def test_a_secret_is_in_no_failure():
+    with pytest.raises(failures.Refused) as caught:
+        keep_secret(failures.Refused("Bad 2, was 1.", code="c1", api_message="no 2"))
+    assert str(caught.value) == "Bad ********, was ********."
+    assert caught.value.details()["code"] == "c********"
+    assert caught.value.details()["message"] == "no ********"
+
+
+def test_what_others_changed_is_a_warning():
+    def both(first, second):
+        return dict(OLD, fields=[{"id": "a", "name": "A", "value": first}, {"id": "b", "name": "B", "value": second}])
+
+    outcome, warnings = keep(Api(("read", both("1", "x")), ("update", both("2", "y"))))
+    assert outcome.record == both("2", "y")
+    assert "'B'" in warnings[0]

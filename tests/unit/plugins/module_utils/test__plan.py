@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import parse_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
+    MASK,
+    changed_by_others,
     not_kept,
     plan_change,
     plan_overwrite,
@@ -195,7 +197,48 @@ def test_what_was_not_kept_is_named():
     plan = plan_change(RECORD, wishes(by_name("A", "new"), by_name("B"), identifier="new"))
     assert not_kept(plan, plan.after) == []
     assert not_kept(plan, RECORD) == ["A", "B", "device_identifier"]
-    assert not_kept(plan, dict(plan.after, fields=plan.after["fields"][1:])) == ["M"]
+
+
+def test_what_others_changed_is_told_apart():
+    plan = plan_change(RECORD, wishes(by_name("A", "old"), by_name("B", "new")))
+    foreign = dict(plan.after, fields=[dict(entry, value="foreign") for entry in plan.after["fields"]])
+    assert not_kept(plan, foreign) == ["A", "B"]
+    assert changed_by_others(plan, foreign) == ["M", "E", "SHARED (s1)", "SHARED (s2)"]
+    assert changed_by_others(plan, plan.after) == []
+
+
+def test_what_a_purge_removed_must_stay_removed():
+    plan = plan_change(RECORD, wishes(purge=True, keep=("A", "SHARED")))
+    assert not_kept(plan, RECORD) == ["B"]
+
+
+def secretly(wish):
+    return wish._replace(secret=True)
+
+
+def test_a_secret_that_changes_shows_only_that_it_does():
+    wanted = wishes(secretly(by_name("A", "new")), secretly(by_name("B", "kept")), secretly(by_id("e")))
+    plan = plan_change(RECORD, wanted)
+    before, after = plan.diff["before"]["fields"], plan.diff["after"]["fields"]
+    assert [before[name] for name in "ABEM"] == [MASK, MASK, None, "1"]
+    assert [after[name] for name in "ABEM"] == [f"{MASK} (changed)", MASK, None, "1"]
+    assert values_by_id(plan.masked(plan.after)) == {**VALUES, "a": MASK, "b": MASK}
+    assert plan.secret_values == ["kept", "old", "new"] or plan.secret_values == ["kept", "new", "old"]
+    assert plan.changed_fields == ["A"]
+    assert {"id": "a", "value": "new"} in plan.payload["fields"]
+
+
+def test_a_secret_that_is_set_first_or_removed_shows_that():
+    plan = plan_change(RECORD, wishes(secretly(by_name("A")), secretly(by_name("E", "first"))))
+    before, after = plan.diff["before"]["fields"], plan.diff["after"]["fields"]
+    assert (before["A"], after["A"]) == (MASK, None)
+    assert (before["E"], after["E"]) == (None, f"{MASK} (changed)")
+
+
+def test_an_overwrite_hides_secrets():
+    plan = plan_overwrite("d", wishes(by_id("a", "1"), secretly(by_id("b", "2"))))
+    assert plan.diff["after"]["fields"] == {"a": "1", "b": f"{MASK} (changed)"}
+    assert plan.secret_values == ["2"]
 
 
 def test_a_field_that_is_no_longer_listed_stays_in_the_result():
@@ -273,6 +316,7 @@ def test_any_plan_gives_what_was_asked_and_loses_nothing_else(case, form):
         or answer["device_identifier"] != before["device_identifier"]
     )
     assert not not_kept(plan, answer)
+    assert not changed_by_others(plan, answer)
     assert settle(plan, answer) == plan.after
     assert not plan_change(answer, wanted).changed
     assert plan.diff["before"].keys() == plan.diff["after"].keys()

@@ -43,17 +43,26 @@ def test_retry_after(header, seconds):
     assert seconds_of(header, NOW) == seconds
 
 
-@given(st.integers(0, 200), st.one_of(st.none(), st.text(), st.integers().map(str)), st.floats(0, 1, exclude_max=True))
-def test_waits_stay_within_their_bounds(retry, header, random):
+@given(
+    st.integers(0, 200),
+    st.sampled_from([None, 429, 503]),
+    st.one_of(st.none(), st.text(), st.integers().map(str)),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_waits_stay_within_their_bounds(retry, status, header, random):
     asked = seconds_of(header, NOW)
-    wait = wait_before_retry(retry, header, NOW, random)
+    wait = wait_before_retry(retry, status, header, NOW, random)
     assert 0 <= asked <= LONGEST_RETRY_AFTER
-    assert asked + 0.25 <= wait <= asked + LONGEST_WAIT
+    assert asked + (0 if status == 429 else 0.25) <= wait <= asked + LONGEST_WAIT
 
 
 def test_waits_double_and_spread():
-    assert [wait_before_retry(retry, None, NOW, 0.0) for retry in range(4)] == [0.25, 0.5, 1.0, 2.0]
-    assert wait_before_retry(3, None, NOW, 0.5) == 3.0
+    assert [wait_before_retry(retry, None, None, NOW, 0.0) for retry in range(4)] == [0.25, 0.5, 1.0, 2.0]
+    assert wait_before_retry(3, None, None, NOW, 0.5) == 3.0
+
+
+def test_a_service_that_has_too_much_is_given_more_time():
+    assert [wait_before_retry(retry, 429, "1", NOW, 0.5) for retry in range(4)] == [6.0, 11.0, 16.0, 16.0]
 
 
 @pytest.mark.parametrize(

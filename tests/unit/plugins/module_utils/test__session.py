@@ -93,7 +93,7 @@ def test_what_stays_is_not_tried_again(status):
 def test_waits_grow_and_keep_what_the_service_asks_for():
     network = Network(answer(503), answer(503), answer(429, Retry_After="20"), answer(200))
     send(network, retries=3)
-    assert network.waits == [0.375, 0.75, 21.5]
+    assert network.waits == [0.375, 0.75, 35.0]
 
 
 def test_without_retries_the_first_answer_counts():

@@ -17,10 +17,16 @@ def options(**changes):
         "ca_path": None,
         "validate_certs": True,
         "client_cert": "/does/not/exist.pem",
+        "client_cert_content": None,
         "client_key": None,
+        "client_key_content": None,
         "client_key_passphrase": None,
         **changes,
     }
+
+
+def load(**changes):
+    return client_context(options(**changes), str, [].append)
 
 
 def alert(reason):
@@ -30,14 +36,14 @@ def alert(reason):
 
 
 def test_the_service_is_checked_and_old_versions_are_refused():
-    context = client_context(options())[0]
+    context = load()[0]
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED
 
 
 def test_the_service_is_not_checked_when_that_is_asked_for():
-    context = client_context(options(validate_certs=False))[0]
+    context = load(validate_certs=False)[0]
     assert not context.check_hostname
     assert context.verify_mode == ssl.CERT_NONE
 
@@ -49,18 +55,18 @@ def test_files_are_named_with_their_option(tmp_path):
     for changes, words in (
         ({"ca_path": text}, "ca_path: .* holds no PEM certificates"),
         ({"ca_path": "/does/not/exist"}, "ca_path: .* cannot be read: No such file"),
-        ({"client_cert": text}, "client_cert: .* is not a PEM file that begins with -----BEGIN CERTIFICATE-----"),
+        ({"client_cert": text}, "client_cert: .* is not PEM, which has a line that begins with -----BEGIN CERTIFICATE"),
         ({"client_cert": cert, "client_key": str(tmp_path)}, "client_key: .* cannot be read: Is a directory"),
         ({"client_cert": "\0"}, "client_cert: .* cannot be a path"),
         ({"client_cert": cert}, "client_cert: .* holds no private key that can be loaded, so client_key is needed"),
         ({"client_cert": cert, "client_key": text}, "client_key: .* holds no private key that can be loaded"),
     ):
-        problems = client_context(options(**changes))[1]
+        problems = load(**changes)[1]
         assert re.search(words, " ".join(problems)), problems
 
 
 def test_a_folder_of_certificates_is_trusted(tmp_path):
-    problems = client_context(options(ca_path=str(tmp_path)))[1]
+    problems = load(ca_path=str(tmp_path))[1]
     assert [problem for problem in problems if "ca_path" in problem] == []
 
 

@@ -14,6 +14,7 @@ def options(fields=None, **others):
     return {
         "device_identifier": None,
         "fields": None if fields is None else whole,
+        "secret_fields": None,
         "purge_fields": False,
         "keep_fields": [],
         "on_read_denied": "fail",
@@ -45,7 +46,7 @@ def test_at_the_edge_but_right(fields):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (options(), "device_identifier, fields, or both"),
+        (options(), "device_identifier, fields or secret_fields"),
         (options(device_identifier=""), "has 0 characters, and 1 to 255"),
         (options(device_identifier="x" * 256), "has 256 characters, and 1 to 255"),
         (options(device_identifier="\udc80"), "device_identifier is not valid Unicode"),
@@ -64,8 +65,8 @@ def test_at_the_edge_but_right(fields):
         (options([{"name": "A", "value": {"b": 1}}]), "is a dict, which has no exact text: quote it"),
         (options([{"name": "A", "value": "\ud800"}]), "field 'A': the value is not valid Unicode"),
         (options([{"name": "A", "value": "x" * 1025}]), "field 'A': the value has 1025 characters, and 1024 are"),
-        (options([{"name": "A", "value": "1"}] * 2), "The name 'A' stands in fields more than once"),
-        (options([{"id": "a", "value": "1"}] * 3), "The id 'a' stands in fields more than once"),
+        (options([{"name": "A", "value": "1"}] * 2), "The field with the name 'A' is listed more than once"),
+        (options([{"id": "a", "value": "1"}] * 3), "The field with the id 'a' is listed more than once"),
         (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "needs every field by its id"),
         (options([{"id": "a", "state": "absent"}], on_read_denied="overwrite"), "needs every field by its id"),
         (options(device_identifier="x", on_read_denied="overwrite"), "needs every field by its id"),
@@ -75,6 +76,27 @@ def test_one_problem_is_told(given, words):
     problems = read_wishes(given)[1]
     assert len(problems) == 1, problems
     assert words in problems[0]
+
+
+def secrets(*entries):
+    return options([*entries])["fields"]
+
+
+def test_secrets_are_wishes_too():
+    given = options([{"id": "a", "value": "1"}], secret_fields=secrets({"id": "b", "value": "2"}), purge_fields=True)
+    assert read_wishes(given)[0].fields == (Wish("a", None, "1"), Wish("b", None, "2", secret=True))
+    assert read_wishes(options(secret_fields=secrets({"id": "b", "value": "2"}), purge_fields=True))[1] == []
+
+
+@pytest.mark.parametrize("value", [5, True, 1.5, ["x"]])
+def test_a_secret_is_a_string(value):
+    problems = read_wishes(options(secret_fields=secrets({"id": "b", "value": value})))[1]
+    assert problems == ["The field with the ID 'b': a secret value must be a string: quote it."]
+
+
+def test_a_field_cannot_be_in_both_lists():
+    both = options([{"name": "A", "value": "1"}], secret_fields=secrets({"name": "A", "value": "2"}))
+    assert read_wishes(both)[1] == ["The field with the name 'A' is listed more than once."]
 
 
 def test_all_problems_are_told_together():

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.modules import digicert_iot_device
+
+ROOT = Path(__file__).resolve().parents[4]
+KINDS = [failure.kind for failure in Failure.__subclasses__()]
+
+
+def test_every_failure_stands_in_the_guide_and_no_other():
+    guide = (ROOT / "docs/docsite/rst/guide_errors.rst").read_text(encoding="utf-8")
+    assert re.findall(r"^(\w+)\n-+$", guide, re.MULTILINE) == KINDS
+
+
+def test_every_failure_stands_in_the_documentation_of_the_module():
+    for kind in KINDS:
+        assert f"V({kind})" in digicert_iot_device.RETURN
+
+
+def test_secret_words_are_concealed():
+    failure = Failure("It said hush.", code="hush", api_message=None)
+    failure.conceal(["hush"])
+    assert str(failure) == "It said ********."
+    assert (failure.code, failure.api_message) == ("********", None)
