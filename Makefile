@@ -55,6 +55,11 @@ playbooks: $(READY) ## Run the playbook tests
 pytest: $(READY) ## Run the unit and the playbook tests
 	$(BIN)/pytest -n auto
 
+.PHONY: hardware
+hardware: $(READY) ## Try keys in a token and in a TPM, both in software
+	# Making a host takes minutes, once.
+	$(BIN)/pytest -o faulthandler_timeout=900 tests/hardware
+
 .PHONY: bench-unchanged
 bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
 	$(BIN)/python tests/benchmark/unchanged_cost.py

@@ -39,6 +39,8 @@ options:
   client_key:
     description:
       - The file with the private key of O(client_cert) in PEM form. Not needed when O(client_cert) holds it.
+      - It can also be a file that names a key in a TPM 2.0 or in a PKCS#11 token, as
+        R(the guide on keys in hardware,ansible_collections.edgeops.digicert.docsite.guide_hardware_keys) shows.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is used.
     type: path
   client_key_content:

@@ -16,9 +16,10 @@ import stat
 import tempfile
 import typing as t
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 
-class _KeyLocked(Exception):
-    """The key asks for a passphrase and there is none."""
+# How a PEM file begins that only names a key in hardware -> the provider of OpenSSL 3 that knows the key.
+_PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
 
 def client_context(
@@ -27,9 +28,16 @@ def client_context(
     """Return the context with which the device shows its certificate, and every problem found, as sentences.
 
     `options` are the connection options of a module, and `folder` gives one that only its user can look into. Nothing
-    is read from the environment but where the system keeps its trusted certificates, and nothing ever prompts.
+    is read from the environment but where the system keeps its trusted certificates, and nothing ever prompts. Raises
+    InvalidTask when OpenSSL offers no TLS at all.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    except ssl.SSLError as error:
+        raise InvalidTask(
+            f"OpenSSL offers no TLS ({error.reason}): a configuration that OPENSSL_CONF names must activate the "
+            "provider 'default' too."
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     problems = _load_trust(context, options["ca_path"]) if options["validate_certs"] else _trust_anyone(context)
     with contextlib.ExitStack() as files:
@@ -76,34 +84,53 @@ def _load_certificate(
     if os.stat(key_holder.path).st_mode & stat.S_IROTH:
         warn(f"{key_holder.label} holds a private key that every user of the host can read: set its mode to 0600.")
 
+    asked = []
+
     def answer() -> str:
-        if passphrase is None:
-            raise _KeyLocked
-        return passphrase
+        # An empty passphrase opens nothing. After an exception the provider pkcs11 would ask at the terminal.
+        asked.append(True)
+        return passphrase or ""
 
     try:
         context.load_cert_chain(certificate.path, key.path if key else None, answer)
-    except _KeyLocked:
-        return [f"{key_holder.label} is locked: give client_key_passphrase."]
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            return [f"{key_holder.label} is not the key of the certificate in {certificate.label}."]
-        hint = "holds no private key that can be loaded"
-        if passphrase is not None:
-            hint += " with this client_key_passphrase"
-        elif key is None:
-            hint += ", so client_key is needed"
-        return [f"{key_holder.label} {hint}{f' ({error.reason})' if error.reason else ''}."]
     except (OSError, ValueError) as error:
-        return [f"{key_holder.label} cannot be used: {error}."]
+        return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
     return []
 
 
+def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, error: Exception, asked: bool) -> str:
+    """Return what is the matter with a key that could not be loaded; `asked` says that it wanted a passphrase."""
+    content = (key or certificate).content
+    provider = next((provider for mark, provider in _PROVIDERS if mark in content), None)
+    reason = getattr(error, "reason", None)
+    if provider and ssl.OPENSSL_VERSION_INFO < (3,):
+        return f"names a key in hardware, which needs OpenSSL 3: the Python of this host has {ssl.OPENSSL_VERSION}"
+    if asked and passphrase is None:
+        return "is locked: give client_key_passphrase" + (", the key's PIN or password" if provider else "")
+    if reason == "KEY_VALUES_MISMATCH":
+        return f"is not the key of the certificate in {certificate.label}"
+    if provider:
+        return (
+            "names a key in hardware that OpenSSL cannot use: set OPENSSL_CONF in the task's environment to a "
+            f"configuration that activates the provider '{provider}', and check that it reaches the key, that the PIN "
+            f"is right and that the certificate in {certificate.label} is the key's"
+        )
+    if not isinstance(error, ssl.SSLError):
+        return f"cannot be used: {error}"
+    hint = "holds no private key that can be loaded"
+    if passphrase is not None:
+        hint += " with this client_key_passphrase"
+    elif key is None:
+        hint += ", so client_key is needed"
+    return f"{hint} ({reason})" if reason else hint
+
+
 class _Pem(t.NamedTuple):
-    """Where OpenSSL finds a certificate or a key, and how messages call it."""
+    """Where OpenSSL finds a certificate or a key, how messages call it, and what is in it."""
 
     path: str
     label: str
+    content: bytes
 
 
 def _find_pem(
@@ -114,19 +141,18 @@ def _find_pem(
     problems: list[str],
 ) -> _Pem | None:
     """Return the PEM that `option` or its twin with the content gives, if one does; `files` keeps content readable."""
-    path, content = options[option], options[f"{option}_content"]
-    if content is not None:
+    path, text = options[option], options[f"{option}_content"]
+    if text is not None:
         if path is not None:
             problems.append(f"{option} and {option}_content exclude each other: drop one of them.")
-        text = content.encode("utf-8", "replace")
-        pem = _Pem(files.enter_context(_nameless_file(text, folder)), f"{option}_content")
+        content = text.encode("utf-8", "replace")
+        pem = _Pem(files.enter_context(_nameless_file(content, folder)), f"{option}_content", content)
     elif path is not None:
-        pem = _Pem(path, f"{option}: {path}")
         try:
             with open(path, "rb") as file:
-                text = file.read()
+                pem = _Pem(path, f"{option}: {path}", file.read())
         except OSError as error:
-            problems.append(f"{pem.label} cannot be read: {error.strerror}.")
+            problems.append(f"{option}: {path} cannot be read: {error.strerror}.")
             return None
         except ValueError as error:
             problems.append(f"{option}: {path!r} cannot be a path: {error}.")
@@ -135,7 +161,7 @@ def _find_pem(
         return None
     # What kind of key it is only OpenSSL can tell: it may be a reference to one in hardware.
     mark = "-----BEGIN CERTIFICATE-----" if option == "client_cert" else "-----BEGIN "
-    if mark.encode("ascii") not in text:
+    if mark.encode("ascii") not in pem.content:
         problems.append(f"{pem.label} is not PEM, which has a line that begins with {mark.strip()}.")
     return pem
 
@@ -189,7 +215,7 @@ def leaf_dates(options: dict[str, t.Any]) -> str:
 
 def is_final(error: ssl.SSLError) -> bool:
     """Say whether one side decided to end TLS, so that no request was looked at and trying again changes nothing."""
-    reason = error.reason or ""
+    reason = _reason(error)
     return isinstance(error, ssl.SSLCertVerificationError) or "ALERT" in reason or bool(_advice(reason))
 
 
@@ -203,12 +229,12 @@ def explain(error: ssl.SSLError, host: str) -> str:
             if error.verify_code in (62, 64)
             else "Name the CA that signed it in ca_path, and check the clock of this host.",
         )
-    reason = error.reason or ""
+    reason = _reason(error)
     advice = _advice(reason) or (
         "The usual reasons: the certificate is not the one that belongs to the device, the key does not match it, "
         f"or api_url misses the 'clientauth.' prefix of its host name (it is {host})"
     )
-    return f"The TLS handshake with {host} failed ({reason or 'no reason was given'}). {advice}."
+    return f"The TLS handshake with {host} failed ({reason}). {advice}."
 
 
 # What OpenSSL calls the alert or failure -> what it means here. The versions of OpenSSL differ in a prefix.
@@ -225,7 +251,13 @@ _ADVICE = (
     ("UNSUPPORTED_PROTOCOL", "The service offers no TLS 1.2 or newer"),
     ("WRONG_VERSION_NUMBER", "The port does not speak TLS: check the port in api_url"),
     ("HTTP_REQUEST", "The port does not speak TLS: check the port in api_url"),
+    ("EVP lib", "The key cannot sign: check its PIN or password, and the TPM or token that holds it"),
 )
+
+
+def _reason(error: ssl.SSLError) -> str:
+    # Python names no reason for what OpenSSL reports of a part of itself, such as a provider that cannot sign.
+    return error.reason or str(error)
 
 
 def _advice(reason: str) -> str:

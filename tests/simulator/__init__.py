@@ -24,6 +24,10 @@ share a name), `read-only`, `write-only` and `disabled`. `Device` in records.py 
         device.valueless = "null"  # how a field without a value is listed: absent, null or empty
         device.field_id("Site"), device.named_values, device.record
 
+A device can bring a key of its own, whose private half never was here:
+
+        pem = simulator.certify("access-point", public_key)
+
 The log has what came, up to `reset()` or `clear_log()`:
 
         simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed

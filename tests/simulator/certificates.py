@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PASSPHRASE = "open-sesame"
@@ -33,8 +34,8 @@ class Leaf:
 
     @property
     def fingerprint(self) -> str:
-        """What the server knows the certificate by: the SHA-256 of its DER form, in hexadecimal digits."""
-        return x509.load_pem_x509_certificate(self.pem.read_bytes()).fingerprint(hashes.SHA256()).hex()
+        """What the server knows the certificate by."""
+        return fingerprint(self.pem.read_bytes())
 
 
 class Authority:
@@ -64,17 +65,33 @@ class Authority:
         begins: timedelta = -DAY,
         ends: timedelta = 30 * DAY,
     ) -> Leaf:
-        """Make a key, sign a certificate for it and write both into `folder`.
-
-        The certificate is for a server when there are `server_names`, else for a client. `begins` and `ends` count from
-        now.
-        """
+        """Make a key, sign a certificate for it and write both into `folder`. The rest is as for `sign`."""
         key = ec.generate_private_key(ec.SECP256R1())
+        pem = self.sign(key.public_key(), name, server_names, begins, ends)
+        key_pem = _key_pem(key, serialization.NoEncryption())
+        leaf = Leaf(folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}-both.pem")
+        leaf.pem.write_bytes(pem)
+        _write_secret(leaf.key, key_pem)
+        _write_secret(leaf.both, pem + key_pem)
+        return leaf
+
+    def sign(
+        self,
+        key: CertificatePublicKeyTypes,
+        name: str,
+        server_names: t.Sequence[x509.GeneralName] = (),
+        begins: timedelta = -DAY,
+        ends: timedelta = 30 * DAY,
+    ) -> bytes:
+        """Return a certificate for a public key, in PEM form.
+
+        It is for a server when there are `server_names`, else for a client. `begins` and `ends` count from now.
+        """
         now = datetime.now(UTC)
         role = ExtendedKeyUsageOID.SERVER_AUTH if server_names else ExtendedKeyUsageOID.CLIENT_AUTH
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
-            _builder(_name(name), self._name, key.public_key(), now + begins, now + ends)
+            _builder(_name(name), self._name, key, now + begins, now + ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([role]), critical=False)
@@ -82,13 +99,7 @@ class Authority:
         )
         if server_names:
             builder = builder.add_extension(x509.SubjectAlternativeName(server_names), critical=False)
-        pem = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        key_pem = _key_pem(key, serialization.NoEncryption())
-        leaf = Leaf(folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}-both.pem")
-        leaf.pem.write_bytes(pem)
-        _write_secret(leaf.key, key_pem)
-        _write_secret(leaf.both, pem + key_pem)
-        return leaf
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +111,7 @@ class Certificates:
     """
 
     folder: Path
+    authority: Authority
     ca: Path
     other_ca: Path
     locked_key: Path
@@ -119,11 +131,17 @@ def make_certificates(folder: Path, devices: t.Sequence[str]) -> Certificates:
     leaves["outsider"] = other_authority.issue(folder, "outsider")
     return Certificates(
         folder=folder,
+        authority=authority,
         ca=authority.write(folder / "ca.pem"),
         other_ca=other_authority.write(folder / "other-ca.pem"),
         locked_key=_lock(leaves[devices[0]].key, folder / "locked.key"),
         leaves=leaves,
     )
+
+
+def fingerprint(pem: bytes) -> str:
+    """Return what the server knows a certificate by: the SHA-256 of its DER form, in hexadecimal digits."""
+    return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256()).hex()
 
 
 def _lock(key: Path, locked: Path) -> Path:
@@ -147,7 +165,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: CertificatePublicKeyTypes, begin: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

@@ -18,8 +18,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from aiohttp import web
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from simulator.certificates import Certificates, make_certificates
+from simulator.certificates import Certificates, fingerprint, make_certificates
 from simulator.log import Connection, Log, Request
 from simulator.records import Record, Records, Refusal, make_devices
 from simulator.script import Answer, Script
@@ -77,6 +78,12 @@ class Simulator:
         self._arrivals: collections.deque[float] = collections.deque()
         self._script = Script()
         self.clear_log()
+
+    def certify(self, device: str, public_key: bytes) -> bytes:
+        """Return a certificate for a key that is elsewhere, all in PEM form. It acts for `device` up to `reset()`."""
+        pem = self.certificates.authority.sign(load_pem_public_key(public_key), device)
+        self.records.associate(self.records[device], fingerprint(pem))
+        return pem
 
     def script(self, *answers: Answer) -> None:
         """Say what happens to the requests to come. Each answer is for the first request that it fits."""

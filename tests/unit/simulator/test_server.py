@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from simulator import DEVICE_PATH, FOREVER, PASSPHRASE, Answer, Simulator
 
@@ -212,6 +213,22 @@ def test_keys_are_for_the_owner_only_and_one_is_locked(simulator):
 def test_one_file_can_hold_certificate_and_key(client):
     client.session.cert = str(client.simulator.certificates["access-point"].both)
     assert client.send("GET").status_code == 200
+
+
+def test_a_key_that_was_made_elsewhere(tmp_path, simulator, client):
+    key = ec.generate_private_key(ec.SECP256R1())
+    public_key = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    private_key = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    client.session.cert = str(tmp_path / "both")
+    (tmp_path / "both").write_bytes(simulator.certify("access-point", public_key) + private_key)
+    assert client.send("GET").status_code == 200
+    (tmp_path / "both").write_bytes(simulator.certify("camera", public_key) + private_key)
+    client.session.close()
+    assert client.send("GET").status_code == 403
 
 
 def test_scripted_answers(simulator, client):
