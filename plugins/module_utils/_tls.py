@@ -63,6 +63,8 @@ def _load_trust(context: ssl.SSLContext, ca_path: str | None) -> list[str]:
         return [f"ca_path: {ca_path} holds no PEM certificates."]
     except OSError as error:
         return [f"ca_path: {ca_path} cannot be read: {error.strerror}."]
+    except ValueError as error:
+        return [f"ca_path: {ca_path!r} cannot be a path: {error}."]
     return []
 
 

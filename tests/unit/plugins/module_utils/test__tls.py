@@ -56,6 +56,8 @@ def test_files_are_named_with_their_option(tmp_path):
     for changes, words in (
         ({"ca_path": text}, "ca_path: .* holds no PEM certificates"),
         ({"ca_path": "/does/not/exist"}, "ca_path: .* cannot be read: No such file"),
+        ({"ca_path": "a\0b"}, "ca_path: .* cannot be a path"),
+        ({"ca_path": "\ud800"}, "ca_path: .* cannot be a path"),
         ({"client_cert": text}, "client_cert: .* is not PEM, which has a line that begins with -----BEGIN CERTIFICATE"),
         ({"client_cert": cert, "client_key": str(tmp_path)}, "client_key: .* cannot be read: Is a directory"),
         ({"client_cert": "\0"}, "client_cert: .* cannot be a path"),
