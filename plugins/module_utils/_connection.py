@@ -87,8 +87,9 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
                 options["api_url"]
             )
         )
-    if options["timeout"] < 1:
-        problems.append("timeout is {}, and must be at least 1 second.".format(options["timeout"]))
+    # Sockets cannot wait for longer than the clock counts; a day is long enough.
+    if not 1 <= options["timeout"] <= 86400:
+        problems.append("timeout is {}, and must be at least 1 second and at most 86400.".format(options["timeout"]))
     if options["retries"] < 0:
         problems.append("retries is {}, and must not be negative.".format(options["retries"]))
     return problems

@@ -70,6 +70,7 @@ def test_what_is_no_device_id(device_id):
 
 def test_numbers_have_bounds():
     assert "at least 1 second" in problems_of(timeout=0)
+    assert "at most 86400" in problems_of(timeout=10**20)
     assert "must not be negative" in problems_of(retries=-1)
 
 
