@@ -22,9 +22,10 @@ LONGEST_RETRY_AFTER = 300.0
 def may_have_acted(status: int) -> bool:
     """Say whether a request that was answered with this status, if it is an error, may have taken effect all the same.
 
-    With 429 and 503 it was turned away before.
+    A status below 200 is no final answer, 303 points to the outcome, and a gateway answers 503 also when it has lost
+    the service in the middle of the request.
     """
-    return status == 408 or (status >= 500 and status != 503)
+    return status < 200 or status in (303, 408) or status >= 500
 
 
 def wait_before_retry(retry: int, status: int | None, retry_after: str | None, now: float, random: float) -> float:
@@ -35,10 +36,11 @@ def wait_before_retry(retry: int, status: int | None, retry_after: str | None, n
     and is spread so that devices which failed together do not come back together. After a 429 it is spread widest:
     then there are too many of them, and each early return is one more.
     """
+    growth = 2 ** min(retry, 9)
     if status == 429:
-        back_off = min(LONGEST_WAIT, FIRST_SPREAD * 2**retry) * random
+        back_off = min(LONGEST_WAIT, FIRST_SPREAD * growth) * random
     else:
-        back_off = min(LONGEST_WAIT, FIRST_WAIT * 2**retry) * (0.5 + random / 2)
+        back_off = min(LONGEST_WAIT, FIRST_WAIT * growth) * (0.5 + random / 2)
     return seconds_of(retry_after, now) + back_off
 
 

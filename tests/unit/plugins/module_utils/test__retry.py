@@ -66,7 +66,22 @@ def test_a_service_that_has_too_much_is_given_more_time():
 
 
 @pytest.mark.parametrize(
-    ("status", "may"), [(200, False), (400, False), (408, True), (429, False), (500, True), (502, True), (503, False)]
+    ("status", "may"),
+    [
+        (103, True),
+        (200, False),
+        (303, True),
+        (307, False),
+        (400, False),
+        (408, True),
+        (429, False),
+        (500, True),
+        (503, True),
+    ],
 )
 def test_which_errors_leave_doubt(status, may):
     assert may_have_acted(status) is may
+
+
+def test_any_number_of_retries_has_a_wait():
+    assert wait_before_retry(5000, None, None, NOW, 0.0) == LONGEST_WAIT / 2

@@ -111,7 +111,7 @@ def test_the_last_error_is_handed_on():
     ("outcomes", "doubtful"),
     [
         ([REFUSED] * 3, False),
-        ([answer(429), answer(503), REFUSED], False),
+        ([answer(429), answer(429), REFUSED], False),
         ([answer(500), REFUSED, REFUSED], True),
         ([CUT, REFUSED, REFUSED], True),
         ([STALLED] * 3, True),
