@@ -118,6 +118,8 @@ class Session:
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._context.deadline = time.monotonic() + self._timeout
+        self._context.allowance = MAXIMUM_ANSWER
+        self._context.has_sent = False
         try:
             response = self._manager.request(
                 method,
@@ -132,7 +134,9 @@ class Session:
             # urllib3 1.25 takes an answer that ends too early for a whole one unless told otherwise.
             response.enforce_content_length = True
             try:
-                return Answer(response.status, response.headers, _read(response))
+                # An encoding was not asked for, and undoing it can blow a small answer up to gigabytes.
+                body = b"".join(response.stream(65536, decode_content=False))
+                return Answer(response.status, response.headers, body)
             finally:
                 response.release_conn()
         except (HTTPError, OSError, ValueError) as error:
@@ -144,7 +148,8 @@ class Session:
         causes = list(_causes(error))
         for cause in causes:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
-                return HandshakeFailed(explain(cause, host) + self._leaf_dates())
+                # TLS can break in the middle of an answer too.
+                return HandshakeFailed(explain(cause, host) + self._leaf_dates(), doubtful=self._context.has_sent)
         unsent = any(isinstance(cause, (ConnectTimeoutError, NewConnectionError)) for cause in causes)
         if any(isinstance(cause, (ReadTimeoutError, socket.timeout)) for cause in causes):
             reason = f"no answer within {self._timeout} seconds"
@@ -161,7 +166,8 @@ class Session:
 class _Socket(ssl.SSLSocket):
     """A TLS socket that waits no longer than until the `deadline` of its context, however slowly something drips in.
 
-    The time-outs of urllib3 begin anew with each byte.
+    The time-outs of urllib3 begin anew with each byte. No more bytes come in than the context's `allowance`, as urllib3
+    reads some parts of an answer, such as the sizes of chunks, to their end. `has_sent` is set at a request.
     """
 
     def _hurry(self) -> None:
@@ -176,11 +182,16 @@ class _Socket(ssl.SSLSocket):
 
     def send(self, *arguments: t.Any) -> int:
         self._hurry()
+        self.context.has_sent = True
         return super().send(*arguments)
 
     def recv_into(self, *arguments: t.Any) -> int:
         self._hurry()
-        return super().recv_into(*arguments)
+        count = super().recv_into(*arguments)
+        self.context.allowance -= count
+        if self.context.allowance < 0:
+            raise _too_large()
+        return count
 
 
 def _manager(context: ssl.SSLContext, proxy: str | None) -> t.Any:
@@ -229,20 +240,13 @@ def _requirement_missing() -> RequirementMissing:
     )
 
 
-def _read(response: t.Any) -> bytes:
-    """Return the body of a response of urllib3. Raises AnswerUnusable when it is larger than any record."""
-    body = b""
-    for chunk in response.stream(65536, decode_content=True):
-        body += chunk
-        if len(body) > MAXIMUM_ANSWER:
-            response.close()
-            raise AnswerUnusable(
-                "The answer is larger than %s MiB, which no record is: what answers at api_url is not the device API."
-                % (MAXIMUM_ANSWER // 1024 // 1024),
-                http_status=response.status,
-                doubtful=True,
-            )
-    return body
+def _too_large() -> AnswerUnusable:
+    """Return what to raise when an answer, with all that HTTP adds to it, is larger than any record."""
+    return AnswerUnusable(
+        "The answer is larger than %s MiB, which no record is: what answers at api_url is not the device API."
+        % (MAXIMUM_ANSWER // 1024 // 1024),
+        doubtful=True,
+    )
 
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:

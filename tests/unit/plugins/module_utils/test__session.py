@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 import types
 
 import pytest
@@ -146,8 +147,34 @@ def test_a_handshake_that_one_side_ended_is_not_tried_again():
 
 
 def test_an_answer_larger_than_any_record_is_not_read_to_its_end():
-    with pytest.raises(AnswerUnusable, match="larger than 8 MiB"):
-        send(Network(answer(200, b"x" * (_session.MAXIMUM_ANSWER + 1))))
+    here, there = socket.socketpair()
+    with here, there:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.sslsocket_class = _session._Socket
+        line = context.wrap_socket(here, do_handshake_on_connect=False)
+        line._sslobj = None  # so that no TLS is needed
+        context.deadline, context.allowance = time.monotonic() + 5, 5
+        there.sendall(b"123456")
+        assert line.recv_into(bytearray(5)) == 5
+        with pytest.raises(AnswerUnusable, match="larger than 8 MiB") as caught:
+            line.recv_into(bytearray(5))
+        line.close()
+    assert caught.value.doubtful
+
+
+def test_tls_that_breaks_after_a_request_leaves_doubt():
+    class Broken(Network):
+        def request(self, method, url, **settings):
+            session_context.has_sent = True
+            return super().request(method, url, **settings)
+
+    session_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    session = _session.Session(session_context, "https://device.example", timeout=7, retries=0, use_proxy=False)
+    session._manager = Broken(LOCKED_OUT)
+    with pytest.raises(HandshakeFailed) as caught:
+        session.send("PUT", "/path", b"{}")
+    assert caught.value.doubtful
 
 
 def test_a_missing_package_is_named(monkeypatch):
