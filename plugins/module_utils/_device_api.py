@@ -31,6 +31,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._values import is
 
 _UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
+_DEEPEST = 20
 
 
 class DeviceApi:
@@ -115,9 +116,14 @@ def _parse_json(body: bytes) -> t.Any:
     def no_constant(name: str) -> None:
         raise ValueError(f"{name} is no JSON")
 
+    def finite(digits: str) -> float:
+        number = float(digits)
+        return number if abs(number) < float("inf") else no_constant(digits)
+
     try:
         text = body.decode("utf-8")
-        content = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+        content = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite)
+        _check_depth(content)
     except (ValueError, RecursionError) as error:
         kind = "an HTML page" if body.lstrip()[:1] == b"<" else "what is not valid JSON"
         raise ValueError(kind) from error
@@ -125,6 +131,20 @@ def _parse_json(body: bytes) -> t.Any:
     if "\\u" in text and not is_unicode(json.dumps(content, ensure_ascii=False)):
         raise ValueError("text that is not valid Unicode")
     return content
+
+
+def _check_depth(content: t.Any) -> None:
+    """Raise ValueError when lists and objects are so deep in each other that Ansible could not hand them on."""
+    level = [content]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if level:
+        raise ValueError("it is nested too deeply")
 
 
 def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str) -> Failure:

@@ -179,3 +179,11 @@ def test_a_success_that_is_no_record_leaves_doubt():
     with pytest.raises(failures.AnswerUnusable, match="an HTML page") as caught:
         DeviceApi(OneAnswer(Answer(201, {}, b"<html>")), "D-1").update({})
     assert caught.value.doubtful
+
+
+@pytest.mark.parametrize(
+    "novel", ["1e999", "-1e999", "[" * 30 + "]" * 30, '{"a":' * 400 + '"\\u00e9"' + "}" * 400], ids=len
+)
+def test_what_ansible_could_not_hand_on_is_not_believed(novel):
+    with pytest.raises(ValueError, match="not valid JSON"):
+        parse_record(body()[:-1] + b', "more": ' + novel.encode() + b"}", "D-1")
