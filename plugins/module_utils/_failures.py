@@ -31,7 +31,8 @@ class Failure(Exception):
         doubtful: bool = False,
         changed: bool = False,
     ) -> None:
-        super().__init__(message)
+        # Parts of it may be foreign text, with control characters or what is not valid Unicode.
+        super().__init__("".join(character if character.isprintable() else " " for character in message))
         self.http_status = http_status
         self.code = code
         self.api_message = api_message

@@ -29,3 +29,7 @@ def test_secret_words_are_concealed():
     failure.conceal(["hush"])
     assert str(failure) == "It said ********."
     assert (failure.code, failure.api_message) == ("********", None)
+
+
+def test_a_message_can_be_printed():
+    assert str(Failure("é\x1b[31m\0\ud800€\n.")) == "é [31m  € ."
