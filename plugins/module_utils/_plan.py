@@ -13,6 +13,7 @@ string, or None for no value. All other keys are handed on as they are.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
@@ -198,9 +199,9 @@ def is_mandatory(field: Field) -> bool:
 def labels_of(fields: t.Sequence[Field]) -> list[str]:
     """Return how people call these fields, each label once: names, with the ID added to one that is shared."""
     names = [field.get("name") for field in fields]
-    taken = names + [field["id"] for field in fields]
+    taken = Counter(names + [field["id"] for field in fields])
     return [
-        field["id"] if not name else name if taken.count(name) == 1 else "{} ({})".format(name, field["id"])
+        field["id"] if not name else name if taken[name] == 1 else "{} ({})".format(name, field["id"])
         for name, field in zip(names, fields)
     ]
 
