@@ -60,6 +60,14 @@ hardware: $(READY) ## Try keys in a token and in a TPM, both in software
 	# Making a host takes minutes, once.
 	$(BIN)/pytest -o faulthandler_timeout=900 tests/hardware
 
+.PHONY: faults fuzz
+faults: $(READY) ## Run every fault at every step, and a short fuzz
+	$(BIN)/pytest -n auto --quiet tests/faults
+fuzz: export FUZZ_ANSWERS = 100000
+fuzz: export FUZZ_ARGUMENTS = 20000
+fuzz: $(READY) ## Make up 100,000 answers and 20,000 tasks (takes long)
+	$(BIN)/pytest -n auto --faulthandler-timeout=0 tests/faults/test_fuzz.py
+
 .PHONY: bench-unchanged
 bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
 	$(BIN)/python tests/benchmark/unchanged_cost.py

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every fault at every step of a run: what the module says is what is so at the service.
+
+A run ends in one of three ways: done; failed with nothing written; failed, and says that it may have been written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import socket
+import time
+import tracemalloc
+import typing as t
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import Outcome, keep_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import read_wishes
+from faults.catalogue import FAULTS, HUGE
+from faults.door import Door, Trouble, reset
+from faults.door import Fault as DoorFault
+from simulator import Simulator
+
+RETRIES = 1
+TIMEOUT = 1
+# A read, an update and a read again, each of them twice, and the time for what is no waiting.
+LONGEST = 3 * (RETRIES + 1) * TIMEOUT + 3
+# An answer of the largest size that is read, some copies of it, and what it becomes when it is parsed.
+MOST_MEMORY = 64 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A fault, at requests with this method, once or always; `effect` says if a spoilt update is carried out."""
+
+    fault: str
+    method: str
+    always: bool
+    effect: bool = False
+    again: bool = False  # the fault is not at the update but at the read after it, whose answer was cut
+
+    def __str__(self) -> str:
+        step = "again" if self.again else self.method
+        effect = f"-{'done' if self.effect else 'not-done'}" if self.again or self.method == "PUT" else ""
+        return f"{step}-{'always' if self.always else 'once'}{effect}-{self.fault}"
+
+    @property
+    def troubles(self) -> list[Trouble]:
+        """What the door does."""
+        fault = FAULTS[self.fault]
+        if self.again:
+            cut = DoorFault(lambda _right: [reset])
+            return [Trouble(cut, "PUT", True, self.effect), Trouble(fault, "GET", self.always, after="PUT")]
+        return [Trouble(fault, self.method, self.always, self.effect)]
+
+
+def _cases() -> t.Iterator[Case]:
+    for name, fault in FAULTS.items():
+        for always in (False, True):
+            yield Case(name, "GET", always)
+            for effect in (False, True) if fault.step == "answer" and fault.may_follow_effect else (False,):
+                yield Case(name, "PUT", always, effect)
+        if fault.step == "answer":
+            for effect in (False, True):
+                yield Case(name, "GET", True, effect, again=True)
+
+
+CASES = list(_cases())
+
+
+class Device:
+    """A device that keeps the site in its record true."""
+
+    def __init__(self, simulator: Simulator, url: str) -> None:
+        leaf = simulator.certificates["access-point"]
+        self.record = simulator.records["access-point"]
+        self.before = dict(self.record.values)
+        self.wanted = {**self.before, self.record.field_id("Site"): "Delft"}
+        self.options = {
+            "device_id": self.record.id,
+            "api_url": url,
+            "client_cert": str(leaf.pem),
+            "client_key": str(leaf.key),
+            "client_key_passphrase": None,
+            "ca_path": str(simulator.certificates.ca),
+            "validate_certs": True,
+            "timeout": TIMEOUT,
+            "retries": RETRIES,
+            "use_proxy": False,
+            "device_identifier": None,
+            "fields": [{"id": None, "name": "Site", "value": "Delft", "state": "present"}],
+            "purge_fields": False,
+            "keep_fields": [],
+            "on_read_denied": "fail",
+        }
+
+    def keep(self) -> Outcome:
+        """Do what the module's main() does."""
+        wishes, problems = read_wishes(self.options)
+        session = open_session(self.options, problems)
+        session._sleep = lambda _seconds: None
+        with contextlib.ExitStack() as stack:
+            stack.callback(session._manager.clear)
+            return keep_record(DeviceApi(session, self.record.id), wishes, False, False, lambda _warning: None)
+
+    def keep_and_judge(self) -> tuple[str, Outcome | failures.Failure]:
+        """Keep the record true, see that what is claimed is so, and return the outcome in a word."""
+        begin = time.monotonic()
+        try:
+            outcome = self.keep()
+        except failures.Failure as failure:
+            elapsed = time.monotonic() - begin
+            assert self.record.values in (self.before, self.wanted)
+            if not failure.changed:
+                assert self.record.values == self.before, f"It was written, and this is said: {failure}"
+            result = "failed, may be written" if failure.changed else "failed, nothing written", failure
+            json.dumps(failure.details()).encode()
+            assert str(failure).isprintable()
+            assert len(str(failure)) < 5000
+        else:
+            elapsed = time.monotonic() - begin
+            said = {field["id"]: field["value"] for field in outcome.record["fields"] if field["value"] is not None}
+            assert said == self.record.values
+            result = "done", outcome
+        assert elapsed < LONGEST
+        return result
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_is_claimed_is_so(
+    simulator: Simulator, case: Case, record_property: t.Callable[[str, object], None]
+) -> None:
+    fault = FAULTS[case.fault]
+    measured = "oversized" in case.fault or "bomb" in case.fault or "storm" in case.fault
+    with Door(simulator) as door:
+        door.troubles = case.troubles
+        device = Device(simulator, door.url)
+        if measured:
+            tracemalloc.start()
+        try:
+            outcome, _ = device.keep_and_judge()
+            memory = tracemalloc.get_traced_memory()[1] if measured else 0
+        finally:
+            tracemalloc.stop()
+        assert all(trouble.seen for trouble in door.troubles), "The fault never came."
+    assert memory < MOST_MEMORY
+    assert door.bytes_sent < HUGE
+    if "PUT" in door.methods:
+        assert door.reads_answered or fault.believable, "It has written after a bad read."
+    if outcome == "done" and not fault.believable:
+        assert device.record.values == device.wanted
+    if case.method == "GET" and not case.again:
+        assert outcome in ("done", "failed, nothing written")
+        if case.always:
+            assert (outcome == "done") <= fault.believable
+    record_property("outcome", outcome)
+
+
+# Before there is a connection
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        socket.gaierror(socket.EAI_MEMORY, "Memory allocation failure"),
+        OSError(24, "Too many open files"),
+        UnicodeError("label too long"),
+        TimeoutError("timed out"),
+        None,
+    ],
+    ids=repr,
+)
+def test_a_name_that_is_not_resolved(simulator, monkeypatch, record_property, error):
+    def resolve(*_arguments: object, **_settings: object) -> list[t.Any]:
+        if error is not None:
+            raise error
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    outcome, _failure = Device(simulator, "https://localhost:1").keep_and_judge()
+    assert outcome == "failed, nothing written"
+    record_property("outcome", outcome)
+
+
+def test_a_port_where_nobody_listens(simulator, record_property):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome, failure = Device(simulator, f"https://127.0.0.1:{port}").keep_and_judge()
+    assert outcome == "failed, nothing written"
+    assert failure.retries == RETRIES
+    record_property("outcome", outcome)
+
+
+def test_a_port_that_does_not_accept(simulator, record_property):
+    # Linux drops who wants to connect when the queue is full.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        outcome, _failure = Device(simulator, f"https://127.0.0.1:{listener.getsockname()[1]}").keep_and_judge()
+    assert outcome == "failed, nothing written"
+    record_property("outcome", outcome)
