@@ -65,8 +65,9 @@ faults: $(READY) ## Run every fault at every step, and a short fuzz
 	$(BIN)/pytest -n auto --quiet tests/faults
 fuzz: export FUZZ_ANSWERS = 100000
 fuzz: export FUZZ_ARGUMENTS = 20000
-fuzz: $(READY) ## Make up 100,000 answers and 20,000 tasks (takes long)
-	$(BIN)/pytest -n auto --faulthandler-timeout=0 tests/faults/test_fuzz.py
+fuzz: export FUZZ_TASKS = 300
+fuzz: $(READY) ## Make up 100,000 answers, 20,000 tasks, and 300 for ansible-playbook
+	$(BIN)/pytest -n auto --faulthandler-timeout=0 tests/faults/test_fuzz.py tests/faults/test_playbook.py
 
 .PHONY: bench-unchanged
 bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)

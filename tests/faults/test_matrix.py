@@ -158,7 +158,8 @@ def test_what_is_claimed_is_so(
     if outcome == "done" and not fault.believable:
         assert device.record.values == device.wanted
     if case.method == "GET" and not case.again:
-        assert outcome in ("done", "failed, nothing written")
+        # An update after a record that looked right and was not can find something else.
+        assert outcome in ("done", "failed, nothing written") or fault.believable
         if case.always:
             assert (outcome == "done") <= fault.believable
     record_property("outcome", outcome)

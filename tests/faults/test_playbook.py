@@ -1,0 +1,73 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Some cases of the matrix, and made-up tasks, through ansible-playbook: what a playbook gets to see."""
+
+from __future__ import annotations
+
+import os
+import random
+import typing as t
+
+import pytest
+from playbooks.conftest import MODULE, player
+
+from faults.catalogue import FAULTS
+from faults.door import Door, Trouble
+
+__all__ = ["player"]
+
+SITE = [{"name": "Site", "value": "Delft"}]
+TASKS = int(os.environ.get("FUZZ_TASKS", "12"))
+
+
+@pytest.mark.parametrize(
+    ("name", "effect", "kind"),
+    [
+        ("answer:status-103-then-right", True, None),
+        ("answer:body-oversized", True, None),
+        ("answer:novel-nested-400-escape", True, None),
+        ("answer:novel-infinite", True, None),
+        ("answer:body-trip", True, None),
+        ("answer:chunk-to-the-end-oversized", False, "answer_unusable"),
+        ("answer:status-line-escape", False, "connection_failed"),
+        ("answer:body-is-nested", False, "answer_unusable"),
+    ],
+)
+def test_an_update_with_a_fault(player, name, effect, kind):
+    device = player.simulator.records["access-point"]
+    before = dict(device.values)
+    with Door(player.simulator) as door:
+        door.troubles = [Trouble(FAULTS[name], "PUT", True, effect)]
+        run = player.keep(api_url=door.url, fields=SITE)
+    assert run.result["changed"] is effect
+    assert device.values == {**before, device.field_id("Site"): "Delft"} if effect else device.values == before
+    assert run.result.get("failure", {"kind": None})["kind"] == kind
+    assert "\x1b" not in run.result.get("msg", "")
+
+
+def _made_up(dice: random.Random) -> t.Any:
+    odd = ("", "x", "\0", "é\x1b[31m", "a" * 1100, "..", 0, -1, 10**30, 1.5, True, None, [], ["x"], {}, {"a": []})
+    return dice.choice([*odd, [{"name": dice.choice(odd), "value": dice.choice(odd)}], [{"id": dice.choice(odd)}]])
+
+
+def test_made_up_tasks(player):
+    dice = random.Random(1)
+    options = ("device_id", "api_url", "client_cert", "client_key", "client_key_passphrase", "ca_path", "timeout")
+    options += ("retries", "validate_certs", "fields", "device_identifier", "purge_fields", "keep_fields", "use_proxy")
+    tasks = []
+    for _ in range(TASKS):
+        settings = player.connection(fields=SITE)
+        settings.update({option: _made_up(dice) for option in dice.sample(options, dice.randint(1, 2))})
+        if not isinstance(settings.get("retries"), int) or settings["retries"] > 1:
+            settings["retries"] = 0  # which would be many waits
+        if settings["api_url"] != player.simulator.url:
+            settings["api_url"] = f"https://127.0.0.1:1/{settings['api_url']}"
+        tasks.append({"name": "Made up", "ignore_errors": True, MODULE: settings})
+    # Another Python process for each task would take most of the time.
+    run = player.play(tasks, environment={"ANSIBLE_PIPELINING": "1"})
+    assert len(run.results) == TASKS
+    for result in run.results:
+        assert "module_stderr" not in result, "The module crashed."
+        assert "failed" not in result or result["msg"]
