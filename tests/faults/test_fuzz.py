@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import typing as t
 
 import pytest
@@ -182,7 +183,7 @@ def test_answers(answers: list[Answer], wishes: Wishes, overwrite: bool, check_m
         assert readable(answers[0]) or (overwrite and answers[0].status in (401, 403))
         json.loads(service.requests[1][2])
     for answer in answers:
-        assert 0 <= wait_before_retry(3, answer.headers.get("Retry-After"), 0.0, 0.5) <= 330
+        assert 0 <= wait_before_retry(3, answer.status, answer.headers.get("Retry-After"), 0.0, 0.5) <= 330
 
 
 FIELDS = st.lists(
@@ -206,8 +207,10 @@ OPTIONS = st.fixed_dictionaries(
             st.builds("https://127.0.0.1:{}/{}".format, st.integers(-1, 70000), TEXTS),
             st.sampled_from(["https://127.0.0.1:1", "https://[::1", "https://[::1%25lo]:1", "https://:x@127.0.0.1:1"]),
         ),
-        "client_cert": PATHS,
+        "client_cert": st.one_of(st.none(), PATHS),
+        "client_cert_content": st.one_of(st.none(), TEXTS),
         "client_key": st.one_of(st.none(), PATHS),
+        "client_key_content": st.one_of(st.none(), TEXTS),
         "client_key_passphrase": st.one_of(st.none(), TEXTS),
         "ca_path": st.one_of(st.none(), PATHS),
         "validate_certs": st.booleans(),
@@ -216,6 +219,7 @@ OPTIONS = st.fixed_dictionaries(
         "use_proxy": st.just(False),
         "device_identifier": st.one_of(st.none(), TEXTS),
         "fields": st.one_of(st.none(), FIELDS),
+        "secret_fields": st.one_of(st.none(), FIELDS),
         "purge_fields": st.booleans(),
         "keep_fields": st.lists(TEXTS, max_size=3),
         "on_read_denied": st.sampled_from(["fail", "overwrite"]),
@@ -236,6 +240,6 @@ def test_arguments(options: dict[str, t.Any]) -> None:
         except failures.WishesUnfit as failure:
             assert_sound(str(failure))
     with pytest.raises(failures.InvalidTask) as caught:  # for no certificate is one
-        open_session(options, problems)
+        open_session(options, problems, tempfile.gettempdir, [].append)
     assert_sound(str(caught.value))
     assert str(caught.value).isprintable()

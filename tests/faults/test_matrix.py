@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import json
 import socket
+import tempfile
 import time
 import tracemalloc
 import typing as t
@@ -88,7 +89,9 @@ class Device:
             "device_id": self.record.id,
             "api_url": url,
             "client_cert": str(leaf.pem),
+            "client_cert_content": None,
             "client_key": str(leaf.key),
+            "client_key_content": None,
             "client_key_passphrase": None,
             "ca_path": str(simulator.certificates.ca),
             "validate_certs": True,
@@ -97,6 +100,7 @@ class Device:
             "use_proxy": False,
             "device_identifier": None,
             "fields": [{"id": None, "name": "Site", "value": "Delft", "state": "present"}],
+            "secret_fields": None,
             "purge_fields": False,
             "keep_fields": [],
             "on_read_denied": "fail",
@@ -105,7 +109,7 @@ class Device:
     def keep(self) -> Outcome:
         """Do what the module's main() does."""
         wishes, problems = read_wishes(self.options)
-        session = open_session(self.options, problems)
+        session = open_session(self.options, problems, tempfile.gettempdir, [].append)
         session._sleep = lambda _seconds: None
         with contextlib.ExitStack() as stack:
             stack.callback(session._manager.clear)

@@ -11,10 +11,10 @@ import random
 import typing as t
 
 import pytest
-from playbooks.conftest import MODULE, player
 
 from faults.catalogue import FAULTS
 from faults.door import Door, Trouble
+from playbooks.conftest import MODULE, player
 
 __all__ = ["player"]
 
@@ -40,11 +40,11 @@ def test_an_update_with_a_fault(player, name, effect, kind):
     before = dict(device.values)
     with Door(player.simulator) as door:
         door.troubles = [Trouble(FAULTS[name], "PUT", True, effect)]
-        run = player.keep(api_url=door.url, fields=SITE)
-    assert run.result["changed"] is effect
+        outcome = player.run_one(player.task(api_url=door.url, fields=SITE))
+    assert outcome.result["changed"] is effect
     assert device.values == {**before, device.field_id("Site"): "Delft"} if effect else device.values == before
-    assert run.result.get("failure", {"kind": None})["kind"] == kind
-    assert "\x1b" not in run.result.get("msg", "")
+    assert outcome.result.get("failure", {"kind": None})["kind"] == kind
+    assert "\x1b" not in outcome.result.get("msg", "")
 
 
 def _made_up(dice: random.Random) -> t.Any:
@@ -65,9 +65,8 @@ def test_made_up_tasks(player):
         if settings["api_url"] != player.simulator.url:
             settings["api_url"] = f"https://127.0.0.1:1/{settings['api_url']}"
         tasks.append({"name": "Made up", "ignore_errors": True, MODULE: settings})
-    # Another Python process for each task would take most of the time.
-    run = player.play(tasks, environment={"ANSIBLE_PIPELINING": "1"})
-    assert len(run.results) == TASKS
-    for result in run.results:
-        assert "module_stderr" not in result, "The module crashed."
-        assert "failed" not in result or result["msg"]
+    outcomes = player.run(*tasks)
+    assert len(outcomes) == TASKS
+    for outcome in outcomes:
+        assert "module_stderr" not in outcome.result, "The module crashed."
+        assert not outcome.failed or outcome.result["msg"]
