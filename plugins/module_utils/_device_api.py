@@ -136,7 +136,7 @@ def _parse_json(body: bytes) -> t.Any:
 def _check_depth(content: t.Any) -> None:
     """Raise ValueError when lists and objects are so deep in each other that Ansible could not hand them on."""
     level = [content]
-    for _ in range(_DEEPEST + 1):
+    for _layer in range(_DEEPEST + 1):
         level = [
             inner
             for outer in level

@@ -34,7 +34,7 @@ BELIEVABLE = re.compile(
 
 def endless(block: bytes = BLOCK) -> t.Iterator[bytes]:
     """Yield 100 MB."""
-    for _ in range(HUGE // len(block)):
+    for _block in range(HUGE // len(block)):
         yield block
 
 
@@ -261,7 +261,7 @@ def _header_faults() -> t.Iterator[tuple[str, Fault]]:
 
     def zeros(count: int) -> bytes:
         deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
-        return b"".join(deflate.compress(bytes(1_000_000)) for _ in range(count)) + deflate.flush()
+        return b"".join(deflate.compress(bytes(1_000_000)) for _block in range(count)) + deflate.flush()
 
     bomb = zeros(300)
     encodings: dict[str, tuple[bytes, t.Callable[[bytes], bytes]]] = {

@@ -108,7 +108,7 @@ class Line:
                 wants_more = True
             else:
                 wants_more = False
-            if self.outgoing.pending:
+            if self.outgoing.pending > 0:
                 send(self, self.outgoing.read())
             if not wants_more:
                 return result
@@ -268,7 +268,7 @@ class Door:
     def _talk(self, line: Line) -> None:
         trouble = self._due("handshake", self._expected)
         if trouble is not None:
-            self._perform(line, trouble, Response.of(200, {}), lambda data: line.sock.sendall(data))
+            self._perform(line, trouble, Response.of(200, {}), line.sock.sendall)
         line.handshake(lambda line, data: line.sock.sendall(data))
         fingerprint = hashlib.sha256(line.tls.getpeercert(binary_form=True)).hexdigest()
         while True:

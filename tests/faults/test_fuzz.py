@@ -69,7 +69,7 @@ JUNK = st.recursive(
 def mutated_records(draw: st.DrawFn) -> bytes:
     """A valid record in which one to three things are not as they should be, as bytes that may be spoilt too."""
     record = json.loads(json.dumps(RECORD))
-    for _ in range(draw(st.integers(0, 3))):
+    for _layer in range(draw(st.integers(0, 3))):
         part = draw(
             st.sampled_from(
                 [record, *[field for field in record.get("fields") or [] if isinstance(field, dict)]]

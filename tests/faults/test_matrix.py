@@ -150,7 +150,7 @@ def test_what_is_claimed_is_so(
         if measured:
             tracemalloc.start()
         try:
-            outcome, _ = device.keep_and_judge()
+            outcome, _failure = device.keep_and_judge()
             memory = tracemalloc.get_traced_memory()[1] if measured else 0
         finally:
             tracemalloc.stop()
@@ -209,7 +209,7 @@ def test_a_port_where_nobody_listens(simulator, record_property):
 def test_a_port_that_does_not_accept(simulator, record_property):
     # Linux drops who wants to connect when the queue is full.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as stack:
-        for _ in range(4):
+        for _time in range(4):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())

@@ -57,7 +57,7 @@ def test_made_up_tasks(player):
     options = ("device_id", "api_url", "client_cert", "client_key", "client_key_passphrase", "ca_path", "timeout")
     options += ("retries", "validate_certs", "fields", "device_identifier", "purge_fields", "keep_fields", "use_proxy")
     tasks = []
-    for _ in range(TASKS):
+    for _task in range(TASKS):
         settings = player.connection(fields=SITE)
         settings.update({option: _made_up(dice) for option in dice.sample(options, dice.randint(1, 2))})
         if not isinstance(settings.get("retries"), int) or settings["retries"] > 1:
