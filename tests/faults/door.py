@@ -230,8 +230,10 @@ class Door:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        # Which wakes who waits for them, unlike close().
-        for sock in (self._listener, *self._sockets):
+        # Which wakes who waits for it, unlike close(). After that there are no new connections.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(PATIENCE)
+        for sock in self._sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
@@ -243,7 +245,7 @@ class Door:
     @property
     def url(self) -> str:
         """The value for api_url."""
-        return f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"https://localhost:{self._listener.getsockname()[1]}"
 
     def _spawn(self, target: t.Callable[..., None], *arguments: t.Any) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
