@@ -67,7 +67,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: How many seconds the service may take to accept a connection, and then to answer a request in full.
+    description: How many seconds, 1 to 86400, the service may take to accept a connection, and then to answer in full.
     type: int
     default: 30
   retries:
