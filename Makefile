@@ -55,6 +55,18 @@ playbooks: $(READY) ## Run the playbook tests
 pytest: $(READY) ## Run the unit and the playbook tests
 	$(BIN)/pytest -n auto
 
+.PHONY: coverage mutation
+coverage: export COVERAGE_FILE = $(VENV)/coverage
+coverage: $(READY) ## Measure which lines and branches of module_utils the unit tests reach
+	$(BIN)/coverage run --branch --source=plugins/module_utils -m pytest --quiet tests/unit/plugins
+	$(BIN)/coverage report --fail-under=100 --show-missing --skip-covered
+mutation: $(READY) ## Break the planning code in every way, and see the unit tests go red (takes long)
+	rm -rf $(VENV)/mutation
+	git clone --quiet . $(VENV)/mutation
+	cd $(VENV)/mutation && cosmic-ray init tests/mutation.toml session.sqlite
+	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
+	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
+
 .PHONY: hardware
 hardware: $(READY) ## Try keys in a token and in a TPM, both in software
 	# Making a host takes minutes, once.

@@ -182,7 +182,7 @@ def settle(plan: Plan, record: Record) -> Record:
     The API does not say whether a field without a value is listed. One that was known before the update stays listed.
     """
     answered = {field["id"]: field for field in record["fields"]}
-    fields = [answered.pop(field["id"], field) for field in plan.after["fields"]]
+    fields = [answered.pop(field["id"], dict(field, value=None)) for field in plan.after["fields"]]
     return dict(record, fields=fields + list(answered.values()))
 
 

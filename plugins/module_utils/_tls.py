@@ -17,7 +17,10 @@ import tempfile
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
 
+# PEM_BUFSIZE of OpenSSL.
+_LONGEST_PASSPHRASE = 1024
 # How a PEM file begins that only names a key in hardware -> the provider of OpenSSL 3 that knows the key.
 _PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
@@ -80,6 +83,11 @@ def _load_certificate(
     passphrase = options["client_key_passphrase"]
     if certificate is None and not problems:
         problems.append("client_cert or client_cert_content is needed: the device comes with its own certificate.")
+    # What Python would refuse only while OpenSSL waits for it ends in a SystemError with OpenSSL 1.1.1.
+    if passphrase is not None and len(passphrase.encode("utf-8", "surrogatepass")) > _LONGEST_PASSPHRASE:
+        problems.append(f"client_key_passphrase is longer than {_LONGEST_PASSPHRASE} bytes, so it opens no key.")
+    if passphrase is not None and not is_unicode(passphrase):
+        problems.append("client_key_passphrase is not valid Unicode text.")
     if certificate is None or problems:
         return problems
     key_holder = key or certificate
@@ -95,7 +103,7 @@ def _load_certificate(
 
     try:
         context.load_cert_chain(certificate.path, key.path if key else None, answer)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
     return []
 
@@ -117,8 +125,6 @@ def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, er
             f"configuration that activates the provider '{provider}', and check that it reaches the key, that the PIN "
             f"is right and that the certificate in {certificate.label} is the key's"
         )
-    if not isinstance(error, ssl.SSLError):
-        return f"cannot be used: {error}"
     hint = "holds no private key that can be loaded"
     if passphrase is not None:
         hint += " with this client_key_passphrase"

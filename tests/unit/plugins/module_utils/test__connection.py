@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import connection_argument_spec, open_session
@@ -77,6 +79,14 @@ def test_numbers_have_bounds():
 def test_what_else_is_wrong_comes_first():
     with pytest.raises(InvalidTask, match=r"^First\. client_cert"):
         open_session(options(), ["First."], str, [].append)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_session_says_when_nobody_is_checked(leaf, checked):
+    warnings = []
+    given = {"client_cert": None, "client_cert_content": leaf.certificate, "client_key_content": leaf.key}
+    session = open_session(options(validate_certs=checked, **given), [], tempfile.gettempdir, warnings.append)
+    assert (session._leaf_dates(), len(warnings)) == ("", 0 if checked else 1)
 
 
 def test_every_option_but_the_switches_can_come_from_the_environment():

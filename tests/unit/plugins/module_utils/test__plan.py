@@ -250,6 +250,15 @@ def test_a_field_that_is_no_longer_listed_stays_in_the_result():
     assert settle(plan, answered) == dict(plan.after, updated="later")
 
 
+def test_a_value_that_is_no_longer_listed_is_lost():
+    plan = plan_change(RECORD, wishes(by_name("A", "new")))
+    lost = next(field for field in plan.after["fields"] if field["value"] and field["name"] != "A")
+    answered = record(*(field for field in plan.after["fields"] if field is not lost))
+    settled = settle(plan, answered)
+    assert values_by_id(settled) == {**values_by_id(plan.after), lost["id"]: None}
+    assert changed_by_others(plan, settled) == [lost["name"]]
+
+
 IDS = [str(number) for number in range(8)]
 TEXT = st.text("ab \u20ac\x00", min_size=1, max_size=4)
 VALUE = st.one_of(st.none(), TEXT)

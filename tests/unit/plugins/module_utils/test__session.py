@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import os
 import socket
 import ssl
+import sys
+import threading
 import time
 import types
 
@@ -146,7 +151,7 @@ def test_a_handshake_that_one_side_ended_is_not_tried_again():
     assert (caught.value.retries, caught.value.doubtful) == (0, False)
 
 
-def test_an_answer_larger_than_any_record_is_not_read_to_its_end():
+def test_an_answer_is_read_no_longer_than_it_may_be_and_take():
     here, there = socket.socketpair()
     with here, there:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -159,8 +164,82 @@ def test_an_answer_larger_than_any_record_is_not_read_to_its_end():
         assert line.recv_into(bytearray(5)) == 5
         with pytest.raises(AnswerUnusable, match="larger than 8 MiB") as caught:
             line.recv_into(bytearray(5))
+        context.deadline = time.monotonic()
+        with pytest.raises(socket.timeout):
+            line.recv_into(bytearray(5))
         line.close()
     assert caught.value.doubtful
+
+
+@pytest.fixture
+def serve(leaf, tmp_path):
+    """What starts a TLS server that talks to one client, and returns its URL."""
+    (tmp_path / "server.pem").write_text(leaf.certificate + leaf.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(tmp_path / "server.pem"))
+    with contextlib.ExitStack() as stack:
+
+        def start(talk):
+            def accept():
+                with contextlib.suppress(OSError), listener.accept()[0] as line:
+                    line.settimeout(5)
+                    with context.wrap_socket(line, server_side=True) as secure:
+                        talk(secure)
+
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1)
+            thread = threading.Thread(target=accept)
+            thread.start()
+            stack.callback(thread.join)
+            return f"https://localhost:{listener.getsockname()[1]}"
+
+        yield start
+
+
+def talk_to(url, timeout, ca=None):
+    context = ssl.create_default_context(cadata=ca)
+    if ca is None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    session = _session.Session(context, url, timeout, retries=0, use_proxy=False)
+    try:
+        return session.send("GET", "/path")
+    finally:
+        session._manager.clear()
+
+
+def test_a_request_and_its_answer_go_over_tls(serve, leaf):
+    heard = []
+
+    def talk(line):
+        heard.append(line.recv(65536))
+        line.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n[]")
+
+    assert talk_to(serve(talk), 5, leaf.certificate)[:3:2] == (201, b"[]")
+    assert heard[0].startswith(b"GET /path HTTP/1.1\r\n")
+
+
+def test_nothing_is_said_of_a_service_that_is_not_checked_but_by_the_module(serve):
+    def talk(line):
+        line.recv(65536)
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    # A warning is an error here.
+    assert talk_to(serve(talk), 5).status == 200
+
+
+def test_a_service_that_drips_is_not_waited_for(serve, leaf):
+    def talk(line):
+        line.recv(65536)
+        for byte in b"HTTP/1.1 200 OK\r\n" * 10:
+            line.sendall(bytes([byte]))
+            time.sleep(0.05)
+
+    begin = time.monotonic()
+    with pytest.raises(ConnectionFailed, match="no answer within 1 seconds") as caught:
+        talk_to(serve(talk), 1, leaf.certificate)
+    assert caught.value.doubtful
+    assert time.monotonic() - begin < 5
 
 
 def test_tls_that_breaks_after_a_request_leaves_doubt():
@@ -178,9 +257,12 @@ def test_tls_that_breaks_after_a_request_leaves_doubt():
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(_session, "HAS_URLLIB3", False)
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    specification = importlib.util.find_spec(_session.__name__)
+    without = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(without)
     with pytest.raises(RequirementMissing, match="python3-requests"):
-        send(Network())
+        without.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
 
 
 @pytest.fixture
@@ -204,6 +286,19 @@ def test_the_proxy_of_the_environment_is_used(proxy_in_the_environment):
     manager = connect_to("https://device.example")
     assert (manager.proxy.host, manager.proxy.port) == ("proxy.example", 3128)
     assert manager.proxy_headers == {"proxy-authorization": "Basic dXNlcjpwYXNzQHdvcmQ="}
+
+
+def test_a_proxy_takes_all_of_requests(proxy_in_the_environment, monkeypatch):
+    proxy_in_the_environment("http://proxy.example:3128")
+    monkeypatch.setitem(sys.modules, "requests.utils", None)
+    with pytest.raises(RequirementMissing, match="python3-requests"):
+        connect_to("https://device.example")
+
+
+def test_no_proxy_is_used_where_the_environment_names_none(monkeypatch):
+    for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(variable)
+    assert connect_to("https://device.example").proxy is None
 
 
 @pytest.mark.parametrize(("url", "use_proxy"), [("https://10.1.2.3", True), ("https://device.example", False)])

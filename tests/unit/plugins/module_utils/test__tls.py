@@ -4,13 +4,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
+import sys
+import tempfile
 
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context, explain, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
+    client_context,
+    explain,
+    is_final,
+    leaf_dates,
+)
 
 
 def options(**changes):
@@ -27,7 +35,7 @@ def options(**changes):
 
 
 def load(**changes):
-    return client_context(options(**changes), str, [].append)
+    return client_context(options(**changes), tempfile.gettempdir, [].append)
 
 
 def alert(reason):
@@ -66,6 +74,96 @@ def test_files_are_named_with_their_option(tmp_path):
     ):
         problems = load(**changes)[1]
         assert re.search(words, " ".join(problems)), problems
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(**contents):
+        for name, content in contents.items():
+            (tmp_path / name).write_text(content)
+            (tmp_path / name).chmod(0o600)
+        return {name: str(tmp_path / name) for name in contents}
+
+    return write
+
+
+def test_a_certificate_and_its_key_are_files_or_content(leaf, files):
+    assert load(**files(client_cert=leaf.certificate, client_key=leaf.key))[1] == []
+    assert load(**files(client_cert=leaf.certificate), client_key_content=leaf.key)[1] == []
+    assert load(**files(client_cert=leaf.certificate + leaf.key))[1] == []
+    assert load(client_cert=None, client_cert_content=leaf.certificate, client_key_content=leaf.key)[1] == []
+    assert load(client_cert=None, client_cert_content=leaf.key + leaf.certificate)[1] == []
+
+
+def test_a_key_can_be_locked(make_leaf, files):
+    leaf = make_leaf(passphrase="sesame")
+    given = files(client_cert=leaf.certificate, client_key=leaf.key)
+    assert load(**given, client_key_passphrase="sesame")[1] == []
+    key = "client_key: {}".format(given["client_key"])
+    assert load(**given)[1] == [f"{key} is locked: give client_key_passphrase."]
+    (problem,) = load(**given, client_key_passphrase="wrong")[1]
+    assert problem.startswith(f"{key} holds no private key that can be loaded with this client_key_passphrase")
+    assert "wrong" not in problem
+    for passphrase, words in (("\u20ac" * 342, "is longer than 1024 bytes"), ("\ud800", "is not valid Unicode")):
+        (problem,) = load(**given, client_key_passphrase=passphrase)[1]
+        assert problem.startswith(f"client_key_passphrase {words}")
+    (problem,) = load(**given, client_key_passphrase="\u20ac" * 341)[1]
+    assert problem.startswith(key)
+
+
+def test_a_key_of_another_certificate_is_named(leaf, make_leaf, files):
+    given = files(client_cert=leaf.certificate, client_key=make_leaf().key)
+    assert load(**given)[1] == [
+        "client_key: {client_key} is not the key of the certificate in client_cert: {client_cert}.".format(**given)
+    ]
+
+
+def test_a_path_and_a_content_exclude_each_other(leaf, files):
+    given = files(client_cert=leaf.certificate, client_key=leaf.key)
+    assert load(**given, client_key_content=leaf.key)[1] == [
+        "client_key and client_key_content exclude each other: drop one of them."
+    ]
+    assert load(client_cert=None)[1] == [
+        "client_cert or client_cert_content is needed: the device comes with its own certificate."
+    ]
+
+
+@pytest.mark.parametrize(("mode", "count"), [(0o644, 1), (0o604, 1), (0o640, 0), (0o600, 0)])
+def test_a_key_that_everyone_can_read_is_a_warning(leaf, files, mode, count):
+    given = files(client_cert=leaf.certificate, client_key=leaf.key)
+    os.chmod(given["client_key"], mode)
+    warnings = []
+    assert client_context(options(**given), str, warnings.append)[1] == []
+    assert [warning.split(" holds ")[0] for warning in warnings] == ["client_key: {client_key}".format(**given)] * count
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "words"),
+    [(-2, -1, " By its own dates client_cert expired on 2"), (1, 2, " is valid from 2"), (-1, 1, "")],
+)
+def test_the_dates_of_a_certificate_are_told_when_they_matter(make_leaf, files, begins, ends, words):
+    certificate = make_leaf(begins, ends).certificate
+    for given in (files(client_cert=certificate), {"client_cert_content": certificate}):
+        said = leaf_dates(options(**given))
+        assert words in said
+        assert bool(said) == bool(words)
+
+
+def test_nothing_is_told_of_dates_that_cannot_be_read(monkeypatch):
+    for content in ("-----BEGIN CERTIFICATE-----", "é"):
+        assert leaf_dates(options(client_cert_content=content)) == ""
+    assert leaf_dates(options()) == ""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert leaf_dates(options()) == ""
+
+
+def test_the_host_of_another_certificate_is_a_matter_of_the_url():
+    for code, words in ((62, "Check the host in api_url"), (20, "Name the CA that signed it in ca_path")):
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.reason = "CERTIFICATE_VERIFY_FAILED"
+        error.verify_code, error.verify_message = code, "the reason"
+        assert is_final(error)
+        assert f"device.example is not accepted: the reason. {words}" in explain(error, "device.example")
 
 
 @pytest.mark.parametrize(("kind", "provider"), [("TSS2 PRIVATE KEY", "tpm2"), ("PKCS#11 PROVIDER URI", "pkcs11")])
