@@ -77,8 +77,8 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
         problems.append("device_id {!r} cannot be the ID of a device.".format(options["device_id"]))
     try:
         url = urlsplit(options["api_url"])
-        usable = url.scheme == "https" and bool(url.hostname) and url.port != 0
-        usable = usable and not (url.query or url.fragment or url.username) and is_unicode(options["api_url"])
+        usable = url.scheme == "https" and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
+        usable = usable and not {"?", "#"}.intersection(options["api_url"]) and is_unicode(options["api_url"])
     except ValueError:
         usable = False
     if not usable:

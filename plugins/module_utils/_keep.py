@@ -96,7 +96,7 @@ def _write(api: DeviceApi, plan: Plan) -> Record:
         "device_identifier"
     )
     if lost and trouble is not None and not changed:
-        trouble.args = (f"{trouble} The record was read again: nothing was written.",)
+        trouble.args = (f"{trouble} The record was read again: nothing had been written by then.",)
         raise trouble
     if lost:
         raise NotKept(

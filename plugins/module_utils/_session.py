@@ -36,7 +36,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
     may_have_acted,
     wait_before_retry,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import explain, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context, explain, is_final
 
 # A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
 MAXIMUM_ANSWER = 8 * 1024 * 1024
@@ -65,7 +65,7 @@ class Session:
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        context: Context,
         api_url: str,
         timeout: float,
         retries: int,
@@ -77,6 +77,7 @@ class Session:
     ) -> None:
         if not HAS_URLLIB3:
             raise _requirement_missing()
+        context.host = urlsplit(api_url).hostname
         context.sslsocket_class = _Socket
         self._context = context
         self._api_url = api_url.rstrip("/")

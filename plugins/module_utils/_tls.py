@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import socket
 import ssl
 import stat
 import tempfile
@@ -25,9 +26,23 @@ _LONGEST_PASSPHRASE = 1024
 _PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
 
+class Context(ssl.SSLContext):
+    """A context for connections to `host`, whose name is checked also where nobody says it.
+
+    urllib3 before 2.0 names no host to TLS when that is an IP address.
+    """
+
+    host: str | None = None
+
+    def wrap_socket(
+        self, sock: socket.socket, *arguments: t.Any, server_hostname: str | None = None, **settings: t.Any
+    ) -> ssl.SSLSocket:
+        return super().wrap_socket(sock, *arguments, server_hostname=server_hostname or self.host, **settings)
+
+
 def client_context(
     options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]
-) -> tuple[ssl.SSLContext, list[str]]:
+) -> tuple[Context, list[str]]:
     """Return the context with which the device shows its certificate, and every problem found, as sentences.
 
     `options` are the connection options of a module, and `folder` gives one that only its user can look into. Nothing
@@ -35,7 +50,7 @@ def client_context(
     InvalidTask when OpenSSL offers no TLS at all.
     """
     try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = Context(ssl.PROTOCOL_TLS_CLIENT)
     except ssl.SSLError as error:
         raise InvalidTask(
             f"OpenSSL offers no TLS ({error.reason}): a configuration that OPENSSL_CONF names must activate the "

@@ -308,7 +308,7 @@ def test_a_field_that_is_not_kept_is_named(player):
 
 def test_a_lost_update_without_effect_is_told(player):
     outcome = player.run_one(player.task(fields=SITE), script=[Answer(method="PUT", cut=True)])
-    assert_failed(outcome, "connection_failed", "nothing was written", methods=("GET", "PUT", "GET"))
+    assert_failed(outcome, "connection_failed", "nothing had been written by then", methods=("GET", "PUT", "GET"))
     assert not outcome.result["changed"]
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 
 import pytest
 from cryptography import x509
@@ -16,9 +17,11 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+NAMES = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+
 
 class Leaf:
-    """A certificate for localhost and its key, in PEM form; it vouches for itself."""
+    """A certificate for localhost, also as 127.0.0.1, and its key, in PEM form; it vouches for itself."""
 
     def __init__(self, begins=-1, ends=1, passphrase=None):
         """Make one that is valid from and until so many days from now."""
@@ -33,7 +36,7 @@ class Leaf:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + datetime.timedelta(days=begins))
             .not_valid_after(now + datetime.timedelta(days=ends))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(NAMES), critical=False)
             .sign(key, hashes.SHA256())
         )
         encryption = (

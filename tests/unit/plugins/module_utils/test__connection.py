@@ -55,6 +55,8 @@ def test_base_urls(url):
         "https://device.example:99999",
         "https://device.example:0",
         "https://user:secret@device.example",
+        "https://:secret@device.example",
+        "https://device.example?",
         "https://device.example/?query",
         "https://device.example/#fragment",
         "https://[::1",

@@ -78,7 +78,9 @@ def test_an_update_that_cannot_have_acted_is_not_looked_after():
 
 def test_a_lost_update_that_did_not_act_says_that_nothing_was_written():
     lost = failures.ConnectionFailed("The line was cut.", doubtful=True)
-    with pytest.raises(failures.ConnectionFailed, match=r"The line was cut\. .*nothing was written") as caught:
+    with pytest.raises(
+        failures.ConnectionFailed, match=r"The line was cut\. .*nothing had been written by then"
+    ) as caught:
         keep(Api(("read", OLD), ("update", lost), ("read", OLD)))
     assert not caught.value.changed
 

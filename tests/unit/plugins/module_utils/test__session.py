@@ -24,6 +24,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     HandshakeFailed,
     RequirementMissing,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context
 
 CUT = urllib3.exceptions.ProtocolError("aborted", ConnectionResetError(104, "Reset by peer"))
 REFUSED = urllib3.exceptions.NewConnectionError(None, "Connection refused")
@@ -61,7 +62,7 @@ class Network:
 
 def send(network, method="GET", body=None, retries=2, random=0.5):
     session = _session.Session(
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        Context(ssl.PROTOCOL_TLS_CLIENT),
         "https://device.example/base/",
         timeout=7,
         retries=retries,
@@ -154,7 +155,7 @@ def test_a_handshake_that_one_side_ended_is_not_tried_again():
 def test_an_answer_is_read_no_longer_than_it_may_be_and_take():
     here, there = socket.socketpair()
     with here, there:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = Context(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.sslsocket_class = _session._Socket
         line = context.wrap_socket(here, do_handshake_on_connect=False)
@@ -198,9 +199,11 @@ def serve(leaf, tmp_path):
 
 
 def talk_to(url, timeout, ca=None):
-    context = ssl.create_default_context(cadata=ca)
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
     if ca is None:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    else:
+        context.load_verify_locations(cadata=ca)
     session = _session.Session(context, url, timeout, retries=0, use_proxy=False)
     try:
         return session.send("GET", "/path")
@@ -208,14 +211,15 @@ def talk_to(url, timeout, ca=None):
         session._manager.clear()
 
 
-def test_a_request_and_its_answer_go_over_tls(serve, leaf):
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_request_and_its_answer_go_over_tls(serve, leaf, host):
     heard = []
 
     def talk(line):
         heard.append(line.recv(65536))
         line.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n[]")
 
-    assert talk_to(serve(talk), 5, leaf.certificate)[:3:2] == (201, b"[]")
+    assert talk_to(serve(talk).replace("localhost", host), 5, leaf.certificate)[:3:2] == (201, b"[]")
     assert heard[0].startswith(b"GET /path HTTP/1.1\r\n")
 
 
@@ -226,6 +230,15 @@ def test_nothing_is_said_of_a_service_that_is_not_checked_but_by_the_module(serv
 
     # A warning is an error here.
     assert talk_to(serve(talk), 5).status == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "localhost.localdomain"])
+def test_a_service_of_another_name_gets_no_request(serve, leaf, host, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, port, *_: [(2, 1, 6, "", ("127.0.0.1", port))])
+    heard = []
+    with pytest.raises(HandshakeFailed, match=r"Check the host in api_url"):
+        talk_to(serve(heard.append).replace("localhost", host), 5, leaf.certificate)
+    assert heard == []
 
 
 def test_a_service_that_drips_is_not_waited_for(serve, leaf):
@@ -248,7 +261,7 @@ def test_tls_that_breaks_after_a_request_leaves_doubt():
             session_context.has_sent = True
             return super().request(method, url, **settings)
 
-    session_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    session_context = Context(ssl.PROTOCOL_TLS_CLIENT)
     session = _session.Session(session_context, "https://device.example", timeout=7, retries=0, use_proxy=False)
     session._manager = Broken(LOCKED_OUT)
     with pytest.raises(HandshakeFailed) as caught:
@@ -262,7 +275,7 @@ def test_a_missing_package_is_named(monkeypatch):
     without = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(without)
     with pytest.raises(RequirementMissing, match="python3-requests"):
-        without.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
+        without.Session(Context(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
 
 
 @pytest.fixture
@@ -277,7 +290,7 @@ def proxy_in_the_environment(monkeypatch):
 
 
 def connect_to(url, use_proxy=True):
-    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), url, 1, 0, use_proxy)
+    session = _session.Session(Context(ssl.PROTOCOL_TLS_CLIENT), url, 1, 0, use_proxy)
     return session._manager
 
 

@@ -12,6 +12,7 @@ import tempfile
 
 import pytest
 
+from ansible_collections.edgeops.digicert.plugins.module_utils import _tls
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     client_context,
@@ -202,7 +203,7 @@ def test_an_openssl_without_its_usual_provider_is_named(monkeypatch):
     def no_context(_protocol):
         raise alert("LIBRARY_HAS_NO_CIPHERS")
 
-    monkeypatch.setattr(ssl, "SSLContext", no_context)
+    monkeypatch.setattr(_tls, "Context", no_context)
     with pytest.raises(InvalidTask, match=r"LIBRARY_HAS_NO_CIPHERS.* the provider 'default' too"):
         load()
 
