@@ -13,6 +13,7 @@ the two shapes of an error's body.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from urllib.parse import quote
 
@@ -32,6 +33,19 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._values import is
 _UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
 _DEEPEST = 20
+# What nginx, which often ends TLS in front of an API, gives as the title of a page -> what to do about it.
+_CERTIFICATE_ADVICE = (
+    (
+        "No required SSL certificate was sent",
+        "The server that ends TLS for the service got no certificate: most likely it takes other kinds of keys than "
+        "that of client_cert, such as only RSA and EC.",
+    ),
+    (
+        "The SSL certificate error",
+        "The server that ends TLS for the service does not accept client_cert: it is expired, revoked or of a CA that "
+        "it does not know. The certificate of an intermediate CA has to follow in the same file.",
+    ),
+)
 
 
 class DeviceApi:
@@ -57,7 +71,7 @@ class DeviceApi:
 
     def _record(self, answer: Answer, denied: type[Failure], verb: str, flag: str) -> Record:
         if not 200 <= answer.status < 300:
-            raise _failure(answer, denied, verb, flag)
+            raise _failure(answer, denied, verb, flag, self._session.leaf_dates)
         try:
             return parse_record(answer.body, self.device_id)
         except ValueError as error:
@@ -147,8 +161,9 @@ def _check_depth(content: t.Any) -> None:
         raise ValueError("it is nested too deeply")
 
 
-def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str) -> Failure:
+def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str, leaf_dates: t.Callable[[], str]) -> Failure:
     code, message = _error_of(answer.body)
+    title = _title_of(answer.body) if message is None else ""
     details: dict[str, t.Any] = {
         "http_status": answer.status,
         "code": code,
@@ -156,12 +171,15 @@ def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str) -> Fai
         "retries": answer.retries,
         "doubtful": answer.doubtful,
     }
-    reason = ": ".join(part for part in (code, message) if part)
+    reason = ": ".join(part for part in (code, message, title) if part)
     said = "The service answered the {} with HTTP status {}{}.".format(
         verb,
         answer.status,
         f" ({reason})" if reason else "",
     )
+    advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in title), None)
+    if advice is not None:
+        return Refused(f"{said} {advice}{leaf_dates()}", **details)
     if 300 <= answer.status < 400:
         where = _excerpt(answer.headers.get("Location", "nowhere"))
         advice = (
@@ -208,6 +226,12 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
         _excerpt(code) if isinstance(code, str) else None,
         _excerpt(message) if isinstance(message, str) else None,
     )
+
+
+def _title_of(body: bytes) -> str:
+    """Return the title of a page of HTML, which says best what a server in front of the service has to say, or ""."""
+    found = re.search(rb"<title>\s*([^<]*)", body[:4096], re.IGNORECASE)
+    return _excerpt(found.group(1).decode("utf-8", "replace").strip()) if found else ""
 
 
 def _excerpt(text: t.Any) -> str:

@@ -60,7 +60,7 @@ class Session:
     """Sends requests below `api_url` over connections that show the certificate of `context`.
 
     `timeout` is in seconds, for each request as a whole from the moment that it is connected. `leaf_dates`
-    says more of the certificate when a handshake failed. `sleep`, `now` and `random` can be replaced by tests.
+    says more of the certificate when it was refused. `sleep`, `now` and `random` can be replaced by tests.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Session:
         proxy = _proxy_of(api_url) if use_proxy else None
         self._manager = _manager(context, proxy)
         self._way = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
-        self._leaf_dates = leaf_dates
+        self.leaf_dates = leaf_dates
         self._sleep, self._now, self._random = sleep, now, random
 
     def send(self, method: str, path: str, body: bytes | None = None) -> Answer:
@@ -150,7 +150,7 @@ class Session:
         for cause in causes:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
-                return HandshakeFailed(explain(cause, host) + self._leaf_dates(), doubtful=self._context.has_sent)
+                return HandshakeFailed(explain(cause, host) + self.leaf_dates(), doubtful=self._context.has_sent)
         unsent = any(isinstance(cause, (ConnectTimeoutError, NewConnectionError)) for cause in causes)
         if any(isinstance(cause, (ReadTimeoutError, socket.timeout)) for cause in causes):
             reason = f"no answer within {self._timeout} seconds"

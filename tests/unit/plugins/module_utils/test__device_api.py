@@ -38,6 +38,9 @@ class OneAnswer:
         self.request = request
         return self.answer
 
+    def leaf_dates(self):
+        return " It expired."
+
 
 def test_a_record_is_handed_on_as_it_is():
     assert parse_record(body(), "D-1") == RECORD
@@ -115,6 +118,10 @@ def error(code="some_code", message="Some message"):
     return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
 
 
+def nginx(title):
+    return f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>".encode()
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "kind", "words"),
     [
@@ -122,7 +129,12 @@ def error(code="some_code", message="Some message"):
         (404, error("resource_not_found"), failures.DeviceUnknown, "Check device_id"),
         (404, b"<html>", failures.Refused, "no answer of the API"),
         (400, error("invalid_input", "Value too long"), failures.Refused, "invalid_input: Value too long"),
-        (400, b"<html>No required SSL certificate was sent", failures.Refused, "refuses client_cert"),
+        (400, b"<html>", failures.Refused, "refuses client_cert"),
+        (400, nginx("400 No required SSL certificate was sent"), failures.Refused, "takes other kinds of keys"),
+        (400, nginx("400 The SSL certificate error"), failures.Refused, "has to follow in the same file. It expired."),
+        (403, nginx("400 The SSL certificate error"), failures.Refused, "expired, revoked or of a CA"),
+        (400, b"<HTML><Title>\nGo\x1b away</TITLE>", failures.Refused, "status 400 (Go  away)"),
+        (502, nginx("502 Bad Gateway"), failures.Refused, "status 502 (502 Bad Gateway)"),
         (401, error(), failures.ReadDenied, "device_api_allow_read"),
         (403, error("access_denied"), failures.ReadDenied, "device_api_allow_read"),
         (403, b"<html>", failures.ReadDenied, "not a certificate of this device"),
