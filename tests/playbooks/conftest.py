@@ -92,15 +92,16 @@ class Player:
         """Run one task, in check mode first."""
         return self.run(task, **settings)[0]
 
-    def triple(self, task: Task) -> Outcome:
+    def triple(self, task: Task, handshakes: int = 1, **settings: t.Any) -> Outcome:
         """Run a task that changes something in check mode, for real and again, and see that each does what it must.
 
-        Return the outcome of the second.
+        Return the outcome of the second, which takes so many handshakes with the simulator: what stands between may
+        connect for each request. The settings are those of `run`.
         """
-        (check,) = self.check(task)
-        real, again = self._run([task, task], [])
+        (check,) = self.check(task, **settings)
+        real, again = self._run([task, task], [], **settings)
         assert (check.result["changed"], check.methods, check.handshakes) == (True, ["GET"], 1)
-        assert (real.result["changed"], real.methods, real.handshakes) == (True, ["GET", "PUT"], 1)
+        assert (real.result["changed"], real.methods, real.handshakes) == (True, ["GET", "PUT"], handshakes)
         assert (again.result["changed"], again.methods, again.handshakes) == (False, ["GET"], 1)
         for key in ("changed_fields", "diff"):
             assert check.result[key] == real.result[key]

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PASSPHRASE = "open-sesame"
@@ -39,22 +39,33 @@ class Leaf:
 
 
 class Authority:
-    """A CA that signs leaves. Its key lives in memory only."""
+    """A CA that signs leaves: a root, or an intermediate below `parent`. Its key lives in memory only."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parent: Authority | None = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
+        signer = parent or self
         today = datetime.now(UTC)
         self._certificate = (
-            _builder(self._name, self._name, self._key.public_key(), today - 60 * DAY, today + 365 * DAY)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            _builder(self._name, signer._name, self._key.public_key(), today - 60 * DAY, today + 365 * DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0 if parent else 1), critical=True)
             .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
-            .sign(self._key, hashes.SHA256())
+            .sign(signer._key, hashes.SHA256())
         )
 
     def write(self, pem: Path) -> Path:
         """Write the CA's certificate and return where."""
         pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        return pem
+
+    def revoke(self, pem: Path, *leaves: Leaf) -> Path:
+        """Write a list that revokes these leaves, and no others, and return where."""
+        now = datetime.now(UTC)
+        revocations = x509.CertificateRevocationListBuilder(self._name, now - DAY, now + 30 * DAY)
+        for leaf in leaves:
+            number = x509.load_pem_x509_certificate(leaf.pem.read_bytes()).serial_number
+            revocations = revocations.add_revoked_certificate(x509.RevokedCertificateBuilder(number, now - DAY).build())
+        pem.write_bytes(revocations.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return pem
 
     def issue(
@@ -64,9 +75,10 @@ class Authority:
         server_names: t.Sequence[x509.GeneralName] = (),
         begins: timedelta = -DAY,
         ends: timedelta = 30 * DAY,
+        key: CertificateIssuerPrivateKeyTypes | None = None,
     ) -> Leaf:
-        """Make a key, sign a certificate for it and write both into `folder`. The rest is as for `sign`."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        """Sign a certificate for `key`, or a new one, and write both into `folder`. The rest is as for `sign`."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         pem = self.sign(key.public_key(), name, server_names, begins, ends)
         key_pem = _key_pem(key, serialization.NoEncryption())
         leaf = Leaf(folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}-both.pem")
