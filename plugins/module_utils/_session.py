@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import time
@@ -29,6 +30,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     ConnectionFailed,
     Failure,
     HandshakeFailed,
+    Refused,
     RequirementMissing,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
@@ -40,6 +42,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Conte
 
 # A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
 MAXIMUM_ANSWER = 8 * 1024 * 1024
+# How http.client tells that a proxy did not connect.
+_NO_TUNNEL = re.compile(r"Tunnel connection failed: (\d+)")
 
 
 class Answer(t.NamedTuple):
@@ -85,7 +89,7 @@ class Session:
         self._retries = retries
         proxy = _proxy_of(api_url) if use_proxy else None
         self._manager = _manager(context, proxy)
-        self._way = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
+        self._proxy = f"the proxy {urlsplit(proxy).hostname}" if proxy else ""
         self.leaf_dates = leaf_dates
         self._sleep, self._now, self._random = sleep, now, random
 
@@ -151,14 +155,20 @@ class Session:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
                 return HandshakeFailed(explain(cause, host) + self.leaf_dates(), doubtful=self._context.has_sent)
-        unsent = any(isinstance(cause, (ConnectTimeoutError, NewConnectionError)) for cause in causes)
+        status = next((int(found.group(1)) for found in map(_NO_TUNNEL.search, map(str, causes)) if found), None)
+        if status is not None and 400 <= status < 500 and status not in RETRIED_STATUSES:
+            return Refused(_tunnel_refused(self._proxy, host, status), http_status=status)
+        unsent = status is not None or any(
+            isinstance(cause, (ConnectTimeoutError, NewConnectionError)) for cause in causes
+        )
         if any(isinstance(cause, (ReadTimeoutError, socket.timeout)) for cause in causes):
             reason = f"no answer within {self._timeout} seconds"
         else:
             reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
         outcome = "could not be reached" if unsent else "gave no whole answer"
+        way = f" through {self._proxy}" if self._proxy else ""
         return ConnectionFailed(
-            f"{host} {outcome}{self._way}: {reason or causes[-1]}. "
+            f"{host} {outcome}{way}: {reason or causes[-1]}. "
             "Check api_url, the network, and the proxy settings of this host; retries and timeout can be raised.",
             doubtful=not unsent,
         )
@@ -216,6 +226,16 @@ def _manager(context: ssl.SSLContext, proxy: str | None) -> t.Any:
             "The environment names a proxy whose URL cannot be used: it must be http:// or https://, a host and port. "
             "Correct HTTPS_PROXY, or set use_proxy to false."
         ) from None
+
+
+def _tunnel_refused(proxy: str, host: str, status: int) -> str:
+    """Return what it means that `proxy` answered CONNECT with this status, and what to do."""
+    advice = (
+        "It wants a user name and a password: put the right ones into its URL, with special characters as %XX."
+        if status in (401, 407)  # 401 is wrong, and what tinyproxy gives for a wrong password
+        else "It does not let this host or port through: have that allowed, or go around it with NO_PROXY or use_proxy."
+    )
+    return f"Before {host} could be reached, {proxy} answered with HTTP status {status}. {advice}"
 
 
 def _proxy_of(url: str) -> str | None:

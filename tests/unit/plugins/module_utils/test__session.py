@@ -22,6 +22,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     AnswerUnusable,
     ConnectionFailed,
     HandshakeFailed,
+    Refused,
     RequirementMissing,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context
@@ -144,6 +145,27 @@ def test_doubt_is_remembered(outcomes, doubtful):
 def test_a_connection_that_fails_says_why(outcome, words):
     with pytest.raises(ConnectionFailed, match=words):
         send(Network(outcome), retries=0)
+
+
+def no_tunnel(status):
+    return urllib3.exceptions.ProxyError("Unable to connect", OSError(f"Tunnel connection failed: {status} Whatever"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "user name"), (403, "NO_PROXY"), (404, "NO_PROXY"), (407, "user name")]
+)
+def test_a_proxy_that_refuses_is_not_asked_again(status, words):
+    network = Network(no_tunnel(status))
+    with pytest.raises(Refused, match=f"status {status}. .*{words}") as caught:
+        send(network)
+    assert (caught.value.http_status, caught.value.doubtful, network.waits) == (status, False, [])
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502])
+def test_a_proxy_that_may_connect_later_is_asked_again(status):
+    with pytest.raises(ConnectionFailed, match=f"could not be reached: .*{status}") as caught:
+        send(Network(*[no_tunnel(status)] * 3))
+    assert (caught.value.retries, caught.value.doubtful) == (2, False)
 
 
 def test_a_handshake_that_one_side_ended_is_not_tried_again():
