@@ -155,7 +155,7 @@ class Session:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
                 return HandshakeFailed(explain(cause, host) + self.leaf_dates(), doubtful=self._context.has_sent)
-        status = next((int(found.group(1)) for found in map(_NO_TUNNEL.search, map(str, causes)) if found), None)
+        status = _tunnel_status(causes)
         if status is not None and 400 <= status < 500 and status not in RETRIED_STATUSES:
             return Refused(_tunnel_refused(self._proxy, host, status), http_status=status)
         unsent = status is not None or any(
@@ -226,6 +226,12 @@ def _manager(context: ssl.SSLContext, proxy: str | None) -> t.Any:
             "The environment names a proxy whose URL cannot be used: it must be http:// or https://, a host and port. "
             "Correct HTTPS_PROXY, or set use_proxy to false."
         ) from None
+
+
+def _tunnel_status(causes: list[BaseException]) -> int | None:
+    """Return the status with which a proxy answered CONNECT, if that is what failed. Answers can have such text too."""
+    texts = (str(cause) for cause in causes if isinstance(cause, OSError))
+    return next((int(found.group(1)) for found in map(_NO_TUNNEL.match, texts) if found), None)
 
 
 def _tunnel_refused(proxy: str, host: str, status: int) -> str:

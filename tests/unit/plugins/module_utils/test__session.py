@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import importlib.util
 import os
 import socket
@@ -166,6 +167,13 @@ def test_a_proxy_that_may_connect_later_is_asked_again(status):
     with pytest.raises(ConnectionFailed, match=f"could not be reached: .*{status}") as caught:
         send(Network(*[no_tunnel(status)] * 3))
     assert (caught.value.retries, caught.value.doubtful) == (2, False)
+
+
+def test_a_service_cannot_pose_as_a_proxy_that_refuses():
+    line = http.client.BadStatusLine("Tunnel connection failed: 403 Whatever")
+    with pytest.raises(ConnectionFailed, match="gave no whole answer") as caught:
+        send(Network(urllib3.exceptions.ProtocolError("aborted", line)), retries=0)
+    assert caught.value.doubtful
 
 
 def test_a_handshake_that_one_side_ended_is_not_tried_again():
