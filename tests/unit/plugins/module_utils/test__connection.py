@@ -88,7 +88,7 @@ def test_a_session_says_when_nobody_is_checked(leaf, checked):
     warnings = []
     given = {"client_cert": None, "client_cert_content": leaf.certificate, "client_key_content": leaf.key}
     session = open_session(options(validate_certs=checked, **given), [], tempfile.gettempdir, warnings.append)
-    assert (session._leaf_dates(), len(warnings)) == ("", 0 if checked else 1)
+    assert (session.leaf_dates(), len(warnings)) == ("", 0 if checked else 1)
 
 
 def test_every_option_but_the_switches_can_come_from_the_environment():
