@@ -63,6 +63,8 @@ coverage: $(READY) ## Measure which lines and branches of module_utils the unit 
 mutation: $(READY) ## Break the planning code in every way, and see the unit tests go red (takes long)
 	rm -rf $(VENV)/mutation
 	git clone --quiet . $(VENV)/mutation
+	mkdir -p $(VENV)/mutation/collections/ansible_collections/edgeops
+	ln -s ../../.. $(VENV)/mutation/collections/ansible_collections/edgeops/digicert
 	cd $(VENV)/mutation && cosmic-ray init tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite

@@ -83,7 +83,7 @@ class Front:
 @pytest.fixture
 def start(simulator: Simulator, tmp_path: Path) -> t.Iterator[t.Callable[..., Front]]:
     """What starts an nginx with more settings, and perhaps a server certificate other than the simulator's."""
-    nginx = find("nginx", "nginx-light")
+    nginx = find("nginx", "nginx")
     certificates = simulator.certificates
     with contextlib.ExitStack() as fronts:
 
