@@ -66,6 +66,7 @@ mutation: $(READY) ## Break the planning code in every way, and see the unit tes
 	mkdir -p $(VENV)/mutation/collections/ansible_collections/edgeops
 	ln -s ../../.. $(VENV)/mutation/collections/ansible_collections/edgeops/digicert
 	cd $(VENV)/mutation && cosmic-ray init tests/mutation.toml session.sqlite
+	cd $(VENV)/mutation && cr-filter-operators session.sqlite tests/mutation.toml
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
 

@@ -69,6 +69,7 @@ def test_a_service_that_has_too_much_is_given_more_time():
     ("status", "may"),
     [
         (103, True),
+        (199, True),
         (200, False),
         (303, True),
         (307, False),
