@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Counts how the cases of the matrix end."""
+"""Counts how the cases of the matrix end, and what is found after a kill."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import pytest
 def pytest_terminal_summary(terminalreporter: t.Any) -> None:
     """Print how many cases had which outcome."""
     reports = [report for report in terminalreporter.stats.get("passed", []) if isinstance(report, pytest.TestReport)]
-    outcomes = [value for report in reports for name, value in report.user_properties if name == "outcome"]
-    if outcomes:
-        terminalreporter.section("fault matrix")
-        for outcome, count in sorted(collections.Counter(outcomes).items()):
-            terminalreporter.write_line(f"{count:6} {outcome}")
-        terminalreporter.write_line(f"{len(outcomes):6} cases in all")
+    properties = [pair for report in reports for pair in report.user_properties]
+    for title, wanted in (("fault matrix", "outcome"), ("killed", "kill")):
+        outcomes = [value for name, value in properties if name == wanted]
+        if outcomes:
+            terminalreporter.section(title)
+            for outcome, count in sorted(collections.Counter(outcomes).items()):
+                terminalreporter.write_line(f"{count:6} {outcome}")
+            terminalreporter.write_line(f"{len(outcomes):6} cases in all")
