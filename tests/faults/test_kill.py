@@ -35,7 +35,7 @@ CALLS = {
 }
 # Where any program may leave files, beside the folders that Ansible and the environment name.
 SHARED = [folder for folder in map(Path, ("/tmp", "/var/tmp", "/dev/shm")) if folder.is_dir()]
-# Each part goes through every so manieth point, so that processes can share the work.
+# Each part takes every fourth point, so that processes can share the work.
 PARTS = 4
 
 
@@ -129,6 +129,12 @@ def _holds(path: Path, lines: list[bytes]) -> bool:
     return False
 
 
+def _state(simulator: Simulator) -> dict[str, t.Any]:
+    """Return what there is to write in the record, as the module shows it in a diff."""
+    device = simulator.records["access-point"]
+    return {"device_identifier": device.device_identifier, "fields": device.named_values}
+
+
 @pytest.fixture
 def host(simulator: Simulator, tmp_path: Path) -> Host:
     """A host on which the module can be killed."""
@@ -146,10 +152,10 @@ def host(simulator: Simulator, tmp_path: Path) -> Host:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_kill(simulator, host, record_property, part):
     simulator.reset()
-    old = simulator.records["access-point"].named_values
-    new = {**old, "Site": "Delft"}
+    old = _state(simulator)
+    new = {**old, "fields": {**old["fields"], "Site": "Delft"}}
     points = host.points()
-    assert {"openat", "unlink", "write", "connect", "exit_group"} <= {point.call for point in points}
+    assert {"openat", "write", "connect", "exit_group"} <= {point.call for point in points}
     if os.environ.get("KILL_POINTS") != "all":
         points = [point for point in points if point.call in CALLS]
 
@@ -171,10 +177,10 @@ def test_a_kill(simulator, host, record_property, part):
         ran = host.run()
         assert ran.returncode == 0, (point, ran)
         result = json.loads(ran.stdout)
-        found = {**dict.fromkeys(old), **result["diff"]["before"]["fields"]}
+        found = result["diff"]["before"]
         assert found in (old, new), point
         assert result["changed"] is (found == old), point
-        assert simulator.records["access-point"].named_values == new, point
+        assert _state(simulator) == new, point
         assert simulator.methods.count("PUT") == 1, point
 
         told = json.loads(killed.stdout)["changed"] if killed.stdout else None
