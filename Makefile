@@ -82,10 +82,10 @@ fuzz: export FUZZ_ANSWERS = 100000
 fuzz: export FUZZ_ARGUMENTS = 20000
 fuzz: export FUZZ_TASKS = 300
 fuzz: $(READY) ## Make up 100,000 answers, 20,000 tasks, and 300 for ansible-playbook
-	$(BIN)/pytest -n auto --faulthandler-timeout=0 tests/faults/test_fuzz.py tests/faults/test_playbook.py
+	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_fuzz.py tests/faults/test_playbook.py
 kill: export KILL_POINTS = all
 kill: $(READY) ## Kill the module at each system call (needs strace)
-	$(BIN)/pytest -n auto --faulthandler-timeout=0 tests/faults/test_kill.py
+	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py
 
 .PHONY: bench-unchanged
 bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
