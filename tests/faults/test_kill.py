@@ -167,7 +167,10 @@ def test_a_kill(simulator, host, record_property, part):
 
         killed = host.kill(point)
         # How often it has to read from the network is not always the same.
-        assert killed.returncode == -signal.SIGKILL or point.call in ("read", "poll"), (point, killed)
+        if killed.returncode == 0 and point.call in ("read", "poll"):
+            record_property("kill", "not killed: this run had no such call")
+            continue
+        assert killed.returncode == -signal.SIGKILL, (point, killed)
         left = host.left()
         assert [path for path in left if path.is_file() and path.stat().st_size] == [], point
         assert [path for path in left if path.stat().st_mode & 0o077] == [], point
