@@ -16,6 +16,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
     MASK,
     changed_by_others,
+    is_mandatory,
     labels_of,
     not_kept,
     plan_change,
@@ -257,6 +258,23 @@ def test_a_value_that_is_no_longer_listed_is_lost():
     settled = settle(plan, answered)
     assert values_by_id(settled) == {**values_by_id(plan.after), lost["id"]: None}
     assert changed_by_others(plan, settled) == [lost["name"]]
+
+
+def test_equal_texts_are_equal_wherever_they_come_from():
+    apart = json.loads(json.dumps(RECORD))
+    plan = plan_change(RECORD, wishes(by_name("A", "new"), identifier=apart["device_identifier"]))
+    assert "device_identifier" not in plan.payload
+    answered = json.loads(json.dumps(plan.after))
+    assert plan._replace(after=answered).changed_fields == ["A"]
+
+
+def test_only_true_makes_a_field_mandatory():
+    assert [is_mandatory({"mandatory": value}) for value in (True, 1, "true", None)] == [True, False, False, False]
+
+
+def test_every_field_that_cannot_be_found_is_named():
+    with pytest.raises(WishesUnfit, match=r"2 fields with the name 'SHARED'.* no field 'Nothing'"):
+        plan_change(RECORD, wishes(by_name("SHARED", "1"), by_name("Nothing", "1")))
 
 
 IDS = [str(number) for number in range(8)]

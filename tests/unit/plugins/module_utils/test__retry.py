@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
+    RETRIED_STATUSES,
     may_have_acted,
     seconds_of,
     wait_before_retry,
@@ -76,6 +77,7 @@ def test_a_service_that_has_too_much_is_given_more_time():
         (400, False),
         (408, True),
         (429, False),
+        (499, False),
         (500, True),
         (503, True),
     ],
@@ -86,3 +88,11 @@ def test_which_errors_leave_doubt(status, may):
 
 def test_any_number_of_retries_has_a_wait():
     assert wait_before_retry(5000, None, None, NOW, 0.0) == LONGEST_WAIT / 2
+
+
+def test_which_statuses_ask_for_another_try():
+    assert [status for status in range(100, 600) if status in RETRIED_STATUSES] == [408, 429, 500, 502, 503, 504]
+
+
+def test_five_minutes_is_the_longest_that_a_service_can_ask_for():
+    assert [seconds_of(text, 0.0) for text in ("299", "300", "301")] == [299, 300, 300]

@@ -104,3 +104,8 @@ def test_all_problems_are_told_together():
         1
     ]
     assert len(problems) == 4
+
+
+def test_the_longest_name():
+    wishes, problems = read_wishes(options(device_identifier="x" * 255))
+    assert (wishes.device_identifier, problems) == ("x" * 255, [])
