@@ -5,7 +5,8 @@
 """A stand-in for the door of DigiCert IoT Device Manager to which devices come with their own certificates.
 
 It is made from the public documentation: real HTTPS on 127.0.0.1 with real client certificates, GET and PUT of a
-device, and the update that replaces all values. Everything but the certificates is in memory.
+device, the update that replaces all values, and the renewal of a certificate, which an intermediate CA then signs.
+Everything but the certificates is in memory.
 
 From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
 

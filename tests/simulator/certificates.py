@@ -99,18 +99,45 @@ class Authority:
 
         It is for a server when there are `server_names`, else for a client. `begins` and `ends` count from now.
         """
-        now = datetime.now(UTC)
         role = ExtendedKeyUsageOID.SERVER_AUTH if server_names else ExtendedKeyUsageOID.CLIENT_AUTH
+        names = x509.SubjectAlternativeName(server_names) if server_names else None
+        return self._sign(_name(name), key, role, names, begins, ends)
+
+    def answer(self, request: bytes, begins: timedelta = -DAY, ends: timedelta = 90 * DAY) -> bytes:
+        """Return a client's certificate for a request (PKCS#10) and the authority's own after it, all in PEM form.
+
+        Raises ValueError when the request is not one, or was not made with its own key.
+        """
+        csr = x509.load_pem_x509_csr(request)
+        if not csr.is_signature_valid:
+            raise ValueError("The signature of the request is not valid")
+        try:
+            names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            names = None
+        leaf = self._sign(csr.subject, csr.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, names, begins, ends)
+        return leaf + self._certificate.public_bytes(serialization.Encoding.PEM)
+
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: CertificatePublicKeyTypes,
+        role: x509.ObjectIdentifier,
+        names: x509.SubjectAlternativeName | None,
+        begins: timedelta,
+        ends: timedelta,
+    ) -> bytes:
+        now = datetime.now(UTC)
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
-            _builder(_name(name), self._name, key, now + begins, now + ends)
+            _builder(subject, self._name, key, now + begins, now + ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([role]), critical=False)
             .add_extension(signer, critical=False)
         )
-        if server_names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(server_names), critical=False)
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
@@ -120,10 +147,12 @@ class Certificates:
 
     Beside one leaf for each device there are `server`, `stranger` (signed by the CA, of no device), `outsider` (signed
     by another CA), `expired` and `not-yet-valid`. `locked_key` is the first device's key, encrypted with PASSPHRASE.
+    Renewed certificates are signed by `intermediate`, which is below the CA.
     """
 
     folder: Path
     authority: Authority
+    intermediate: Authority
     ca: Path
     other_ca: Path
     locked_key: Path
@@ -144,6 +173,7 @@ def make_certificates(folder: Path, devices: t.Sequence[str]) -> Certificates:
     return Certificates(
         folder=folder,
         authority=authority,
+        intermediate=Authority("Simulator intermediate CA", authority),
         ca=authority.write(folder / "ca.pem"),
         other_ca=other_authority.write(folder / "other-ca.pem"),
         locked_key=_lock(leaves[devices[0]].key, folder / "locked.key"),

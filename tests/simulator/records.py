@@ -12,6 +12,8 @@ import typing as t
 import uuid
 from datetime import UTC, datetime, timedelta
 
+from simulator.certificates import fingerprint as fingerprint_of
+
 MAXIMUM_IDENTIFIER_LENGTH = 255
 MAXIMUM_VALUE_LENGTH = 1024
 # How a record lists a field of the profile that has no value. The documentation leaves it open.
@@ -185,6 +187,27 @@ class Records:
             raise _invalid("The request body is not valid JSON") from None
         device.update(payload)
         return device
+
+    def renew(self, device_id: str, fingerprint: str, body: bytes, answer: t.Callable[[bytes], bytes]) -> Record:
+        """Do a POST to .../renew and return the JSON of its answer. `answer` signs a CSR. Raises Refusal.
+
+        The old certificate goes on working.
+        """
+        device = self._seen(device_id, fingerprint)
+        if not device.device_api_allow_renew_certificate:
+            raise _denied()
+        try:
+            pem = answer(json.loads(body)["csr"].encode())
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _invalid(f"The request body has no valid csr: {error}") from None
+        self.associate(device, fingerprint_of(pem))
+        return {
+            "certificate_request_id": str(uuid.uuid4()),
+            "status": "AUTO_APPROVED",
+            "result": "SUCCESS",
+            "certificate_id": str(uuid.uuid4()),
+            "pem": pem.decode(),
+        }
 
     def _seen(self, device_id: str, fingerprint: str) -> Device:
         device = next((device for device in self.devices if device.id == device_id), None)

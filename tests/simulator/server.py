@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from simulator.certificates import Certificates, fingerprint, make_certificates
 from simulator.log import Connection, Log, Request
-from simulator.records import Record, Records, Refusal, make_devices
+from simulator.records import Device, Record, Records, Refusal, make_devices
 from simulator.script import Answer, Script
 
 # Where one device is. Other paths do not exist.
@@ -193,7 +193,8 @@ class Simulator:
         if answer.before is not None:
             answer.before(records)
         await asyncio.sleep(answer.delay)
-        status, content = _carry_out(records, request, answer) if answer.takes_effect else (200, None)
+        sign = self.certificates.intermediate.answer
+        status, content = _carry_out(records, request, answer, sign) if answer.takes_effect else (200, None)
         await asyncio.sleep(answer.delay_answer)
         response = web.Response(
             status=answer.status or status,
@@ -241,21 +242,27 @@ class _Doorkeeper(asyncio.Protocol):
         protocol.connection_made(transport)
 
 
-def _carry_out(records: Records, request: Request, answer: Answer) -> tuple[int, Record]:
-    """Do what `request` asks for and return status and JSON of the answer."""
-    device_id = unquote(request.path.partition("?")[0].removeprefix(DEVICE_PATH))
+def _carry_out(
+    records: Records, request: Request, answer: Answer, sign: t.Callable[[bytes], bytes]
+) -> tuple[int, Record]:
+    """Do what `request` asks for and return status and JSON of the answer. `sign` answers a CSR."""
+    device_id, _slash, call = request.path.partition("?")[0].removeprefix(DEVICE_PATH).partition("/")
+    device_id = unquote(device_id)
     fingerprint = request.connection.fingerprint
     try:
-        if not request.path.startswith(DEVICE_PATH) or "/" in request.path.removeprefix(DEVICE_PATH):
+        if not request.path.startswith(DEVICE_PATH) or call not in ("", "renew"):
             raise Refusal(404, "resource_not_found", f"There is nothing at {request.path}")
-        if request.method == "GET":
-            status, device = 200, records.read(device_id, fingerprint)
-        elif request.method == "PUT":
-            status, device = 201, records.update(device_id, fingerprint, request.body)
-        else:
-            raise Refusal(405, "method_not_allowed", f"{request.method} is not for {request.path}")
+        match request.method, call:
+            case "GET", "":
+                status, content = 200, records.read(device_id, fingerprint)
+            case "PUT", "":
+                status, content = 201, records.update(device_id, fingerprint, request.body)
+            case "POST", "renew":
+                status, content = 200, records.renew(device_id, fingerprint, request.body, sign)
+            case _:
+                raise Refusal(405, "method_not_allowed", f"{request.method} is not for {request.path}")
         if answer.after is not None:
             answer.after(records)
     except Refusal as refusal:
         return refusal.status, refusal.body
-    return status, device.record
+    return status, content.record if isinstance(content, Device) else content
