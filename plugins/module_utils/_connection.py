@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._pair import Pair, finish
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context, leaf_dates
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
@@ -47,13 +48,22 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def open_session(
-    options: dict[str, t.Any], problems: list[str], folder: t.Callable[[], str], warn: t.Callable[[str], None]
+    options: dict[str, t.Any],
+    problems: list[str],
+    folder: t.Callable[[], str],
+    warn: t.Callable[[str], None],
+    check_mode: bool = False,
 ) -> Session:
     """Return a session with which the device shows its certificate. It connects with its first request.
 
     `options` are a module's parameters, `problems` is what else is wrong with the task, and `folder` gives the module's
-    own temporary one. Raises InvalidTask with all that is wrong, and RequirementMissing.
+    own temporary one. A renewal that was interrupted is finished, but not in check mode. Raises InvalidTask with all
+    that is wrong, and RequirementMissing.
     """
+    if options["client_cert"] is not None and options["client_key"] is not None:
+        pair = Pair(options["client_cert"], options["client_key"])
+        pair = finish(pair, options["client_key_passphrase"], check_mode, warn)
+        options = {**options, "client_cert": pair.certificate, "client_key": pair.key}
     if not options["validate_certs"]:
         warn("validate_certs is false: anyone on the way can pose as the service.")
     context, tls_problems = client_context(options, folder, warn)

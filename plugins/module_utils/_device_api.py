@@ -21,12 +21,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     AnswerUnusable,
     DeviceUnknown,
     Failure,
+    OutcomeUnknown,
     ReadDenied,
     Redirected,
     Refused,
+    RenewalPending,
+    RenewDenied,
     WriteDenied,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._plan import Record
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode, text_of
 
@@ -46,6 +49,14 @@ _CERTIFICATE_ADVICE = (
         "it does not know. The certificate of an intermediate CA has to follow in the same file.",
     ),
 )
+
+
+class Renewal(t.NamedTuple):
+    """A new certificate in PEM form, perhaps followed by its chain, and what the service calls it and the request."""
+
+    pem: str
+    certificate_id: str | None
+    certificate_request_id: str | None
 
 
 class DeviceApi:
@@ -69,6 +80,30 @@ class DeviceApi:
         answer = self._session.send("PUT", self._path, json.dumps(payload).encode("ascii"))
         return self._record(answer, WriteDenied, "update", "device_api_allow_write")
 
+    def renew(self, payload: dict[str, t.Any]) -> Renewal:
+        """Ask for a new certificate and return it. `payload` has a `csr` and what else the certificate's profile needs.
+
+        Each request that the service looks at may issue another certificate, so it is not repeated like others.
+        Raises a Failure: OutcomeUnknown when a certificate may have been issued.
+        """
+        try:
+            answer = self._session.send("POST", f"{self._path}/renew", json.dumps(payload).encode("ascii"), False)
+            if not 200 <= answer.status < 300:
+                flag = "device_api_allow_renew_certificate"
+                raise _failure(answer, RenewDenied, "renewal", flag, self._session.leaf_dates)
+            return _parse_renewal(answer)
+        except Failure as failure:
+            if not failure.doubtful:
+                raise
+            raise OutcomeUnknown(
+                f"A new certificate was asked for, and the answer got lost: one may have been issued. {failure} The "
+                "certificate and its key are as they were. Running the task again asks for another one.",
+                http_status=failure.http_status,
+                code=failure.code,
+                api_message=failure.api_message,
+                retries=failure.retries,
+            ) from failure
+
     def _record(self, answer: Answer, denied: type[Failure], verb: str, flag: str) -> Record:
         if not 200 <= answer.status < 300:
             raise _failure(answer, denied, verb, flag, self._session.leaf_dates)
@@ -82,6 +117,31 @@ class DeviceApi:
                 retries=answer.retries,
                 doubtful=True,
             ) from error
+
+
+def _parse_renewal(answer: Answer) -> Renewal:
+    try:
+        content = _parse_json(answer.body)
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+    except ValueError as error:
+        raise AnswerUnusable(
+            f"The service answered the renewal with {error}.", http_status=answer.status, doubtful=True
+        ) from error
+    words = {key: word for key, word in content.items() if isinstance(word, str)}
+    if words.get("pem"):
+        return Renewal(words["pem"], words.get("certificate_id"), words.get("certificate_request_id"))
+    request_id = words.get("certificate_request_id")
+    raise RenewalPending(
+        "The service took the request for a new certificate and has not issued it: request {}, status {}, result {}. "
+        "The certificate and its key are as they were. Have the operator approve such requests without asking: the API "
+        "has no way to fetch the certificate later, so running the task again asks for another one.".format(
+            *(_excerpt(words.get(key, "unknown")) for key in ("certificate_request_id", "status", "result"))
+        ),
+        request_id,
+        http_status=answer.status,
+        retries=answer.retries,
+    )
 
 
 def parse_record(body: bytes, device_id: str) -> Record:

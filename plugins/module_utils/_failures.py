@@ -135,3 +135,31 @@ class OutcomeUnknown(Failure):
     """An update was sent, and whether it took effect could not be found out."""
 
     kind = "outcome_unknown"
+
+
+class RenewDenied(Failure):
+    """The service does not let this certificate renew itself."""
+
+    kind = "renew_denied"
+
+
+class RenewalPending(Failure):
+    """The service has taken the request for a new certificate, and somebody has to approve it first."""
+
+    kind = "renewal_pending"
+
+    def __init__(self, message: str, certificate_request_id: str | None, **details: t.Any) -> None:
+        super().__init__(message, **details)
+        self.certificate_request_id = certificate_request_id
+
+
+class RenewalUnproven(Failure):
+    """The service has issued a new certificate and does not let it in. The old one stays."""
+
+    kind = "renewal_unproven"
+
+
+class FilesNotReplaced(Failure):
+    """The certificate or the key could not be written."""
+
+    kind = "files_not_replaced"

@@ -20,15 +20,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
     Plan,
-    Record,
     changed_by_others,
     not_kept,
     plan_change,
     plan_overwrite,
-    quoted,
     settle,
-    values_by_id,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, quoted, values_by_id
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wishes
 
 

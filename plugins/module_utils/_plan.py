@@ -4,26 +4,24 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What has to change in a record so that it fulfils the wishes. Pure: record and wishes in, plan out.
-
-A record is the API's JSON object with `fields` a list of objects that have a unique `id` and a `value` that is a
-string, or None for no value. All other keys are handed on as they are.
-"""
+"""What has to change in a record so that it fulfils the wishes. Pure: record and wishes in, plan out."""
 
 from __future__ import annotations
 
 import typing as t
-from collections import Counter
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
+    MASK,
+    Field,
+    Record,
+    is_mandatory,
+    labels_of,
+    masked,
+    quoted,
+    values_by_id,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
-
-Record = t.Dict[str, t.Any]
-Field = t.Dict[str, t.Any]
-
-
-# What stands for a secret value in all that is shown.
-MASK = "********"
 
 
 class Plan(t.NamedTuple):
@@ -102,11 +100,7 @@ class Plan(t.NamedTuple):
 
     def masked(self, record: Record) -> Record:
         """Return `record` with the mask in the place of secret values."""
-        fields = [
-            dict(field, value=MASK) if field["id"] in self.secret and field["value"] is not None else field
-            for field in record["fields"]
-        ]
-        return dict(record, fields=fields)
+        return masked(record, self.secret)
 
 
 def plan_change(record: Record, wishes: Wishes) -> Plan:
@@ -184,31 +178,6 @@ def settle(plan: Plan, record: Record) -> Record:
     answered = {field["id"]: field for field in record["fields"]}
     fields = [answered.pop(field["id"], dict(field, value=None)) for field in plan.after["fields"]]
     return dict(record, fields=fields + list(answered.values()))
-
-
-def values_by_id(record: Record) -> dict[str, str | None]:
-    """Return the values of a record's fields by field ID."""
-    return {field["id"]: field["value"] for field in record["fields"]}
-
-
-def is_mandatory(field: Field) -> bool:
-    """Say whether the device's profile demands a value for this field."""
-    return field.get("mandatory") is True
-
-
-def labels_of(fields: t.Sequence[Field]) -> list[str]:
-    """Return how people call these fields, each label once: names, with the ID added to one that is shared."""
-    names = [field.get("name") for field in fields]
-    taken = Counter(names + [field["id"] for field in fields])
-    return [
-        field["id"] if not name else name if taken[name] == 1 else "{} ({})".format(name, field["id"])
-        for name, field in zip(names, fields)
-    ]
-
-
-def quoted(words: t.Iterable[str]) -> str:
-    """Return words for a sentence: 'a', 'b'."""
-    return ", ".join(map(repr, words))
 
 
 def _resolve(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[str, Wish], list[str], list[str]]:

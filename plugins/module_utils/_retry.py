@@ -19,6 +19,16 @@ LONGEST_WAIT = 30.0
 LONGEST_RETRY_AFTER = 300.0
 
 
+def is_repeated(status: int, retry_after: str | None, repeatable: bool) -> bool:
+    """Say whether a request that was answered with this status is sent again.
+
+    One that must not act twice is not `repeatable`: it is sent again only where the service says that it did not look.
+    """
+    if repeatable:
+        return status in RETRIED_STATUSES
+    return status == 429 or (status == 503 and retry_after is not None)
+
+
 def may_have_acted(status: int) -> bool:
     """Say whether a request that was answered with this status, if it is an error, may have taken effect all the same.
 

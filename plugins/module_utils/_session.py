@@ -35,10 +35,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
     RETRIED_STATUSES,
+    is_repeated,
     may_have_acted,
     wait_before_retry,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context, explain, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context, explain, is_about_leaf, is_final
 
 # A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
 MAXIMUM_ANSWER = 8 * 1024 * 1024
@@ -93,11 +94,11 @@ class Session:
         self.leaf_dates = leaf_dates
         self._sleep, self._now, self._random = sleep, now, random
 
-    def send(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def send(self, method: str, path: str, body: bytes | None = None, repeatable: bool = True) -> Answer:
         """Send a request and return the answer, whatever its status. Redirects are not followed.
 
-        Connection failures, time-outs and the statuses that ask for it are tried again, so this is only for requests
-        that may be sent twice. Raises ConnectionFailed or HandshakeFailed.
+        Connection failures, time-outs and the statuses that ask for it are tried again; with a request that is not
+        `repeatable` only what shows that it was not looked at. Raises ConnectionFailed or HandshakeFailed.
         """
         doubtful = False
         retry = 0
@@ -110,11 +111,14 @@ class Session:
                 failure.retries = retry
                 if not isinstance(failure, ConnectionFailed) or retry == self._retries:
                     raise
+                if doubtful and not repeatable:
+                    raise
             else:
-                doubtful = doubtful or may_have_acted(answer.status)
-                if answer.status not in RETRIED_STATUSES or retry == self._retries:
-                    return answer._replace(retries=retry, doubtful=doubtful)
                 status, retry_after = answer.status, answer.headers.get("Retry-After")
+                again = is_repeated(status, retry_after, repeatable)
+                doubtful = doubtful or (may_have_acted(status) and (repeatable or not again))
+                if not again or retry == self._retries:
+                    return answer._replace(retries=retry, doubtful=doubtful)
             self._sleep(wait_before_retry(retry, status, retry_after, self._now(), self._random()))
             retry += 1
 
@@ -154,7 +158,8 @@ class Session:
         for cause in causes:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
-                return HandshakeFailed(explain(cause, host) + self.leaf_dates(), doubtful=self._context.has_sent)
+                doubtful = self._context.has_sent and not is_about_leaf(cause)
+                return HandshakeFailed(explain(cause, host) + self.leaf_dates(), doubtful=doubtful)
         status = _tunnel_status(causes)
         if status is not None and 400 <= status < 500 and status not in RETRIED_STATUSES:
             return Refused(_tunnel_refused(self._proxy, host, status), http_status=status)

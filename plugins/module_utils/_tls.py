@@ -209,9 +209,13 @@ def leaf_dates(options: dict[str, t.Any]) -> str:
 
     To tell takes the package cryptography, so this is only for when something failed.
     """
-    try:
-        from cryptography import x509
-    except ImportError:
+    from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
+        HAS_CRYPTOGRAPHY,
+        facts_of,
+        read_chain,
+    )
+
+    if not HAS_CRYPTOGRAPHY:
         return ""
     content = options["client_cert_content"]
     try:
@@ -220,12 +224,7 @@ def leaf_dates(options: dict[str, t.Any]) -> str:
                 pem = file.read()
         else:
             pem = content.encode("ascii")
-        leaf = x509.load_pem_x509_certificate(pem)
-        # cryptography before 42 has only dates without a time zone, which are UTC.
-        begin, end = (
-            getattr(leaf, f"{name}_utc", None) or getattr(leaf, name).replace(tzinfo=datetime.timezone.utc)
-            for name in ("not_valid_before", "not_valid_after")
-        )
+        begin, end = facts_of(read_chain(pem)[0])[2:4]
     except (OSError, ValueError):
         return ""
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -240,6 +239,15 @@ def is_final(error: ssl.SSLError) -> bool:
     """Say whether one side decided to end TLS, so that no request was looked at and trying again changes nothing."""
     reason = _reason(error)
     return isinstance(error, ssl.SSLCertVerificationError) or "ALERT" in reason or bool(_advice(reason))
+
+
+def is_about_leaf(error: ssl.SSLError) -> bool:
+    """Say whether the service ended the handshake because of the device's certificate.
+
+    With TLS 1.3 that is told when a request may have been sent already, which the service has not looked at then.
+    """
+    reason = _reason(error)
+    return "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason)
 
 
 def explain(error: ssl.SSLError, host: str) -> str:

@@ -301,8 +301,9 @@ def main() -> None:
     options = module.params
     try:
         wishes, problems = read_wishes(options)
+        session = open_session(options, problems, lambda: module.tmpdir, module.warn, module.check_mode)
         outcome = keep_record(
-            DeviceApi(open_session(options, problems, lambda: module.tmpdir, module.warn), options["device_id"]),
+            DeviceApi(session, options["device_id"]),
             wishes,
             overwrite=options["on_read_denied"] == "overwrite",
             check_mode=module.check_mode,

@@ -69,9 +69,9 @@ class Player:
         }
         return {name: value for name, value in {**usual, **options}.items() if value is not None}
 
-    def task(self, device: str = "access-point", **options: t.Any) -> Task:
+    def task(self, device: str = "access-point", module: str = MODULE, **options: t.Any) -> Task:
         """Return a task of the module, with the connection of `device` and these options."""
-        return {"name": "Keep the record true", MODULE: self.connection(device, **options)}
+        return {"name": f"Run {module}", module: self.connection(device, **options)}
 
     def check(self, *tasks: Task, **settings: t.Any) -> list[Outcome]:
         """Run a playbook of these tasks in check mode, where only GET may be seen. The settings are those of `run`."""

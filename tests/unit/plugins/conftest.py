@@ -10,7 +10,8 @@ import ipaddress
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, settings
 
 # How busy the machine is must not decide whether a test passes.
@@ -23,27 +24,39 @@ NAMES = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0
 class Leaf:
     """A certificate for localhost, also as 127.0.0.1, and its key, in PEM form; it vouches for itself."""
 
-    def __init__(self, begins=-1, ends=1, passphrase=None):
-        """Make one that is valid from and until so many days from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "device")])
+    def __init__(self, begins=-1, ends=1, passphrase=None, key=None, subject=None, names=NAMES, signer=None):
+        """Make one that is valid from and until so many days from now. `signer` is another one that vouches for it."""
+        self.private_key = key or ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name(
+            [
+                x509.NameAttribute(getattr(NameOID, kind), text)
+                for kind, text in (subject or {"COMMON_NAME": "device"}).items()
+            ]
+        )
+        signer = signer or self
         now = datetime.datetime.now(datetime.timezone.utc)
-        certificate = (
+        builder = (
             x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
+            .subject_name(self.name)
+            .issuer_name(signer.name)
+            .public_key(self.private_key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + datetime.timedelta(days=begins))
             .not_valid_after(now + datetime.timedelta(days=ends))
-            .add_extension(x509.SubjectAlternativeName(NAMES), critical=False)
-            .sign(key, hashes.SHA256())
         )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        is_plain = isinstance(signer.private_key, ed25519.Ed25519PrivateKey)
+        certificate = builder.sign(signer.private_key, None if is_plain else hashes.SHA256())
         encryption = (
             serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
         )
         self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
-        self.key = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
+        # A key that is elsewhere has its public half only.
+        if hasattr(self.private_key, "private_bytes"):
+            self.key = self.private_key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+            ).decode()
 
 
 @pytest.fixture

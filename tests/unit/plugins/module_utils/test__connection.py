@@ -91,6 +91,18 @@ def test_a_session_says_when_nobody_is_checked(leaf, checked):
     assert (session.leaf_dates(), len(warnings)) == ("", 0 if checked else 1)
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_renewal_that_was_interrupted_is_finished_but_not_in_check_mode(leaf, make_leaf, tmp_path, check_mode):
+    paths = {"client_cert": tmp_path / "device.pem", "client_key": tmp_path / "device.key"}
+    paths["client_cert"].write_text(leaf.certificate)
+    paths["client_key"].write_text(make_leaf().key)
+    (tmp_path / "device.key.next").write_text(leaf.key)
+    given = {name: str(path) for name, path in paths.items()}
+    open_session(options(**given), [], str, [].append, check_mode)
+    assert (tmp_path / "device.key.next").exists() is check_mode
+    assert (paths["client_key"].read_text() == leaf.key) is not check_mode
+
+
 def test_every_option_but_the_switches_can_come_from_the_environment():
     switches = {"validate_certs", "timeout", "retries", "use_proxy"}
     for name, entry in connection_argument_spec().items():

@@ -199,3 +199,41 @@ def test_a_success_that_is_no_record_leaves_doubt():
 def test_what_ansible_could_not_hand_on_is_not_believed(novel):
     with pytest.raises(ValueError, match="not valid JSON"):
         parse_record(body()[:-1] + b', "more": ' + novel.encode() + b"}", "D-1")
+
+
+def renew(status, content, doubtful=False):
+    session = OneAnswer(
+        Answer(status, {}, content if isinstance(content, bytes) else json.dumps(content).encode(), 0, doubtful)
+    )
+    renewal = DeviceApi(session, "D-1").renew({"csr": "..."})
+    assert session.request == ("POST", "/iot/api/v2/device/D-1/renew", b'{"csr": "..."}', False)
+    return renewal
+
+
+def test_a_renewal():
+    content = {"certificate_request_id": "r", "status": "AUTO_APPROVED", "certificate_id": "c", "pem": "-----BEGIN"}
+    assert renew(200, content) == ("-----BEGIN", "c", "r")
+    assert renew(200, {"pem": "-----BEGIN", "certificate_id": 7}) == ("-----BEGIN", None, None)
+
+
+@pytest.mark.parametrize("pem", [None, "", 7])
+def test_a_renewal_that_waits_for_approval(pem):
+    with pytest.raises(failures.RenewalPending, match="request r, status PENDING, result unknown") as caught:
+        renew(200, {"certificate_request_id": "r", "status": "PENDING", "pem": pem})
+    assert caught.value.certificate_request_id == "r"
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"<html>", "an HTML page"), ([], "no JSON object")])
+def test_a_renewal_whose_answer_says_nothing(content, words):
+    with pytest.raises(failures.OutcomeUnknown, match=f"one may have been issued.*{words}") as caught:
+        renew(200, content)
+    assert not caught.value.changed
+
+
+def test_a_renewal_that_is_refused():
+    denied = {"errors": [{"code": "access_denied", "message": "No"}]}
+    with pytest.raises(failures.RenewDenied, match="device_api_allow_renew_certificate"):
+        renew(403, denied)
+    with pytest.raises(failures.OutcomeUnknown, match="may have been issued") as caught:
+        renew(502, denied, doubtful=True)
+    assert (caught.value.http_status, caught.value.code) == (502, "access_denied")

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -14,16 +13,13 @@ from hypothesis import strategies as st
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import parse_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
-    MASK,
     changed_by_others,
-    is_mandatory,
-    labels_of,
     not_kept,
     plan_change,
     plan_overwrite,
     settle,
-    values_by_id,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import MASK, values_by_id
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
 
 
@@ -268,10 +264,6 @@ def test_equal_texts_are_equal_wherever_they_come_from():
     assert plan._replace(after=answered).changed_fields == ["A"]
 
 
-def test_only_true_makes_a_field_mandatory():
-    assert [is_mandatory({"mandatory": value}) for value in (True, 1, "true", None)] == [True, False, False, False]
-
-
 def test_every_field_that_cannot_be_found_is_named():
     with pytest.raises(WishesUnfit, match=r"2 fields with the name 'SHARED'.* no field 'Nothing'"):
         plan_change(RECORD, wishes(by_name("SHARED", "1"), by_name("Nothing", "1")))
@@ -350,10 +342,3 @@ def test_any_plan_gives_what_was_asked_and_loses_nothing_else(case, form):
     assert not plan_change(answer, wanted).changed
     assert plan.diff["before"].keys() == plan.diff["after"].keys()
     assert plan.diff["before"]["fields"].keys() == plan.diff["after"]["fields"].keys()
-
-
-def test_labels_of_very_many_fields_take_no_time():
-    fields = [{"id": str(number), "name": f"n{number}"} for number in range(50000)]
-    begin = time.monotonic()
-    assert labels_of(fields)[-1] == "n49999"
-    assert time.monotonic() - begin < 5

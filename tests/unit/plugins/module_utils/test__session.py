@@ -62,7 +62,7 @@ class Network:
         return outcome
 
 
-def send(network, method="GET", body=None, retries=2, random=0.5):
+def send(network, method="GET", body=None, retries=2, random=0.5, repeatable=True):
     session = _session.Session(
         Context(ssl.PROTOCOL_TLS_CLIENT),
         "https://device.example/base/",
@@ -74,7 +74,7 @@ def send(network, method="GET", body=None, retries=2, random=0.5):
         random=lambda: random,
     )
     session._manager = network
-    return session.send(method, "/path", body)
+    return session.send(method, "/path", body, repeatable)
 
 
 def test_a_request_goes_below_the_base_url():
@@ -131,6 +131,25 @@ def test_doubt_is_remembered(outcomes, doubtful):
         send(Network(*outcomes))
     assert caught.value.doubtful is doubtful
     assert caught.value.retries == 2
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, answer(429), answer(503, Retry_After="1")])
+def test_what_must_not_act_twice_is_sent_again_where_it_did_not_act(outcome):
+    result = send(Network(outcome, answer(200)), "POST", repeatable=False)
+    assert (result.status, result.retries, result.doubtful) == (200, 1, False)
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_what_must_not_act_twice_is_not_sent_again_after_other_errors(status):
+    result = send(Network(answer(status)), "POST", repeatable=False)
+    assert (result.retries, result.doubtful) == (0, True)
+
+
+@pytest.mark.parametrize("outcome", [CUT, STALLED])
+def test_what_must_not_act_twice_is_not_sent_again_after_a_cut(outcome):
+    with pytest.raises(ConnectionFailed) as caught:
+        send(Network(outcome), "POST", repeatable=False)
+    assert (caught.value.retries, caught.value.doubtful) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +304,12 @@ def test_a_service_that_drips_is_not_waited_for(serve, leaf):
     assert time.monotonic() - begin < 5
 
 
-def test_tls_that_breaks_after_a_request_leaves_doubt():
+BROKEN = urllib3.exceptions.SSLError(ssl.SSLError(1, "[SSL: SSLV3_ALERT_BAD_RECORD_MAC] bad mac (_ssl.c:1)"))
+BROKEN.args[0].reason = "SSLV3_ALERT_BAD_RECORD_MAC"
+
+
+@pytest.mark.parametrize(("outcome", "doubtful"), [(BROKEN, True), (LOCKED_OUT, False)])
+def test_tls_that_breaks_after_a_request_leaves_doubt(outcome, doubtful):
     class Broken(Network):
         def request(self, method, url, **settings):
             session_context.has_sent = True
@@ -293,10 +317,10 @@ def test_tls_that_breaks_after_a_request_leaves_doubt():
 
     session_context = Context(ssl.PROTOCOL_TLS_CLIENT)
     session = _session.Session(session_context, "https://device.example", timeout=7, retries=0, use_proxy=False)
-    session._manager = Broken(LOCKED_OUT)
+    session._manager = Broken(outcome)
     with pytest.raises(HandshakeFailed) as caught:
         session.send("PUT", "/path", b"{}")
-    assert caught.value.doubtful
+    assert caught.value.doubtful is doubtful
 
 
 def test_a_missing_package_is_named(monkeypatch):

@@ -7,12 +7,11 @@ from __future__ import annotations
 import os
 import re
 import ssl
-import sys
 import tempfile
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils import _tls
+from ansible_collections.edgeops.digicert.plugins.module_utils import _certificates, _tls
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     client_context,
@@ -154,7 +153,7 @@ def test_nothing_is_told_of_dates_that_cannot_be_read(monkeypatch):
     for content in ("-----BEGIN CERTIFICATE-----", "é"):
         assert leaf_dates(options(client_cert_content=content)) == ""
     assert leaf_dates(options()) == ""
-    monkeypatch.setitem(sys.modules, "cryptography", None)
+    monkeypatch.setattr(_certificates, "HAS_CRYPTOGRAPHY", False)
     assert leaf_dates(options()) == ""
 
 

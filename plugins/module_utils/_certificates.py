@@ -1,0 +1,211 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""X.509: what a certificate says, the request for a new one, and whether the answer fits. No network, no files.
+
+Nothing else in the collection uses the package cryptography, from whose version 3.3 on all of this works.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import typing as t
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.x509.oid import NameOID
+except ImportError:
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import RequirementMissing
+
+KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "p_256", "p_384", "p_521", "ed_25519")
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
+
+
+class Facts(t.NamedTuple):
+    """What a certificate says of itself. The dates have the time zone UTC."""
+
+    subject: str
+    serial_number: int
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    fingerprint: str
+
+
+def need_cryptography() -> None:
+    """Raise RequirementMissing where the package cryptography is not installed, or is too old."""
+    if not HAS_CRYPTOGRAPHY:
+        raise RequirementMissing(
+            "The Python package cryptography, 3.3 or newer, is missing for the Python that runs this module. "
+            "Install it on this host: python3-cryptography on Debian, Ubuntu, Fedora and RHEL, py3-cryptography on "
+            "Alpine, or cryptography by pip."
+        )
+
+
+def read_chain(content: bytes) -> list[x509.Certificate]:
+    """Return the certificates in `content` (PEM, perhaps with other things between), the leaf first.
+
+    Raises ValueError when there is none, or one that cannot be read.
+    """
+    found = _CERTIFICATE.findall(content)
+    if not found:
+        raise ValueError("there is no certificate in PEM form")
+    return [x509.load_pem_x509_certificate(pem) for pem in found]
+
+
+def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
+    """Return certificates in PEM form, one after the other."""
+    return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
+
+
+def key_blocks(content: bytes) -> bytes:
+    """Return the private keys in PEM form that stand in `content`, as they stand there."""
+    return b"".join(found.group(0) + b"\n" for found in _KEY.finditer(content))
+
+
+def facts_of(certificate: x509.Certificate) -> Facts:
+    """Return what a certificate says of itself."""
+    # cryptography before 42 has only dates without a time zone, which are UTC.
+    begin, end = (
+        getattr(certificate, f"{name}_utc", None) or getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)
+        for name in ("not_valid_before", "not_valid_after")
+    )
+    return Facts(
+        subject=certificate.subject.rfc4514_string(),
+        serial_number=certificate.serial_number,
+        not_before=begin,
+        not_after=end,
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+    )
+
+
+def read_key(content: bytes, passphrase: str | None) -> t.Any:
+    """Return the private key in `content` (PEM). Raises ValueError with the reason when it cannot be used."""
+    try:
+        return serialization.load_pem_private_key(key_blocks(content), passphrase.encode() if passphrase else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(str(error)) from None
+
+
+def read_request(content: bytes) -> x509.CertificateSigningRequest:
+    """Return the request in `content` (PKCS#10 in PEM form). Raises ValueError with the reason when it is not one."""
+    try:
+        request = x509.load_pem_x509_csr(content)
+        if not request.is_signature_valid:
+            raise ValueError("its signature is not valid")
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+        raise ValueError(str(error)) from None
+    return request
+
+
+def make_key(key_type: str, like: x509.Certificate) -> t.Any:
+    """Return a new private key of `key_type`, one of KEY_TYPES; `same` is that of the certificate `like`.
+
+    Raises ValueError when that is a kind of key that this does not make.
+    """
+    if key_type == "same":
+        old = like.public_key()
+        if isinstance(old, rsa.RSAPublicKey):
+            return rsa.generate_private_key(65537, old.key_size)
+        if isinstance(old, ec.EllipticCurvePublicKey):
+            return ec.generate_private_key(old.curve)
+        if isinstance(old, ed25519.Ed25519PublicKey):
+            return ed25519.Ed25519PrivateKey.generate()
+        raise ValueError("the present key is none of RSA, EC and Ed25519: say another key_type")
+    kind, _underscore, size = key_type.partition("_")
+    if kind == "rsa":
+        return rsa.generate_private_key(65537, int(size))
+    if kind == "p":
+        return ec.generate_private_key({"256": ec.SECP256R1, "384": ec.SECP384R1, "521": ec.SECP521R1}[size]())
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def write_key(key: t.Any, passphrase: str | None) -> bytes:
+    """Return a private key in PEM form (PKCS#8), encrypted when there is a passphrase."""
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def make_request(key: t.Any, like: x509.Certificate) -> x509.CertificateSigningRequest:
+    """Return a request for a certificate for `key` with the subject and the alternative names of `like`."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(like.subject)
+    try:
+        names = like.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        pass
+    else:
+        builder = builder.add_extension(names.value, names.critical)
+    return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+
+
+def write_request(request: x509.CertificateSigningRequest) -> str:
+    """Return a request in PEM form."""
+    return request.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def same_key(one: t.Any, other: t.Any) -> bool:
+    """Say whether two certificates, requests or private keys have the same public key."""
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form)
+
+
+def misfit(
+    chain: list[x509.Certificate],
+    old: x509.Certificate,
+    request: x509.CertificateSigningRequest,
+    subject_may_differ: bool,
+) -> str | None:
+    """Return why the certificates of an answer cannot replace `old`, or None when they can.
+
+    The leaf has to be for the key of the request, end later than the old one, and name the same device;
+    `subject_may_differ` asks for the same common name only. Each certificate has to be signed by the one after it.
+    """
+    leaf = chain[0]
+    if not same_key(leaf, request):
+        return "the certificate is for another key than the one that was asked for"
+    ends, ended = facts_of(leaf).not_after, facts_of(old).not_after
+    if ends <= ended:
+        return f"the certificate ends on {ends:%Y-%m-%d %H:%M} UTC, not after the old one, {ended:%Y-%m-%d %H:%M} UTC"
+    name_of = _common_names if subject_may_differ else _attributes
+    if name_of(leaf.subject) not in (name_of(old.subject), name_of(request.subject)):
+        return f"the certificate is for {leaf.subject.rfc4514_string()!r}, not for {old.subject.rfc4514_string()!r}"
+    for certificate, signer in zip(chain, chain[1:]):
+        if not _is_signed_by(certificate, signer):
+            return (
+                f"the chain is not in order: {signer.subject.rfc4514_string()!r} did not sign the certificate before it"
+            )
+    return None
+
+
+def _attributes(name: x509.Name) -> list[tuple[str, str]]:
+    """Return what a name consists of. How its texts are encoded is left out: a CA may do it in another way."""
+    return [(attribute.oid.dotted_string, attribute.value) for attribute in name]
+
+
+def _common_names(name: x509.Name) -> list[str]:
+    return [attribute.value for attribute in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
+
+
+def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
+    try:
+        verify = certificate.verify_directly_issued_by
+    except AttributeError:  # before cryptography 40 there are the names to go by
+        return certificate.issuer == signer.subject
+    try:
+        verify(signer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

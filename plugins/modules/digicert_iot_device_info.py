@@ -1,0 +1,138 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: digicert_iot_device_info
+short_description: Read a device's record in DigiCert IoT Device Manager
+version_added: 0.1.0
+author:
+  - edgeops.digicert contributors (@edgeops)
+description:
+  - Reads the record of a device, with the device's own certificate over mutual TLS.
+extends_documentation_fragment:
+  - edgeops.digicert.connection
+attributes:
+  check_mode:
+    description: This module changes nothing, so it does the same in check mode.
+    support: full
+  diff_mode:
+    description: This module changes nothing.
+    support: N/A
+options:
+  sensitive_fields:
+    description:
+      - The fields, by name or by ID, whose values shall not be seen. What is returned has V(********) in their place.
+      - A name that several fields share stands for all of them. One that no field has is a warning.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: edgeops.digicert.digicert_iot_device
+"""
+
+EXAMPLES = r"""
+- name: Read the record
+  edgeops.digicert.digicert_iot_device_info:
+    device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
+    client_cert: /etc/pki/device/device.pem
+    client_key: /etc/pki/device/device.key
+    sensitive_fields:
+      - Enrolment code
+  register: record
+
+- name: Say where the device belongs
+  ansible.builtin.debug:
+    msg: "{{ record.device.device_identifier }}: {{ record.fields_by_name['Site'] | default('no site', true) }}"
+
+- name: Wait until the operator has named the controller, for up to ten minutes
+  edgeops.digicert.digicert_iot_device_info:
+    device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
+    client_cert: /etc/pki/device/device.pem
+    client_key: /etc/pki/device/device.key
+  register: record
+  until: record is success and record.fields_by_name["Redirector"] is truthy
+  retries: 20
+  delay: 30
+"""
+
+RETURN = r"""
+device:
+  description:
+    - The record as the service has it, with all keys that it answers, such as C(id), C(device_identifier), C(status),
+      C(updated), C(device_profile) and C(device_api_allow_write).
+    - In C(fields) each entry has C(id) and C(value), and as a rule C(name) and C(mandatory). A C(value) that is null
+      means that the field has none.
+  returned: success
+  type: dict
+  sample:
+    id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
+    device_identifier: gate-7.harbour
+    status: ACTIVE
+    updated: "2026-04-22T07:13:20Z"
+    fields:
+      - id: 0b0b5c36-6a0a-4b6e-9d0f-6d3b9e7f2f10
+        name: Site
+        value: Rotterdam
+        mandatory: false
+fields_by_name:
+  description:
+    - The values of the fields by their names. A value that is null means that the field has none.
+    - A name that several fields share is followed by the ID of each, such as V(Location (0b0b5c36)).
+  returned: success
+  type: dict
+  sample:
+    Firmware: "12.4"
+    Site: Rotterdam
+failure:
+  description:
+    - What went wrong, for programs. RV(ignore:msg) says it for people.
+    - Its keys are those of M(edgeops.digicert.digicert_iot_device).
+  returned: failure, unless Ansible itself refuses an option
+  type: dict
+  sample:
+    kind: read_denied
+    http_status: 403
+    code: access_denied
+    message: The device may not read its record
+    retries: 0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import (
+    connection_argument_spec,
+    open_session,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import by_name, masked, quoted, resolve
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **connection_argument_spec(),
+            "sensitive_fields": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    try:
+        session = open_session(options, [], lambda: module.tmpdir, module.warn, module.check_mode)
+        record = DeviceApi(session, options["device_id"]).read()
+    except Failure as failure:
+        module.fail_json(msg="Device {}: {}".format(options["device_id"], failure), failure=failure.details())
+    sensitive, unknown = resolve(record, options["sensitive_fields"])
+    if unknown:
+        module.warn(f"sensitive_fields names {quoted(unknown)}, and the record has no such field.")
+    device = masked(record, sensitive)
+    module.exit_json(changed=False, device=device, fields_by_name=by_name(device))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,407 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Renewing a certificate, from a playbook: what the service sees, and what lies on the disk before and after."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import typing as t
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from simulator import PASSPHRASE, Answer
+from simulator.certificates import DAY
+
+MODULE = "edgeops.digicert.digicert_iot_device_certificate"
+INFO = "edgeops.digicert.digicert_iot_device_info"
+
+
+class Device:
+    """The access point, with its certificate and key in a folder of its own."""
+
+    def __init__(self, player, folder: Path) -> None:
+        leaf = player.simulator.certificates["access-point"]
+        folder.mkdir(parents=True)
+        self.player, self.folder = player, folder
+        self.certificate, self.key = folder / "device.pem", folder / "device.key"
+        self.certificate.write_bytes(leaf.pem.read_bytes())
+        self.key.write_bytes(leaf.key.read_bytes())
+        self.key.chmod(0o600)
+
+    def task(self, module: str = MODULE, **options: t.Any) -> dict[str, t.Any]:
+        """A task that renews the certificate: those that are there last for less than 30 days, new ones for 90."""
+        paths = {"client_cert": str(self.certificate), "client_key": str(self.key)}
+        return self.player.task(module=module, **{**paths, **options})
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """All that lies in the folder."""
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The certificate that is there now."""
+        return x509.load_pem_x509_certificate(self.certificate.read_bytes())
+
+    def opens(self) -> bool:
+        """Say whether the service lets the device in with what is there now."""
+        outcome = self.player.run_one(self.task(INFO))
+        return not outcome.failed and outcome.methods == ["GET"]
+
+
+@pytest.fixture
+def device(player, tmp_path):
+    return Device(player, tmp_path / "pki")
+
+
+def openssl(*command: str | Path) -> str:
+    return subprocess.run(["openssl", *command], check=True, capture_output=True, text=True).stdout
+
+
+def assert_renewed(check, real, again):
+    """See that check mode sent nothing, the run renewed and tried the new certificate, and the next run did nothing."""
+    for outcome in (check, real, again):
+        assert not outcome.failed, outcome.result
+    assert (check.result["changed"], check.result["should_renew"], check.connections) == (True, True, [])
+    assert (real.result["changed"], real.result["should_renew"], real.methods) == (True, True, ["POST", "GET"])
+    assert (again.result["changed"], again.result["should_renew"], again.connections) == (False, False, [])
+    assert "which is enough" in again.result["reason"]
+
+
+KEYS = {
+    "same": lambda key: isinstance(key.curve, ec.SECP256R1),
+    "rsa_2048": lambda key: isinstance(key, rsa.RSAPublicKey) and key.key_size == 2048,
+    "rsa_3072": lambda key: key.key_size == 3072,
+    "rsa_4096": lambda key: key.key_size == 4096,
+    "p_256": lambda key: isinstance(key.curve, ec.SECP256R1),
+    "p_384": lambda key: isinstance(key.curve, ec.SECP384R1),
+    "p_521": lambda key: isinstance(key.curve, ec.SECP521R1),
+    "ed_25519": lambda key: isinstance(key, ed25519.Ed25519PublicKey),
+}
+
+
+def test_a_new_key_of_each_kind(player, simulator, tmp_path):
+    devices = {key_type: Device(player, tmp_path / key_type) for key_type in KEYS}
+    old = devices["same"].files
+    tasks = [device.task(regenerate_key=True, key_type=key_type) for key_type, device in devices.items()]
+    checks = player.check(*tasks)
+    assert all(device.files == old for device in devices.values())
+    outcomes = player._run([task for task in tasks for _twice in range(2)], [])
+    for number, (key_type, device) in enumerate(devices.items()):
+        real, again = outcomes[2 * number : 2 * number + 2]
+        assert_renewed(checks[number], real, again)
+        assert KEYS[key_type](device.leaf.public_key()), key_type
+        assert sorted(device.files) == ["device.key", "device.pem"]
+        assert device.files["device.key"] != old["device.key"]
+        assert stat.S_IMODE(device.key.stat().st_mode) == 0o600
+        assert [connection.fingerprint for connection in real.connections] == [
+            simulator.certificates["access-point"].fingerprint,
+            device.leaf.fingerprint(hashes.SHA256()).hex(),
+        ]
+        keys = (
+            openssl("x509", "-in", device.certificate, "-noout", "-pubkey"),
+            openssl("pkey", "-in", device.key, "-pubout"),
+        )
+        assert keys[0] == keys[1]
+    again = player.run(*(device.task(INFO) for device in devices.values()))
+    assert [outcome.methods for outcome in again] == [["GET"]] * len(devices)
+
+
+def test_the_key_is_kept(player, simulator, device):
+    old = device.files
+    (check,) = player.check(device.task(backup=True))
+    assert device.files == old
+    real, again = player._run([device.task(backup=True)] * 2, [])
+    assert_renewed(check, real, again)
+    assert device.files["device.key"] == old["device.key"]
+    (backup,) = real.result["backup_files"]
+    assert Path(backup).read_bytes() == old["device.pem"]
+    assert len(device.files) == 3
+    # What openssl says of it.
+    root = simulator.certificates.ca
+    assert "OK" in openssl("verify", "-CAfile", root, "-untrusted", device.certificate, device.certificate)
+    days = real.result["certificate"]["remaining_days"]
+    openssl("x509", "-in", device.certificate, "-noout", "-checkend", str(days * 86400))
+    with pytest.raises(subprocess.CalledProcessError):
+        openssl("x509", "-in", device.certificate, "-noout", "-checkend", str((days + 1) * 86400))
+    serial = openssl("x509", "-in", device.certificate, "-noout", "-serial").strip().removeprefix("serial=")
+    assert int(serial, 16) == real.result["certificate"]["serial_number"]
+    assert real.result["certificate"]["subject"] == check.result["certificate"]["subject"] == "CN=access-point"
+    assert real.result["certificate"]["fingerprint"] == device.leaf.fingerprint(hashes.SHA256()).hex()
+    assert real.result["certificate_id"]
+    assert real.result["certificate_request_id"]
+
+
+def test_owners_modes_and_links_stay(player, tmp_path):
+    device = Device(player, tmp_path / "real")
+    together = device.folder / "both.pem"
+    together.write_bytes(device.certificate.read_bytes() + device.key.read_bytes())
+    together.chmod(0o640)
+    os.chown(together, 12, 34)
+    link = tmp_path / "linked.pem"
+    link.symlink_to(Path("real", "both.pem"))
+    kept = {"client_cert": str(link), "client_key": None}
+    (check,) = player.check(device.task(**kept))
+    real, again = player._run([device.task(**kept)] * 2, [])
+    assert_renewed(check, real, again)
+    renewed = player.run_one(device.task(**kept, regenerate_key=True, force=True))
+    assert renewed.methods == ["POST", "GET"]
+    (mode,) = player.run(device.task(**kept, mode="0600"))
+    assert (mode.result["changed"], mode.connections) == (True, [])
+    assert link.is_symlink()
+    state = together.stat()
+    assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (12, 34, 0o600)
+    assert together.read_text().count("PRIVATE KEY-----") == 2
+    assert sorted(device.files) == ["both.pem", "device.key", "device.pem"]
+
+
+def test_a_locked_key_stays_locked(player, simulator, device):
+    device.key.write_bytes(simulator.certificates.locked_key.read_bytes())
+    for options in ({}, {"regenerate_key": True, "force": True}):
+        outcome = player.run_one(device.task(client_key_passphrase=PASSPHRASE, **options))
+        assert outcome.methods == ["POST", "GET"], outcome.result
+        assert PASSPHRASE not in outcome.output
+    serialization.load_pem_private_key(device.key.read_bytes(), PASSPHRASE.encode())
+    wrong, none = player.run(
+        device.task(client_key_passphrase="wrong", force=True), device.task(force=True, regenerate_key=True)
+    )
+    for outcome in (wrong, none):
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_task", [])
+
+
+def test_a_folder_behind_a_link_is_replaced_at_once(player, tmp_path):
+    device = Device(player, tmp_path / "device-2026")
+    (device.folder / "ca.pem").write_text("other")
+    (device.folder / "inner").mkdir()
+    link = tmp_path / "current"
+    link.symlink_to("device-2026")
+    old = {name: (device.folder / name).read_bytes() for name in ("device.pem", "device.key")}
+    paths = {"client_cert": str(link / "device.pem"), "client_key": str(link / "device.key")}
+    outcome = player.run_one(device.task(**paths, regenerate_key=True))
+    assert outcome.methods == ["POST", "GET"], outcome.result
+    assert link.is_symlink()
+    assert link.resolve() != device.folder
+    assert sorted(path.name for path in link.iterdir()) == ["ca.pem", "device.key", "device.pem", "inner"]
+    assert stat.S_IMODE(link.stat().st_mode) == stat.S_IMODE(device.folder.stat().st_mode)
+    assert {name: (device.folder / name).read_bytes() for name in old} == old
+    assert sorted(path.name for path in device.folder.iterdir()) == ["ca.pem", "device.key", "device.pem", "inner"]
+    again = player.run_one(device.task(INFO, **paths))
+    assert again.methods == ["GET"]
+
+
+def test_when_it_is_due(player, device):
+    outcomes = player.check(
+        device.task(remaining_days=29),
+        device.task(),
+        device.task(remaining_percentage=96),
+        device.task(remaining_percentage=97),
+        device.task(remaining_days=1, remaining_percentage=97),
+        device.task(remaining_days=0, force=True),
+        device.task(remaining_days=1000),
+    )
+    assert [outcome.result["should_renew"] for outcome in outcomes] == [False, True, False, True, True, True, False]
+    assert all(outcome.connections == [] for outcome in outcomes)
+
+
+def test_a_request_can_be_given(player, device, tmp_path):
+    subject = ["-subj", "/CN=access-point"]
+    request, foreign = tmp_path / "device.csr", tmp_path / "foreign.csr"
+    openssl("req", "-new", "-key", device.key, *subject, "-out", request)
+    openssl(
+        "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "foreign.key", *subject, "-out", foreign
+    )
+    attributes = [{"id": "subject.organization_name", "value": "Harbour"}]
+    by_path = player.run_one(
+        device.task(csr_path=str(request), certificate_profile_attributes=attributes, device_attributes=attributes)
+    )
+    by_content = player.run_one(device.task(csr_content=request.read_text(), force=True))
+    assert [outcome.methods for outcome in (by_path, by_content)] == [["POST", "GET"]] * 2
+    payload = by_path.requests[0].payload
+    assert payload["csr"] == request.read_text()
+    assert payload["certificate_profile_attributes"] == payload["device_attributes"] == attributes
+    assert list(by_content.requests[0].payload) == ["csr"]
+    for outcome, words in zip(
+        player.run(
+            device.task(csr_path=str(foreign)),
+            device.task(csr_path=str(tmp_path / "nothing")),
+            device.task(csr_content="-----BEGIN CERTIFICATE REQUEST-----"),
+            device.task(csr_path=str(request), csr_content="", regenerate_key=True),
+            device.task(key_type="p_256", remaining_days=-1, remaining_percentage=101),
+            device.task(
+                client_cert=None, client_cert_content="first-word", client_key=None, client_key_content="other-word"
+            ),
+        ),
+        (
+            ["csr_path", "for another key"],
+            ["csr_path", "No such file"],
+            ["csr_content cannot be used"],
+            ["csr_path and csr_content exclude", "regenerate_key exclude"],
+            ["key_type is for a new key", "remaining_days is -1", "remaining_percentage is 101"],
+            ["client_cert_content cannot be renewed", "client_key_content cannot be renewed"],
+        ),
+        strict=True,
+    ):
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_task", [])
+        for word in words:
+            assert word in outcome.result["msg"]
+
+
+def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
+    """What the service can do wrong -> its answers, the kind of failure, and what the message says."""
+
+    def instead(make: t.Callable[[bytes], bytes]) -> Answer:
+        """Answer with another certificate than the right one, made from the request."""
+
+        def alter(content: dict[str, t.Any]) -> None:
+            content["pem"] = make(simulator.requests[-1].payload["csr"].encode()).decode()
+
+        return Answer(method="POST", alter=alter)
+
+    intermediate, root = simulator.certificates.intermediate, simulator.certificates.authority
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pending = {"certificate_request_id": "r-1", "status": "PENDING_APPROVAL", "result": "PENDING"}
+    return {
+        "pending": ([Answer(method="POST", body=pending)], "renewal_pending", ["r-1", "PENDING_APPROVAL"]),
+        "other key": (
+            [instead(lambda _csr: root.sign(key, "access-point", ends=99 * DAY))],
+            "answer_unusable",
+            ["another key"],
+        ),
+        "too short": (
+            [instead(lambda csr: intermediate.answer(csr, ends=timedelta(days=3)))],
+            "answer_unusable",
+            ["not after the old one"],
+        ),
+        "other device": (
+            [instead(lambda csr: root.sign(x509.load_pem_x509_csr(csr).public_key(), "camera", ends=99 * DAY))],
+            "answer_unusable",
+            ["'CN=camera', not for 'CN=access-point'"],
+        ),
+        "chain": (
+            [instead(lambda csr: intermediate.answer(csr) + simulator.certificates["camera"].pem.read_bytes())],
+            "answer_unusable",
+            ["chain is not in order"],
+        ),
+        "no certificate": ([instead(lambda _csr: b"-----BEGIN")], "answer_unusable", ["no certificate in PEM form"]),
+        "broken": (
+            [instead(lambda csr: intermediate.answer(csr).replace(b"M", b"N"))],
+            "answer_unusable",
+            ["does not fit"],
+        ),
+        "html": (
+            [Answer(method="POST", effect=True, body="<html>")],
+            "outcome_unknown",
+            ["an HTML page", "may have been issued"],
+        ),
+        "list": ([Answer(method="POST", body=[])], "outcome_unknown", ["no JSON object"]),
+        "cut": ([Answer(method="POST", cut=True)], "outcome_unknown", ["may have been issued"]),
+        "cut after": ([Answer(method="POST", cut=True, effect=True)], "outcome_unknown", ["may have been issued"]),
+        "500": ([Answer(method="POST", status=500)], "outcome_unknown", ["500", "may have been issued"]),
+        "503": ([Answer(method="POST", status=503)], "outcome_unknown", ["503", "may have been issued"]),
+        "400": ([Answer(method="POST", status=400)], "refused", ["400"]),
+        "not let in": (
+            [Answer(), Answer(method="GET", status=403), Answer(method="GET")],
+            "renewal_unproven",
+            ["could not be shown to work", "old certificate and its key stay"],
+        ),
+        "gone": ([Answer(), Answer(method="GET", cut=True, times=2)], "renewal_unproven", ["gave no whole answer"]),
+    }
+
+
+@pytest.mark.parametrize("regenerate_key", [False, True])
+def test_an_answer_that_is_not_right_leaves_all_as_it_was(player, simulator, device, regenerate_key):
+    old = device.files
+    wrong = answers(simulator)
+    # Nothing but the last two gets as far as a GET, so each task meets its own answers.
+    script = [answer for answers_of_task, _kind, _words in wrong.values() for answer in answers_of_task]
+    task = device.task(regenerate_key=regenerate_key, retries=1)
+    outcomes = player._run([task] * len(wrong), [], script=script)
+    for outcome, (name, (_answers, kind, words)) in zip(outcomes, wrong.items(), strict=True):
+        assert outcome.failed, name
+        assert (outcome.result["failure"]["kind"], outcome.result["changed"]) == (kind, False), outcome.result["msg"]
+        assert outcome.methods.count("POST") == 1, name
+        for word in (*words, "Device "):
+            assert word in outcome.result["msg"]
+        assert outcome.result["certificate_request_id"] == ("r-1" if name == "pending" else None)
+    assert device.files == old
+    assert device.opens()
+
+
+def test_a_request_is_repeated_only_where_it_did_not_act(player, device):
+    script = [
+        Answer(method="POST", status=503, headers={"Retry-After": "0"}),
+        Answer(method="POST", status=503, headers={"Retry-After": "0"}),
+    ]
+    (outcome,) = player._run([device.task(retries=2)], [], script=script)
+    assert outcome.methods == ["POST"] * 3 + ["GET"]
+    (outcome,) = player._run([device.task(force=True)], [], script=script[:1])
+    assert (outcome.result["failure"]["kind"], outcome.methods) == ("refused", ["POST"])
+
+
+def test_a_device_that_may_not_read_or_not_renew(player, simulator, device):
+    record = simulator.records["access-point"]
+    record.device_api_allow_read = False
+    (outcome,) = player._run([device.task()], [])
+    assert (outcome.result["changed"], outcome.methods) == (True, ["POST", "GET", "GET"])
+    assert "could not be tried out" in " ".join(outcome.result["warnings"])
+    record.device_api_allow_renew_certificate = False
+    (outcome,) = player._run([device.task(force=True)], [])
+    assert (outcome.result["failure"]["kind"], outcome.methods) == ("renew_denied", ["POST"])
+    assert "device_api_allow_renew_certificate" in outcome.result["msg"]
+
+
+def test_an_expired_certificate_cannot_renew_itself(player, simulator, device):
+    leaf = simulator.certificates["expired"]
+    paths = {"client_cert": str(leaf.pem), "client_key": str(leaf.key)}
+    (check,) = player.check(device.task(**paths))
+    assert check.result["should_renew"]
+    assert check.result["certificate"]["remaining_days"] == -2
+    assert "expired" in " ".join(check.result["warnings"])
+    (outcome,) = player._run([device.task(**paths)], [])
+    assert outcome.result["failure"]["kind"] == "handshake_failed"
+    assert "have the operator issue a new one" in outcome.result["msg"]
+
+
+def test_a_renewal_that_was_interrupted_is_finished_by_any_module(player, device):
+    old_key = device.key.read_bytes()
+    player._run([device.task(regenerate_key=True)], [])
+    # As it is between the two renames.
+    new_key, waiting = device.key.read_bytes(), device.folder / "device.key.next"
+    device.key.rename(waiting)
+    device.key.write_bytes(old_key)
+    between = device.files
+    (check,) = player.check(device.task(INFO))
+    assert (check.methods, device.files) == (["GET"], between)
+    (outcome,) = player._run([device.task(INFO)], [])
+    assert outcome.methods == ["GET"]
+    assert "had been interrupted is finished" in " ".join(outcome.result["warnings"])
+    assert device.files == {"device.pem": between["device.pem"], "device.key": new_key}
+    # What a run leaves that ended before it had an answer.
+    waiting.write_bytes(b"nothing")
+    outcomes = [player.run_one(task) for task in (device.task(INFO), device.task(regenerate_key=True, force=True))]
+    assert [outcome.methods for outcome in outcomes] == [["GET"], ["POST", "GET"]]
+    assert sorted(device.files) == ["device.key", "device.pem"]
+
+
+def test_keys_do_not_leave_the_host(player, device):
+    old = device.key.read_text()
+    (outcome,) = player._run([device.task(regenerate_key=True)], [], environment={"ANSIBLE_VERBOSITY": "4"})
+    for line in (*old.splitlines()[1:-1], *device.key.read_text().splitlines()[1:-1]):
+        assert line not in outcome.output
+        assert not any(line.encode() in request.body for request in outcome.requests)
+
+
+def test_files_that_cannot_be_replaced_cost_no_certificate(player, device):
+    (device.folder / "device.pem.part").mkdir()
+    (outcome,) = player._run([device.task()], [])
+    assert (outcome.result["failure"]["kind"], outcome.connections) == ("files_not_replaced", [])
+    assert "device.pem.part" in outcome.result["msg"]

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading a record, from a playbook."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator import Answer
+
+MODULE = "edgeops.digicert.digicert_iot_device_info"
+
+
+def test_a_record_is_read_and_nothing_changed(player, simulator):
+    task = player.task(module=MODULE)
+    (check,) = player.check(task)
+    real = player.run_one(task)
+    for outcome in (check, real):
+        assert not outcome.result["changed"]
+        assert (outcome.methods, outcome.handshakes) == (["GET"], 1)
+        assert (
+            outcome.result["device"].items() >= {"status": "ACTIVE", "id": simulator.records["access-point"].id}.items()
+        )
+        assert outcome.result["fields_by_name"] == simulator.records["access-point"].named_values
+
+
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_sensitive_values_are_hidden(player, simulator, by):
+    device = simulator.records["access-point"]
+    sensitive = "Contact" if by == "name" else device.field_id("Contact")
+    outcome = player.run_one(player.task(module=MODULE, sensitive_fields=[sensitive, "Nothing"]))
+    assert outcome.result["fields_by_name"] == {**device.named_values, "Contact": "********"}
+    assert device.named_values["Contact"] not in outcome.output
+    assert "'Nothing'" in outcome.result["warnings"][0]
+
+
+def test_names_that_fields_share_stay_apart(player, simulator):
+    camera = simulator.records["camera"]
+    first, second = camera.profile.ids_of("Location")
+    outcome = player.run_one(player.task("camera", module=MODULE, sensitive_fields=["Location"]))
+    labels = {f"Location ({first})", f"Location ({second})"}
+    assert {outcome.result["fields_by_name"][label] for label in labels} == {"********"}
+
+
+def test_a_wait_for_a_value(player):
+    def fill(records):
+        device = records["access-point"]
+        device.values[device.field_id("Owner")] = "harbour"
+
+    task = {
+        **player.task(module=MODULE),
+        "register": "record",
+        "until": "record is success and record.fields_by_name['Owner'] | default('', true) != ''",
+        "retries": 3,
+        "delay": 0,
+    }
+    (outcome,) = player.check(task, script=[Answer(status=503), Answer(), Answer(before=fill)])
+    assert outcome.result["fields_by_name"]["Owner"] == "harbour"
+    assert outcome.result["attempts"] == 3
+
+
+def test_a_failure_names_the_device(player, simulator):
+    outcome = player.run_one(player.task("write-only", module=MODULE))
+    assert (outcome.failed, outcome.result["failure"]["kind"]) == (True, "read_denied")
+    assert simulator.records["write-only"].id in outcome.result["msg"]

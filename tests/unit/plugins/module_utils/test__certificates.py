@@ -1,0 +1,194 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import sys
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _certificates
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
+    KEY_TYPES,
+    facts_of,
+    key_blocks,
+    make_key,
+    make_request,
+    misfit,
+    need_cryptography,
+    read_chain,
+    read_key,
+    read_request,
+    same_key,
+    write_chain,
+    write_key,
+    write_request,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import RequirementMissing
+
+
+def read(leaf):
+    return read_chain(leaf.certificate.encode())[0]
+
+
+def test_facts(make_leaf):
+    facts = facts_of(read(make_leaf(-1, 2)))
+    assert facts.subject == "CN=device"
+    assert facts.not_after - facts.not_before == datetime.timedelta(days=3)
+    assert facts.not_before.tzinfo is datetime.timezone.utc
+    assert len(facts.fingerprint) == 64
+
+
+def test_dates_of_an_older_cryptography(leaf):
+    certificate = read(leaf)
+
+    class Older:
+        not_valid_before, not_valid_after = datetime.datetime(2026, 1, 1), datetime.datetime(2026, 2, 1)  # noqa: DTZ001
+        subject, serial_number, fingerprint = certificate.subject, 7, certificate.fingerprint
+
+    assert facts_of(Older()).not_after == datetime.datetime(2026, 2, 1, tzinfo=datetime.timezone.utc)
+
+
+def test_a_chain_is_read_from_between_other_things(make_leaf):
+    one, two = make_leaf(), make_leaf()
+    content = f"words\n{one.key}\n{one.certificate}words\n{two.certificate}".encode()
+    chain = read_chain(content)
+    assert chain == [read(one), read(two)]
+    assert write_chain(chain).decode() == one.certificate + two.certificate
+    assert key_blocks(content).decode() == one.key
+    assert key_blocks(one.certificate.encode()) == b""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"-----BEGIN CERTIFICATE-----", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"]
+)
+def test_what_is_no_certificate(content):
+    with pytest.raises(ValueError, match=r"."):
+        read_chain(content)
+
+
+@pytest.mark.parametrize("key_type", KEY_TYPES)
+def test_a_key_of_each_kind_and_its_request(leaf, key_type):
+    key = make_key(key_type, read(leaf))
+    request = make_request(key, read(leaf))
+    assert same_key(request, key)
+    assert not same_key(request, read(leaf))
+    assert request.subject == read(leaf).subject
+    names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert same_key(read_request(write_request(request).encode()), key)
+    assert same_key(read_key(write_key(key, None), None), key)
+    assert same_key(read_key(write_key(key, "sesame"), "sesame"), key)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: ec.generate_private_key(ec.SECP384R1()), ec.EllipticCurvePrivateKey),
+        (lambda: rsa.generate_private_key(65537, 2048), rsa.RSAPrivateKey),
+        (ed25519.Ed25519PrivateKey.generate, ed25519.Ed25519PrivateKey),
+    ],
+)
+def test_the_same_kind_of_key(make_leaf, make, kind):
+    old = make_leaf(key=make())
+    key = make_key("same", read(old))
+    assert isinstance(key, kind)
+    assert getattr(key, "key_size", None) == getattr(make(), "key_size", None)
+
+
+def test_a_kind_of_key_that_is_not_made():
+    class Old:
+        @staticmethod
+        def public_key():
+            return dsa.generate_private_key(1024).public_key()
+
+    with pytest.raises(ValueError, match="say another key_type"):
+        make_key("same", Old())
+
+
+def test_what_is_no_key_or_no_request(make_leaf):
+    locked = make_leaf(passphrase="sesame").key.encode()
+    for content, passphrase in ((b"", None), (locked, None), (locked, "wrong"), (locked[:40] + locked[60:], "sesame")):
+        with pytest.raises(ValueError, match=r"."):
+            read_key(content, passphrase)
+    with pytest.raises(ValueError, match=r"."):
+        read_request(b"-----BEGIN CERTIFICATE REQUEST-----")
+
+
+def test_a_request_that_was_changed_is_none(leaf, monkeypatch):
+    request = make_request(make_key("same", read(leaf)), read(leaf))
+
+    class Changed:
+        is_signature_valid = False
+
+    monkeypatch.setattr(x509, "load_pem_x509_csr", lambda _content: Changed())
+    with pytest.raises(ValueError, match="signature is not valid"):
+        read_request(write_request(request).encode())
+
+
+def test_a_certificate_without_alternative_names(make_leaf):
+    old = read(make_leaf(names=[]))
+    with pytest.raises(x509.ExtensionNotFound):
+        make_request(make_key("same", old), old).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+
+
+def test_what_fits(make_leaf):
+    key = make_key("p_256", read(make_leaf()))
+    old = read(make_leaf(key=key))
+    request = make_request(key, old)
+
+    def why_not(subject_may_differ=False, **changes):
+        return misfit([read(make_leaf(**{"ends": 2, "key": key, **changes}))], old, request, subject_may_differ)
+
+    assert why_not() is None
+    assert "another key" in why_not(key=make_key("p_256", old))
+    assert "not after the old one" in why_not(ends=0.5)
+    assert misfit([old], old, request, False).startswith("the certificate ends on")
+    assert "is for 'CN=other', not for 'CN=device'" in why_not(subject={"COMMON_NAME": "other"})
+    with_organization = {"COMMON_NAME": "device", "ORGANIZATION_NAME": "Harbour"}
+    assert "not for 'CN=device'" in why_not(subject=with_organization)
+    assert why_not(True, subject=with_organization) is None
+    assert "not for 'CN=device'" in why_not(True, subject={"COMMON_NAME": "other"})
+
+
+@pytest.mark.parametrize("verifies", [True, False])
+def test_a_chain_is_in_order(make_leaf, verifies):
+    signer = make_leaf(subject={"COMMON_NAME": "CA"})
+    leaf, stranger = make_leaf(ends=2, signer=signer), make_leaf(subject={"COMMON_NAME": "CA"})
+    old = read(make_leaf(key=leaf.private_key))
+    request = make_request(leaf.private_key, old)
+
+    class Older:
+        """A certificate as cryptography before 40 knows it, without a way to verify."""
+
+        def __init__(self, certificate):
+            self.certificate = certificate
+
+        def __getattr__(self, name):
+            if name == "verify_directly_issued_by":
+                raise AttributeError
+            return getattr(self.certificate, name)
+
+    def why_not(*chain):
+        chain = [read(each) for each in chain]
+        return misfit(chain if verifies else list(map(Older, chain)), old, request, False)
+
+    assert why_not(leaf, signer) is None
+    assert "chain is not in order: 'CN=device'" in why_not(leaf, leaf)
+    if verifies and hasattr(x509.Certificate, "verify_directly_issued_by"):
+        assert "chain is not in order: 'CN=CA'" in why_not(leaf, stranger)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    need_cryptography()
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    specification = importlib.util.find_spec(_certificates.__name__)
+    without = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(without)
+    with pytest.raises(RequirementMissing, match=r"cryptography, 3\.3 or newer, .*python3-cryptography"):
+        without.need_cryptography()

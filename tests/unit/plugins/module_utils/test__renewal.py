@@ -1,0 +1,267 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils import _renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
+    make_key,
+    make_request,
+    read_chain,
+    read_request,
+    write_request,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import Renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._renewal import renew_when_due
+
+
+class Host:
+    """A host with a certificate that is valid for another day, and a service that issues one for ten days."""
+
+    def __init__(self, folder, make_leaf):
+        self.make_leaf = make_leaf
+        self.leaf = make_leaf()
+        self.folder = folder
+        self.certificate, self.key = folder / "device.pem", folder / "device.key"
+        self.certificate.write_text(self.leaf.certificate)
+        self.key.write_text(self.leaf.key)
+        self.key.chmod(0o600)
+        self.calls = []
+        self.backups = []
+        self.warnings = []
+        # What the service does with a renewal, and with a read by the old certificate and by the new one.
+        self.issue = lambda request: self.issued(request, 10).certificate
+        self.reads = [None, None]
+
+    def issued(self, request, ends, **changes):
+        """A certificate for the key of a request."""
+
+        class Key:
+            public_key = staticmethod(request.public_key)
+
+        signer = self.make_leaf(subject={"COMMON_NAME": "CA"})
+        return self.make_leaf(ends=ends, key=Key(), signer=signer, **changes)
+
+    def connect(self, changes):
+        self.calls.append(("connect", sorted(changes)))
+        return Api(self, bool(changes))
+
+    def renew(self, check_mode=False, **options):
+        """Run what the module runs."""
+        defaults = {
+            "client_cert": str(self.certificate),
+            "client_cert_content": None,
+            "client_key": str(self.key),
+            "client_key_content": None,
+            "client_key_passphrase": None,
+            "remaining_days": None,
+            "remaining_percentage": None,
+            "force": True,
+            "csr_path": None,
+            "csr_content": None,
+            "regenerate_key": False,
+            "key_type": "same",
+            "certificate_profile_attributes": None,
+            "device_attributes": None,
+        }
+        return renew_when_due(
+            {**defaults, **options}, self.connect, self.backups.append, check_mode, self.warnings.append
+        )
+
+    @property
+    def files(self):
+        return {name: (self.folder / name).read_text() for name in os.listdir(str(self.folder))}
+
+
+class Api:
+    """Stands for the API, open with the old certificate or with the new one."""
+
+    def __init__(self, host, is_new):
+        self.host, self.is_new = host, is_new
+
+    def renew(self, payload):
+        self.host.calls.append(("renew", sorted(payload)))
+        pem = self.host.issue(read_request(payload["csr"].encode()))
+        return Renewal(pem, "c-1", "r-1")
+
+    def read(self):
+        self.host.calls.append(("read", self.is_new))
+        if self.host.reads[self.is_new] is not None:
+            raise self.host.reads[self.is_new]
+
+
+@pytest.fixture
+def host(tmp_path, make_leaf):
+    return Host(tmp_path, make_leaf)
+
+
+def test_a_certificate_is_renewed(host):
+    outcome = host.renew()
+    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content"])
+    assert host.calls == [connects[0], ("renew", ["csr"]), connects[1], ("read", True)]
+    assert outcome.renewal[1:] == ("c-1", "r-1")
+    assert host.files == {"device.pem": outcome.renewal.pem, "device.key": host.leaf.key}
+    assert host.backups == [str(host.certificate)]
+    assert (outcome.facts.not_after - outcome.facts.not_before).days == 11
+
+
+def test_a_key_is_made(host):
+    host.renew(regenerate_key=True, key_type="p_384")
+    assert host.calls[2][1] == ["client_cert", "client_cert_content", "client_key", "client_key_content"]
+    assert host.files.keys() == {"device.pem", "device.key"}
+    assert host.files["device.key"] != host.leaf.key
+    assert host.backups == [str(host.certificate), str(host.key)]
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_one_file_holds_both(host, regenerate_key):
+    host.certificate.write_text(host.leaf.certificate + host.leaf.key)
+    outcome = host.renew(client_key=None, regenerate_key=regenerate_key)
+    assert host.files["device.pem"].startswith(outcome.renewal.pem + "-----BEGIN PRIVATE KEY-----")
+    assert (host.leaf.key in host.files["device.pem"]) is not regenerate_key
+    assert host.backups == [str(host.certificate)]
+
+
+@pytest.mark.parametrize("options", [{"force": False, "remaining_days": 0}, {"check_mode": True}])
+def test_nothing_is_asked_for(host, options):
+    before = host.files
+    outcome = host.renew(**options)
+    assert outcome.decision.should_renew is ("check_mode" in options)
+    assert outcome.renewal is None
+    assert host.calls == [("connect", [])]
+    assert host.files == before
+    host.renew(True, regenerate_key=True)
+    assert host.files == before
+
+
+def test_a_request_is_given(host):
+    old = read_chain(host.leaf.certificate.encode())[0]
+    content = write_request(make_request(host.leaf.private_key, old))
+    attributes = [{"id": "subject.organization_name", "value": "Harbour"}]
+    host.issue = lambda request: (
+        host.issued(request, 10, subject={"COMMON_NAME": "device", "ORGANIZATION_NAME": "Harbour"}).certificate
+    )
+    host.renew(csr_content=content, certificate_profile_attributes=attributes)
+    assert host.calls[1] == ("renew", ["certificate_profile_attributes", "csr"])
+
+
+def test_what_led_to_the_ca_still_does(host, make_leaf):
+    signer, foreign = make_leaf(subject={"COMMON_NAME": "CA"}), make_leaf()
+    old = make_leaf(key=host.leaf.private_key, signer=signer)
+    host.certificate.write_text(old.certificate + signer.certificate)
+    host.renew()
+    assert host.files["device.pem"].endswith(signer.certificate)
+    # Where another CA has signed, it does not.
+    host.certificate.write_text(old.certificate + signer.certificate)
+    host.issue = lambda _request: host.make_leaf(ends=10, key=host.leaf.private_key, signer=foreign).certificate
+    outcome = host.renew()
+    assert host.files["device.pem"] == outcome.renewal.pem
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+@pytest.mark.parametrize(
+    ("issue", "words"),
+    [
+        (lambda host, request: host.issued(request, 0.5).certificate, "ends on"),
+        (lambda _host, _request: "nothing", "no certificate in PEM form"),
+    ],
+)
+def test_an_answer_that_does_not_fit_leaves_all_as_it_was(host, issue, words, regenerate_key):
+    before = host.files
+    host.issue = lambda request: issue(host, request)
+    with pytest.raises(failures.AnswerUnusable, match=f"ID c-1.* that does not fit: .*{words}"):
+        host.renew(regenerate_key=regenerate_key)
+    assert host.files == before
+    assert host.backups == []
+
+
+def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
+    before = host.files
+    for failure in (failures.HandshakeFailed("No."), failures.ReadDenied("No.")):
+        host.reads[True] = failure
+        with pytest.raises(failures.RenewalUnproven, match=r"No\. The old certificate"):
+            host.renew()
+        assert host.files == before
+    host.reads[False] = failures.ReadDenied("No.")
+    host.renew()
+    assert "could not be tried out" in host.warnings[0]
+    assert host.files != before
+
+
+def test_an_expired_certificate_says_who_can_help(host, make_leaf):
+    def shut(_request):
+        raise failures.HandshakeFailed("It is shut.")
+
+    host.issue = shut
+    with pytest.raises(failures.HandshakeFailed, match=r"^It is shut\.$"):
+        host.renew()
+    host.certificate.write_text(make_leaf(-2, -1, key=host.leaf.private_key).certificate)
+    with pytest.raises(failures.HandshakeFailed, match=r"It is shut\. A certificate that has expired"):
+        host.renew()
+    assert "has expired" in host.warnings[0]
+
+
+def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
+    def connect(changes):
+        host.certificate.write_text(make_leaf(ends=50, key=host.leaf.private_key).certificate)
+        return Api(host, bool(changes))
+
+    host.connect = connect
+    outcome = host.renew()
+    assert not outcome.decision.should_renew
+    assert outcome.facts.not_after.tzinfo
+    assert host.calls == []
+    assert "Something else" in host.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"client_cert": None}, "client_cert is needed"),
+        ({"client_cert": None, "client_cert_content": "x"}, "client_cert_content cannot be renewed"),
+        ({"client_key_content": "x"}, "client_key_content cannot be renewed"),
+        ({"csr_path": "a", "csr_content": "b"}, "exclude each other"),
+        ({"csr_path": "a", "regenerate_key": True}, "csr_path and regenerate_key exclude each other"),
+        ({"key_type": "p_256"}, "key_type is for a new key only"),
+        ({"remaining_days": -1}, "must not be negative"),
+        ({"client_cert": "/does/not/exist"}, "client_cert: /does/not/exist cannot be read: No such file"),
+        ({"client_key": "/does/not/exist"}, "client_key: /does/not/exist .*cannot be used: No such file"),
+        ({"client_key": os.devnull}, "client_key: .*give csr_path or csr_content"),
+        ({"csr_path": "/does/not/exist"}, "csr_path: /does/not/exist cannot be used: No such file"),
+        ({"csr_path": os.devnull}, "csr_path: .* cannot be used"),
+        ({"csr_content": ""}, "csr_content cannot be used"),
+    ],
+)
+def test_what_is_wrong_with_a_task_costs_no_request(host, options, words):
+    with pytest.raises(failures.InvalidTask, match=words):
+        host.renew(**options)
+    assert host.calls == []
+
+
+def test_a_request_for_another_key_costs_no_request(host, make_leaf):
+    other = read_chain(make_leaf().certificate.encode())[0]
+    request = make_request(make_key("same", other), other)
+    with pytest.raises(failures.InvalidTask, match="for another key than the certificate"):
+        host.renew(csr_content=write_request(request), force=False, remaining_days=0)
+    assert host.calls == []
+
+
+def test_what_is_no_certificate_is_named(host):
+    host.certificate.write_text("nothing")
+    with pytest.raises(failures.InvalidTask, match="there is no certificate in PEM form"):
+        host.renew()
+
+
+def test_a_missing_package_is_told_first(host, monkeypatch):
+    def missing():
+        raise failures.RequirementMissing("cryptography")
+
+    monkeypatch.setattr(_renewal, "need_cryptography", missing)
+    with pytest.raises(failures.RequirementMissing):
+        host.renew(client_cert=None)
