@@ -1,0 +1,118 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A renewal is killed at a system call: what is on the disk is a pair, or the next run of any module makes it one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._pair import NEXT, fit
+from faults.killing import Host, chosen, need_strace
+from simulator import Simulator
+
+CALLS = {
+    *("rename", "renameat", "renameat2", "unlink", "unlinkat", "symlink", "symlinkat", "mkdir", "mkdirat"),
+    *("fsync", "write", "sendto", "chmod", "fchmodat", "utimensat", "exit_group"),
+}
+# How the files lie, and whether there is a new key.
+LAYOUTS = {
+    "two files, new key": ("device.pem", "device.key", True),
+    "two files, key kept": ("device.pem", "device.key", False),
+    "one file, new key": ("both.pem", None, True),
+    "linked folder, new key": ("current/device.pem", "current/device.key", True),
+}
+
+
+class Device(Host):
+    """A host with a certificate that is due."""
+
+    def __init__(self, simulator: Simulator, folder: Path, layout: str) -> None:
+        self.certificate, self.key, self.regenerate_key = LAYOUTS[layout]
+        self.leaf = simulator.certificates["access-point"]
+        arguments = {
+            "device_id": simulator.records["access-point"].id,
+            "api_url": simulator.url,
+            "client_cert": str(folder / "host/pki" / self.certificate),
+            "client_key": None if self.key is None else str(folder / "host/pki" / self.key),
+            "ca_path": str(simulator.certificates.ca),
+            "retries": 0,
+            "regenerate_key": self.regenerate_key,
+        }
+        super().__init__(folder, "digicert_iot_device_certificate", arguments)
+
+    def clear(self) -> None:
+        """Lay the old pair."""
+        super().clear()
+        real = self.folder / "pki/device-1"
+        real.mkdir(parents=True)
+        (self.folder / "pki/current").symlink_to("device-1")
+        for place in (self.folder / "pki", real):
+            for name, source in (
+                ("device.pem", self.leaf.pem),
+                ("device.key", self.leaf.key),
+                ("both.pem", self.leaf.both),
+            ):
+                shutil.copy(source, place / name)
+                (place / name).chmod(0o600)
+
+    @property
+    def state(self) -> str:
+        """What pair there is, seen from outside."""
+        certificate = self.folder / "pki" / self.certificate
+        key = self.folder / "pki" / (self.key or self.certificate)
+        is_new = certificate.read_bytes() not in (self.leaf.pem.read_bytes(), self.leaf.both.read_bytes())
+        if fit(str(certificate), str(key), None):
+            return "the new pair" if is_new else "the old pair"
+        assert key.read_bytes() == self.leaf.key.read_bytes(), "The old key is lost."
+        assert fit(str(certificate), str(key) + NEXT, None), "There is no key for the certificate."
+        return "the new certificate, the old key, and the new key beside it"
+
+    def result_of(self, module: str, **changes: t.Any) -> dict[str, t.Any]:
+        """Run a module that must succeed and return its result."""
+        ran = self.run(module=module, **changes)
+        assert ran.returncode == 0, ran
+        return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_kill(simulator, tmp_path, record_property, layout):
+    need_strace()
+    device = Device(simulator, tmp_path, layout)
+    assert device.result_of(device.module)["changed"] is True  # so that all that Python compiles is compiled
+    device.clear()
+    points = chosen(device.points(), CALLS)
+
+    seen = set()
+    for point in points:
+        simulator.reset()
+        device.clear()
+        if device.kill(point) is None:
+            record_property("kill", "not killed: this run had no such call")
+            continue
+        state = device.state
+        seen.add(state)
+        for path in (path for path in device.left() if path.is_file() and b"PRIVATE KEY" in path.read_bytes()):
+            assert path.stat().st_mode & 0o077 == 0, (point, path)
+
+        # Any other module works, and makes it a pair.
+        info = device.result_of("digicert_iot_device_info", regenerate_key=None)
+        assert info["device"]["status"] == "ACTIVE", point
+        after = device.state
+        assert after in ("the old pair", "the new pair"), point
+        assert ("interrupted" in str(info.get("warnings"))) is (after != state), point
+
+        # The next renewal does what is left to do, and takes away what the killed one has left.
+        again = device.result_of(device.module)
+        assert again["changed"] is (after == "the old pair"), point
+        assert device.state == "the new pair", point
+        if again["changed"]:
+            assert [path for path in device.left() if path.name.endswith((".next", ".part"))] == [], point
+        record_property("kill", f"renewal, {layout}: {state}")
+    assert {"the old pair", "the new pair"} <= seen
