@@ -4,47 +4,18 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The options that every module of the collection has for its connection, and what they are turned into."""
+"""What the options of the connection are turned into."""
 
 from __future__ import annotations
 
+import os
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible.module_utils.basic import env_fallback
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
-from ansible_collections.edgeops.digicert.plugins.module_utils._pair import Pair, finish
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context, leaf_dates
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT, client_context, leaf_dates
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
-
-
-def _from_environment(option: str) -> dict[str, t.Any]:
-    return {"fallback": (env_fallback, [f"DIGICERT_IOT_{option.upper()}"])}
-
-
-def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the options that the doc fragment `connection` describes."""
-    return {
-        "device_id": {"type": "str", "required": True, **_from_environment("device_id")},
-        "api_url": {
-            "type": "str",
-            "default": "https://clientauth.one.digicert.com",
-            **_from_environment("api_url"),
-        },
-        "client_cert": {"type": "path", **_from_environment("client_cert")},
-        # It may hold the key as well.
-        "client_cert_content": {"type": "str", "no_log": True, **_from_environment("client_cert_content")},
-        "client_key": {"type": "path", "no_log": False, **_from_environment("client_key")},
-        "client_key_content": {"type": "str", "no_log": True, **_from_environment("client_key_content")},
-        "client_key_passphrase": {"type": "str", "no_log": True, **_from_environment("client_key_passphrase")},
-        "ca_path": {"type": "path", **_from_environment("ca_path")},
-        "validate_certs": {"type": "bool", "default": True},
-        "timeout": {"type": "int", "default": 30},
-        "retries": {"type": "int", "default": 5},
-        "use_proxy": {"type": "bool", "default": True},
-    }
 
 
 def open_session(
@@ -60,10 +31,7 @@ def open_session(
     own temporary one. A renewal that was interrupted is finished, but not in check mode. Raises InvalidTask with all
     that is wrong, and RequirementMissing.
     """
-    if options["client_cert"] is not None and options["client_key"] is not None:
-        pair = Pair(options["client_cert"], options["client_key"])
-        pair = finish(pair, options["client_key_passphrase"], check_mode, warn)
-        options = {**options, "client_cert": pair.certificate, "client_key": pair.key}
+    options = {**options, **_finished(options, check_mode, warn)}
     if not options["validate_certs"]:
         warn("validate_certs is false: anyone on the way can pose as the service.")
     context, tls_problems = client_context(options, folder, warn)
@@ -78,6 +46,18 @@ def open_session(
         use_proxy=options["use_proxy"],
         leaf_dates=lambda: leaf_dates(options),
     )
+
+
+def _finished(options: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None]) -> dict[str, str | None]:
+    """Finish a renewal that was interrupted, and return where certificate and key are then, if that was so."""
+    certificate, key = options["client_cert"], options["client_key"]
+    if certificate is None or key is None or not os.path.exists(os.path.realpath(key) + NEXT):
+        return {}
+    # Python compiles in each run what it imports, so only who needs it pays for it.
+    from ansible_collections.edgeops.digicert.plugins.module_utils._pair import Pair, finish
+
+    pair = finish(Pair(certificate, key), options["client_key_passphrase"], check_mode, warn)
+    return {"client_cert": pair.certificate, "client_key": pair.key}
 
 
 def _problems(options: dict[str, t.Any]) -> list[str]:

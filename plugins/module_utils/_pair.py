@@ -22,9 +22,10 @@ import tempfile
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import FilesNotReplaced
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT
 
-# What a file is called that will replace another, when it is whole, and before that.
-NEXT, PART = ".next", ".part"
+# What a file is called that will replace another and is not whole yet.
+PART = ".part"
 
 
 class Pair(t.NamedTuple):

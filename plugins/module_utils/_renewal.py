@@ -27,7 +27,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificates imp
     write_key,
     write_request,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi, Renewal
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
     AnswerUnusable,
     Failure,
@@ -51,6 +50,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy i
     read_policy,
 )
 
+# What _device_api.py has under these names. To import it would load what talks to the network in each run.
+DeviceApi = t.Any
+Renewal = t.Any
 # Opens the API with the options changed by these.
 Connect = t.Callable[[t.Dict[str, t.Any]], DeviceApi]
 
@@ -60,7 +62,7 @@ class Outcome(t.NamedTuple):
 
     decision: Decision
     facts: Facts
-    renewal: Renewal | None = None
+    renewal: Renewal = None
 
 
 class _Present(t.NamedTuple):
@@ -93,11 +95,13 @@ def renew_when_due(
     )
     present = _look(pair, policy)
     request, key = _make_request(options, pair, present, check_mode)
-    api = connect({})
     outcome = Outcome(present.decision, facts_of(present.chain[0]))
     if _has_expired(present):
         warn("The certificate has expired, so the service will most likely not let the device in to renew it.")
-    if check_mode or not present.decision.should_renew:
+    if not present.decision.should_renew:
+        return outcome
+    api = connect({})
+    if check_mode:
         return outcome
     with locked(pair):
         again = _look(pair, policy)

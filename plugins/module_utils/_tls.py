@@ -20,6 +20,8 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
 
+# How a renewal calls a key that it lays beside the old one, until the certificate is in its place.
+NEXT = ".next"
 # PEM_BUFSIZE of OpenSSL.
 _LONGEST_PASSPHRASE = 1024
 # How a PEM file begins that only names a key in hardware -> the provider of OpenSSL 3 that knows the key.

@@ -263,13 +263,11 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import (
-    connection_argument_spec,
-    open_session,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import read_wishes
 
 

@@ -226,12 +226,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import KEY_TYPES
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import (
-    connection_argument_spec,
-    open_session,
-)
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal import renew_when_due
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import days_left
 
@@ -259,6 +255,10 @@ def main() -> None:
     backup_files = []
 
     def connect(changes):
+        # What talks to the network takes as long to load as all else, and is needed a few times a year.
+        from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
+        from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+
         changed_options = {**options, **changes}
         session = open_session(changed_options, [], lambda: module.tmpdir, module.warn, module.check_mode)
         return DeviceApi(session, options["device_id"])

@@ -104,12 +104,10 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import (
-    connection_argument_spec,
-    open_session,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import by_name, masked, quoted, resolve
 
 

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Counts the instructions that one unchanged run of digicert_iot_device costs a managed host (needs valgrind).
+"""Counts the instructions that one unchanged run of a module costs a managed host (needs valgrind).
 
 The file that Ansible sends to the host is run directly under callgrind. What `ansible.builtin.ping` costs is taken off,
-for every module pays it, and the rest is compared with that of one `ansible.builtin.uri` that gets the same record.
+for every module pays it. The rest is compared with that of one `ansible.builtin.uri` that gets the same record, and for
+a certificate that is not due with `community.crypto.x509_certificate_info` on the same file, where that is installed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from simulator import DEVICE_PATH, Simulator
 
 PING, URI, DEVICE = "ansible.builtin.ping", "ansible.builtin.uri", "edgeops.digicert.digicert_iot_device"
+X509, CERTIFICATE = "community.crypto.x509_certificate_info", "edgeops.digicert.digicert_iot_device_certificate"
 
 
 def payload_of(module: str, arguments: dict[str, object], folder: Path) -> Path:
@@ -50,6 +52,12 @@ def instructions_of(payload: Path) -> tuple[int, dict[str, object]]:
     return int(re.search(r"Collected : (\d+)", run.stderr).group(1)), json.loads(run.stdout)
 
 
+def is_installed(module: str) -> bool:
+    """Say whether Ansible finds a module."""
+    found = subprocess.run([Path(sys.executable).with_name("ansible-doc"), module], capture_output=True, check=False)
+    return found.returncode == 0
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Simulator(Path(folder)) as simulator:
         device, leaf = simulator.records["access-point"], simulator.certificates["access-point"]
@@ -59,19 +67,24 @@ def main() -> None:
             PING: {"data": "pong"},
             URI: {"url": f"{simulator.url}{DEVICE_PATH}{device.id}", "return_content": True, **tls},
             DEVICE: {"api_url": simulator.url, "device_id": device.id, "fields": fields, **tls},
+            CERTIFICATE: {"api_url": simulator.url, "device_id": device.id, "remaining_days": 1, **tls},
         }
+        if is_installed(X509):
+            tasks[X509] = {"path": str(leaf.pem)}
         cost = {}
-        print(f"{'':38} {'instructions':>15} {'less ping':>15} {'size sent':>10}")
+        print(f"{'':48} {'instructions':>15} {'less ping':>15} {'size sent':>10}")
         for module, arguments in tasks.items():
             payload = payload_of(module, arguments, Path(folder))
             simulator.clear_log()
             count, answer = instructions_of(payload)
             asked = [(request.method, request.status) for request in simulator.requests]
-            if asked != ([] if module == PING else [("GET", 200)]) or answer.get("changed"):
+            if asked != ([("GET", 200)] if module in (URI, DEVICE) else []) or answer.get("changed"):
                 sys.exit(f"{module} did not do what is to be measured. It asked {asked} and answered {answer}.")
             cost[module] = count - cost.get(PING, 0)
-            print(f"{module:38} {count:15,} {count - cost[PING]:15,} {payload.stat().st_size:10,}", flush=True)
-        print(f"digicert_iot_device / uri, both less ping: {cost[DEVICE] / cost[URI]:.3f}")
+            print(f"{module:48} {count:15,} {count - cost[PING]:15,} {payload.stat().st_size:10,}", flush=True)
+        for module, other in ((DEVICE, URI), (CERTIFICATE, X509)):
+            if other in cost:
+                print(f"{module} / {other}, both less ping: {cost[module] / cost[other]:.3f}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import connection_argument_spec, open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
 
 RUNS, LIMIT = 200, 50

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._pair import NEXT, fit
+from ansible_collections.edgeops.digicert.plugins.module_utils._pair import fit
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT
 from faults.killing import Host, chosen, need_strace
 from simulator import Simulator
 

@@ -8,8 +8,9 @@ import tempfile
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import connection_argument_spec, open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 
 
 def options(**changes):

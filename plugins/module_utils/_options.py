@@ -1,0 +1,40 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""The options that every module of the collection has for its connection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import env_fallback
+
+
+def _from_environment(option: str) -> dict[str, t.Any]:
+    return {"fallback": (env_fallback, [f"DIGICERT_IOT_{option.upper()}"])}
+
+
+def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the options that the doc fragment `connection` describes."""
+    return {
+        "device_id": {"type": "str", "required": True, **_from_environment("device_id")},
+        "api_url": {
+            "type": "str",
+            "default": "https://clientauth.one.digicert.com",
+            **_from_environment("api_url"),
+        },
+        "client_cert": {"type": "path", **_from_environment("client_cert")},
+        # It may hold the key as well.
+        "client_cert_content": {"type": "str", "no_log": True, **_from_environment("client_cert_content")},
+        "client_key": {"type": "path", "no_log": False, **_from_environment("client_key")},
+        "client_key_content": {"type": "str", "no_log": True, **_from_environment("client_key_content")},
+        "client_key_passphrase": {"type": "str", "no_log": True, **_from_environment("client_key_passphrase")},
+        "ca_path": {"type": "path", **_from_environment("ca_path")},
+        "validate_certs": {"type": "bool", "default": True},
+        "timeout": {"type": "int", "default": 30},
+        "retries": {"type": "int", "default": 5},
+        "use_proxy": {"type": "bool", "default": True},
+    }
