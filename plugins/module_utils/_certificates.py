@@ -16,6 +16,7 @@ import re
 import typing as t
 
 try:
+    import cryptography
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
@@ -24,7 +25,7 @@ try:
 except ImportError:
     HAS_CRYPTOGRAPHY = False
 else:
-    HAS_CRYPTOGRAPHY = True
+    HAS_CRYPTOGRAPHY = tuple(map(int, cryptography.__version__.split(".")[:2])) >= (3, 3)
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import RequirementMissing
 

@@ -207,7 +207,8 @@ def _replace_folder(link: str, contents: dict[str, bytes]) -> None:
                 with open(entry.path, "rb") as file:
                     _write(path, file.read(), like=entry.path)
         _dress(new, old)
-        _sync_folder(new)
+        for folder in (new, os.path.dirname(new)):
+            _sync_folder(folder)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(link + NEXT)
         os.symlink(os.path.join(os.path.dirname(os.readlink(link)), os.path.basename(new)), link + NEXT)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hardware.holder import CONFIGURATION, Holder, assert_refused, call, need
+from simulator.certificates import fingerprint
 
 SOFTHSM = next(Path("/usr/lib").glob("**/libsofthsm2.so"), None)
 PIN, WRONG_PIN = "4711-0815", "0815-4711"
@@ -82,6 +83,29 @@ def test_the_configuration_has_the_pin(token):
     files, certificate = token.make_key("EC:prime256v1")
     environment = {**token.directory, "OPENSSL_CONF": str(token.folder / "with-pin.cnf")}
     token.assert_kept(token.keep(environment, **files), certificate)
+
+
+def test_a_certificate_is_renewed_by_a_request_that_openssl_made(token, player):
+    files, certificate = token.make_key("EC:prime256v1")
+    request = token.folder / "device.csr"
+    command = ["openssl", "req", "-new", "-key", files["client_key"], "-subj", "/CN=access-point", "-out", request]
+    token.call(*command, OPENSSL_CONF=str(token.folder / "with-pin.cnf"))
+    module = "edgeops.digicert.digicert_iot_device_certificate"
+    options = {**files, "client_key_passphrase": PIN}
+    tasks = [
+        {**player.task(module=module, **options, **ways), "environment": token.environment}
+        for ways in ({}, {"csr_path": str(request)})
+    ]
+    without, renewed = player.run(*tasks)
+    assert_refused(without, "where it is in hardware, give csr_path")
+    assert renewed.methods == ["POST", "GET"], renewed.result
+    leaf = Path(files["client_cert"]).read_bytes()
+    assert leaf != certificate
+    assert [connection.fingerprint for connection in renewed.connections] == [
+        fingerprint(certificate),
+        fingerprint(leaf),
+    ]
+    assert Path(files["client_key"]).read_text().startswith("-----BEGIN PKCS#11 PROVIDER URI-----")
 
 
 def test_what_keeps_openssl_from_the_key_is_named(token, simulator):

@@ -8,6 +8,7 @@ import datetime
 import importlib.util
 import sys
 
+import cryptography
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
@@ -184,11 +185,23 @@ def test_a_chain_is_in_order(make_leaf, verifies):
         assert "chain is not in order: 'CN=CA'" in why_not(leaf, stranger)
 
 
+def reload():
+    specification = importlib.util.find_spec(_certificates.__name__)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("version", "is_enough"), [("2.9.2", False), ("3.2.1", False), ("3.3", True), ("50.0.2", True)]
+)
+def test_an_old_package_is_as_good_as_none(monkeypatch, version, is_enough):
+    monkeypatch.setattr(cryptography, "__version__", version)
+    assert reload().HAS_CRYPTOGRAPHY is is_enough
+
+
 def test_a_missing_package_is_named(monkeypatch):
     need_cryptography()
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    specification = importlib.util.find_spec(_certificates.__name__)
-    without = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(without)
     with pytest.raises(RequirementMissing, match=r"cryptography, 3\.3 or newer, .*python3-cryptography"):
-        without.need_cryptography()
+        reload().need_cryptography()
