@@ -46,7 +46,7 @@ class Pair(t.NamedTuple):
 def locked(pair: Pair) -> t.Iterator[None]:
     """Hold off every other renewal of this pair. Raises FilesNotReplaced when one is going on."""
     folder = os.path.dirname(os.path.realpath(pair.certificate))
-    with _told("The certificate"):
+    with _told("Nothing was sent: {}. Correct that and run the task again."):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             try:
@@ -65,7 +65,7 @@ def reserve(pair: Pair, key: bytes | None) -> None:
 
     Raises FilesNotReplaced.
     """
-    with _told("A new certificate could not be stored, so none was asked for. The certificate"):
+    with _told("A new certificate could not be stored, so none was asked for: {}. Correct that and run it again."):
         forget(pair)
         target = os.path.realpath(pair.certificate)
         _write(target + PART, os.stat(target).st_size * b" ", like=target)
@@ -87,7 +87,11 @@ def replace(pair: Pair, certificate: bytes, key: bytes | None) -> None:
     Where both are in one file the key has to be given, be it the old one. Owner, mode and extended attributes stay
     those of the old files.
     """
-    with _told("The new certificate was issued and could not be stored. The certificate"):
+    with _told(
+        "A new certificate was issued and could not be stored: {}. Correct that and run the task again: it finishes "
+        "what was begun, or asks for another one.",
+        changed=True,
+    ):
         target = os.path.realpath(pair.certificate)
         if key is None or pair.key is None:
             _write(target + PART, certificate + (key or b""), like=target)
@@ -115,8 +119,9 @@ def finish(pair: Pair, passphrase: str | None, check_mode: bool, warn: t.Callabl
         steps.insert(0, (target + NEXT, target))
     elif fit(target, key, passphrase) or not fit(target, key + NEXT, passphrase):
         return pair
-    with contextlib.suppress(OSError):
-        if not check_mode:
+    if not check_mode:
+        # Where a renewal is going on, it is not interrupted.
+        with contextlib.suppress(OSError, FilesNotReplaced), locked(pair):
             for source, destination in steps:
                 _rename(source, destination)
             warn(
@@ -136,15 +141,12 @@ def fit(certificate: str, key: str, passphrase: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _told(what: str) -> t.Iterator[None]:
-    """Turn what the system says of a file into what a person can use."""
+def _told(sentence: str, changed: bool = False) -> t.Iterator[None]:
+    """Put what the system says of a file into a sentence for people. `changed` says that something may have been."""
     try:
         yield
     except OSError as error:
-        raise FilesNotReplaced(
-            f"{what} and its key are as they were: {error.filename}: {error.strerror}. Correct that and run the task "
-            "again."
-        ) from error
+        raise FilesNotReplaced(sentence.format(f"{error.filename}: {error.strerror}"), changed=changed) from error
 
 
 def _lay_ready(path: str, content: bytes) -> None:

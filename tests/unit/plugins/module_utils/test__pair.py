@@ -107,7 +107,7 @@ def test_a_folder_behind_a_link_is_replaced_by_one_rename(pair, old, new, tmp_pa
 
 def test_what_cannot_be_written_is_said(pair, new, tmp_path):
     (tmp_path / "pki/device.key.next.part").mkdir()
-    with pytest.raises(FilesNotReplaced, match=r"so none was asked for\. .*device\.key\.next\.part"):
+    with pytest.raises(FilesNotReplaced, match=r"so none was asked for: .*device\.key\.next\.part"):
         reserve(pair, new.key.encode())
 
 
@@ -188,6 +188,23 @@ def test_where_nothing_can_be_written_the_new_key_is_used_from_where_it_is(pair,
     interrupted(pair, new, old, None, new)
     monkeypatch.setattr(_pair, "_rename", fail)
     assert finish(pair, None, False, [].append) == Pair(pair.certificate, pair.key + ".next")
+
+
+def test_a_renewal_that_goes_on_is_not_finished_by_another_run(pair, old, new):
+    interrupted(pair, new, old, None, new)
+    with locked(pair):
+        assert finish(pair, None, False, [].append) == Pair(pair.certificate, pair.key + ".next")
+    assert finish(pair, None, False, [].append) == pair
+
+
+def test_what_was_issued_and_could_not_be_stored_may_have_changed_something(pair, new, monkeypatch):
+    def fail(_source, destination):
+        raise OSError(5, "Input/output error", destination)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(FilesNotReplaced, match=r"could not be stored: .*device\.pem: Input/output error\.") as caught:
+        replace(Pair(pair.certificate, None), new.certificate.encode(), new.key.encode())
+    assert caught.value.changed
 
 
 def test_a_locked_pair_fits_with_its_passphrase(pair, make_leaf):
