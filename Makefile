@@ -39,7 +39,8 @@ format: $(READY) ## Mend style and formatting where a tool can
 	$(BIN)/ruff format
 
 .PHONY: docs
-docs: $(READY) ## Check the documentation and the changelog
+docs: $(READY) ## Write the tables of the roles, and check the documentation and the changelog
+	for role in $(wildcard roles/*); do $(BIN)/aar-doc --output-template tests/role_readme.j2 $$role markdown; done
 	HOME=$(CURDIR)/$(VENV)/home $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
 	$(BIN)/antsibull-changelog lint
 

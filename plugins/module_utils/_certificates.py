@@ -50,7 +50,7 @@ def need_cryptography() -> None:
         raise RequirementMissing(
             "The Python package cryptography, 3.3 or newer, is missing for the Python that runs this module. "
             "Install it on this host: python3-cryptography on Debian, Ubuntu, Fedora and RHEL, py3-cryptography on "
-            "Alpine, or cryptography by pip."
+            "Alpine, or cryptography by pip; the role edgeops.digicert.device does it too."
         )
 
 

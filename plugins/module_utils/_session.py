@@ -268,7 +268,8 @@ def _proxy_of(url: str) -> str | None:
 def _requirement_missing() -> RequirementMissing:
     return RequirementMissing(
         "The Python package requests is missing for the Python that runs this module. Install it on this host: "
-        "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests by pip."
+        "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests by pip; "
+        "the role edgeops.digicert.device does it too."
     )
 
 
