@@ -71,6 +71,10 @@ mutation: $(READY) ## Break the planning code in every way, and see the unit tes
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
 
+.PHONY: servers
+servers: $(READY) ## Try the modules behind nginx and tinyproxy
+	$(BIN)/pytest -n auto tests/servers
+
 .PHONY: hardware
 hardware: $(READY) ## Try keys in a token and in a TPM, both in software
 	# Making a host takes minutes, once.

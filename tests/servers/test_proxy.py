@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.servers import find, free_port, serving
+from servers.serving import find, free_port, serving
 from simulator import Simulator
 
 SITE = [{"name": "Site", "value": "Delft"}]

@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from playbooks.servers import find, free_port, serving
+from servers.serving import find, free_port, serving
 from simulator import Simulator
 from simulator.certificates import Authority, Leaf
 
