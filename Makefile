@@ -71,7 +71,9 @@ mutation: $(READY) ## Break the planning code in every way, and see the unit tes
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
 
-.PHONY: servers
+.PHONY: awx servers
+awx: $(READY) ## Run a job as AWX does, and see what its images need
+	$(BIN)/pytest tests/awx
 servers: $(READY) ## Try the modules behind nginx and tinyproxy
 	$(BIN)/pytest -n auto tests/servers
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT, client_context, leaf_dates
-from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
+from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path, is_unicode
 
 
 def open_session(
@@ -51,7 +51,7 @@ def open_session(
 def _finished(options: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None]) -> dict[str, str | None]:
     """Finish a renewal that was interrupted, and return where certificate and key are then, if that was so."""
     certificate, key = options["client_cert"], options["client_key"]
-    if certificate is None or key is None or not os.path.exists(os.path.realpath(key) + NEXT):
+    if certificate is None or key is None or not is_path(key) or not os.path.exists(os.path.realpath(key) + NEXT):
         return {}
     # Python compiles in each run what it imports, so only who needs it pays for it.
     from ansible_collections.edgeops.digicert.plugins.module_utils._pair import Pair, finish

@@ -49,6 +49,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy i
     decide,
     read_policy,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path
 
 # What _device_api.py has under these names. To import it would load what talks to the network in each run.
 DeviceApi = t.Any
@@ -133,6 +134,8 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
     for option in ("client_cert", "client_key"):
         if options[f"{option}_content"] is not None:
             problems.append(f"{option}_content cannot be renewed, for it is not a file: use {option}.")
+        if options[option] is not None and not is_path(options[option]):
+            problems.append(f"{option}: {options[option]!r} cannot be a path.")
     if options["client_cert"] is None and options["client_cert_content"] is None:
         problems.append("client_cert is needed: it is the file that is renewed.")
     given = [option for option in ("csr_path", "csr_content") if options[option] is not None]

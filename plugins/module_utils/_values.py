@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 # The page "Update device by ID (client authentication)" allows 1024 characters.
@@ -38,3 +39,11 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_path(text: str) -> bool:
+    """Say whether `text` can be a path on this host: without NUL, and in what its file systems can hold."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False

@@ -73,6 +73,14 @@ def test_what_is_no_device_id(device_id):
     assert "cannot be the ID of a device" in problems_of(device_id=device_id)
 
 
+@pytest.mark.parametrize("option", ["client_cert", "client_key"])
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+def test_what_cannot_be_a_path(tmp_path, leaf, option, path):
+    (tmp_path / "device.pem").write_text(leaf.certificate)
+    given = {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "device.pem"), option: path}
+    assert f"{option}: {path!r} cannot be a path" in problems_of(**given)
+
+
 def test_numbers_have_bounds():
     assert "at least 1 second" in problems_of(timeout=0)
     assert "at most 86400" in problems_of(timeout=10**20)
