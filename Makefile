@@ -94,7 +94,9 @@ kill: export KILL_POINTS = all
 kill: $(READY) ## Kill the module at each system call (needs strace)
 	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py
 
-.PHONY: bench-unchanged
+.PHONY: bench-unchanged bench-fleet
+bench-fleet: $(READY) ## Time a push over many hosts
+	$(BIN)/python tests/benchmark/fleet_cost.py
 bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
 	$(BIN)/python tests/benchmark/unchanged_cost.py
 
