@@ -35,8 +35,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(command: t.Sequence[str | Path], port: int) -> t.Iterator[None]:
-    """Run a server, from when it listens on `port` to the end of the block."""
+def serving(
+    command: t.Sequence[str | Path],
+    port: int,
+    end: t.Callable[[subprocess.Popen[bytes]], None] = subprocess.Popen.terminate,
+) -> t.Iterator[None]:
+    """Run a server, from when it listens on `port` to the end of the block, where `end` lets it end."""
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:
@@ -44,7 +48,7 @@ def serving(command: t.Sequence[str | Path], port: int) -> t.Iterator[None]:
             _wait_for(server, port)
             yield
         finally:
-            server.terminate()
+            end(server)
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:

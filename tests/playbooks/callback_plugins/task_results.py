@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the result of each task, and when it came, as a line of JSON into the file that TASK_RESULTS names."""
+"""Writes the result of each task, its host and the time, as a line of JSON into the file that TASK_RESULTS names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "task_results"
 
     def v2_runner_on_ok(self, result, failed=False):
-        event = {"ended": time.monotonic(), "failed": failed, "result": result.result}
+        event = {"host": result.host.get_name(), "ended": time.monotonic(), "failed": failed, "result": result.result}
         with open(os.environ["TASK_RESULTS"], "a", encoding="utf-8") as file:
             print(json.dumps(event, default=str), file=file)
 
