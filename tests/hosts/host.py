@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 from hosts.debian import debian
-from playbooks.servers import find, free_port, serving
+from servers.serving import find, free_port, serving
 
 # Debian 11, 12 and 13.
 RELEASES = ("bullseye", "bookworm", "trixie")
