@@ -131,7 +131,14 @@ class Fleet:
 
 @pytest.fixture
 def fleet(simulator: Simulator) -> t.Iterator[Fleet]:
-    """Bare hosts, and a simulator in its first state."""
+    """Bare hosts without what the modules need, and a simulator in its first state."""
     # Not pytest's own folder: its name is too long for ssh, which has sockets below it.
     with tempfile.TemporaryDirectory() as folder, Hosts(Path(folder)) as hosts:
         yield Fleet(hosts, simulator, Path(folder))
+
+
+@pytest.fixture
+def booted_hosts() -> t.Iterator[Hosts]:
+    """One host where systemd runs: Debian 12, which is called bookworm."""
+    with tempfile.TemporaryDirectory() as folder, Hosts(Path(folder), ["bookworm"], systemd=True) as hosts:
+        yield hosts

@@ -14,6 +14,8 @@ import subprocess
 import typing as t
 from pathlib import Path
 
+import pytest
+
 from hosts.debian import debian
 from servers.serving import find, free_port, serving
 
@@ -22,13 +24,25 @@ RELEASES = ("bullseye", "bookworm", "trixie")
 # python3-minimal is too little: it lacks json, shutil and zipfile, which every module needs.
 PACKAGES = "python3,openssh-server,sudo,ca-certificates"
 HOOKS = (
+    'echo {name} >"$1/etc/hostname"',
+    'echo "127.0.0.1 localhost {name}" >"$1/etc/hosts"',
     # A star is a password that nobody has; without one, sshd takes the user for locked.
     'chroot "$1" useradd --create-home --shell /bin/bash --password "*" admin',
     'echo "admin ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/admin"',
 )
 
-# Runs in namespaces of its own, with the root folder, the name, the port and the public key. All that is written goes
-# into memory, and all that is mounted is seen by the host alone: when its processes end, nothing is left.
+# What sshd is told beside what Debian's configuration says. Nobody but the test's key gets in.
+SSHD = """\
+Port {port}
+ListenAddress 127.0.0.1
+AuthorizedKeysFile /etc/ssh/authorized_keys
+PasswordAuthentication no
+UsePAM no
+LogLevel ERROR
+"""
+
+# Runs in namespaces of its own, with the root folder, the name, and the files for sshd. All that is written goes into
+# memory, and all that is mounted is seen by the host alone: when its processes end, nothing is left.
 START = """\
 set -e
 hostname "$2"
@@ -37,15 +51,14 @@ mount -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
 mount -t overlay overlay -o lowerdir=.,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
 cp -L /etc/resolv.conf /mnt/root/etc/resolv.conf
-echo "127.0.0.1 localhost $2" >/mnt/root/etc/hosts
-install -m 644 "$4" /mnt/root/etc/ssh/authorized_keys
+install -m 644 "$3" /mnt/root/etc/ssh/authorized_keys
+install -m 644 "$4" /mnt/root/etc/ssh/sshd_config.d/test.conf
 cd /mnt/root
 mount -t proc proc proc
 mount --rbind /dev dev
 mount -t tmpfs tmpfs run
 mkdir run/sshd
-exec chroot . /usr/sbin/sshd -D -e -p "$3" -o ListenAddress=127.0.0.1 -o LogLevel=ERROR -o UsePAM=no \\
-    -o AuthorizedKeysFile=/etc/ssh/authorized_keys -o PasswordAuthentication=no
+exec chroot . /usr/sbin/sshd -D -e
 """
 
 CONFIGURATION = """\
@@ -62,21 +75,33 @@ Host {name}
 
 
 class Hosts:
-    """A context manager: inside it there is one host for each of RELEASES, called so, and fresh each time.
+    """A context manager: inside it there is one host for each of some releases, called so, and fresh each time.
 
     They share the network of this machine, so what listens on its loopback is theirs too.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Keys and the configuration of ssh are written into `folder`."""
+    def __init__(self, folder: Path, releases: t.Sequence[str] = RELEASES, systemd: bool = False) -> None:
+        """Keys and the configuration of ssh are written into `folder`. With `systemd` it runs there, else only sshd."""
         self.configuration = folder / "ssh_config"
         self._folder = folder
+        self._releases = releases
+        self._systemd = systemd
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> t.Self:
         for program in ("ssh", "ssh-keygen"):
             find(program, "openssh-client")
-        roots = {name: debian(f"{name}-edge", name, PACKAGES, HOOKS) for name in RELEASES}
+        if self._systemd:
+            find("systemd-nspawn", "systemd-container")
+        roots = {name: self._root(name) for name in self._releases}
+        tried = subprocess.run(
+            ["unshare", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if tried.returncode != 0:
+            pytest.skip(f"No namespaces or mounts can be made here: {tried.stderr}")
         key = self._folder / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         with self._running as running:
@@ -88,17 +113,27 @@ class Hosts:
     def __exit__(self, *_exception: object) -> None:
         self._running.close()
 
+    def _root(self, name: str) -> Path:
+        kind, packages = ("systemd", f"{PACKAGES},systemd-sysv,dbus") if self._systemd else ("edge", PACKAGES)
+        return debian(f"{name}-{kind}", name, packages, [hook.format(name=name) for hook in HOOKS])
+
     def _start(self, running: contextlib.ExitStack, name: str, root: Path) -> None:
         port = free_port()
         with (self._folder / "known_hosts").open("a") as file:
             print(name, (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text(), file=file)
         with self.configuration.open("a") as file:
             file.write(CONFIGURATION.format(name=name, port=port, folder=self._folder))
-        # When the tests are killed, or unshare is, all processes of the host go with them.
-        command = ["setpriv", "--pdeathsig", "KILL"]
-        command += ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child"]
-        command += ["sh", "-c", START, "start", root, name, str(port), self._folder / "key.pub"]
-        running.enter_context(serving(command, port, end=_end))
+        key, sshd = self._folder / "key.pub", self._folder / f"{name}.conf"
+        sshd.write_text(SSHD.format(port=port))
+        if self._systemd:
+            groups = [group / f"host-{port}" for group in _control_groups()]
+            running.callback(_remove, groups)
+            command = _boot(name, root, key, sshd, groups)
+        else:
+            command = ["--uts", "--ipc", "sh", "-c", START, "start", root, name, key, sshd]
+        # When the tests are killed, or unshare is, all the host's processes go with them.
+        unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork", "--kill-child"]
+        running.enter_context(serving([*unshare, *command], port, end=_end))
 
     def run(self, name: str, command: str, given: bytes | None = None) -> bytes:
         """Run a shell command as root on a host; it must succeed. `given` is what it reads. Return what it prints."""
@@ -110,6 +145,31 @@ class Hosts:
         )
         assert ran.returncode == 0, (name, command, ran.stdout, ran.stderr)
         return ran.stdout
+
+
+def _boot(name: str, root: Path, key: Path, sshd: Path, groups: t.Sequence[Path]) -> list[str | Path]:
+    """Return the command that boots a host's systemd, over an overlay in memory."""
+    # nspawn wants a control group that is its alone, and asks systemd for one, but where systemd does not run.
+    enter = 'while [ "$1" != -- ]; do mkdir "$1"; echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+    command = ["sh", "-ec", enter, "enter", *groups, "--", "systemd-nspawn", "--quiet", "--register=no"]
+    command += ["--keep-unit"] if groups else []
+    command += [f"--directory={root}", f"--machine={name}", "--volatile=overlay", "--resolv-conf=copy-host"]
+    command += [f"--bind-ro={key}:/etc/ssh/authorized_keys", f"--bind-ro={sshd}:/etc/ssh/sshd_config.d/test.conf"]
+    return [*command, "--boot", "--", "--show-status=no"]
+
+
+def _control_groups() -> list[Path]:
+    """Return the roots below which systemd has its control groups, where it does not run to look after them."""
+    top = Path("/sys/fs/cgroup")
+    if Path("/run/systemd/system").exists():
+        return []
+    return [group for group in (top, top / "systemd", top / "unified") if (group / "cgroup.procs").exists()]
+
+
+def _remove(groups: t.Sequence[Path]) -> None:
+    for group in groups:
+        for folder, _folders, _files in os.walk(group, topdown=False):
+            os.rmdir(folder)
 
 
 def _end(unshare: subprocess.Popen[bytes]) -> None:
