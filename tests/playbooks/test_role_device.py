@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from simulator import Answer
+
 # A task of the role that fails ends the role.
 ROLE = {
     "block": [{"name": "Keep the device", "ansible.builtin.include_role": {"name": "edgeops.digicert.device"}}],
@@ -111,3 +113,10 @@ def test_a_wrong_argument_is_told(player, variables):
     (failed,) = [outcome for outcome in outcomes if outcome.failed]
     assert "digicert_iot_device_fields" in str(failed.result)
     assert player.simulator.connections == []
+
+
+def test_what_the_play_sets_for_all_modules_counts(player, variables):
+    play = {"vars": variables, "module_defaults": {"group/edgeops.digicert.digicert_iot": {"retries": 0, "timeout": 5}}}
+    outcomes = player._run([ROLE], [], play=play, script=[Answer(method="POST", status=429)])
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    assert (failed.result["failure"]["kind"], failed.result["failure"]["retries"]) == ("refused", 0)
