@@ -87,6 +87,10 @@ hosts: $(READY) ## Bring bare Debian 11, 12 and 13 hosts to a true record, over 
 	# Making the hosts takes minutes, once.
 	$(BIN)/pytest -o faulthandler_timeout=900 tests/hosts
 
+.PHONY: matrix
+matrix: $(READY) ## Try each ansible-core with each Python, and write the table into the guide (takes long)
+	$(BIN)/python tests/matrix/matrix.py --write
+
 .PHONY: faults fuzz kill
 faults: $(READY) ## Run every fault at every step, and a short fuzz
 	$(BIN)/pytest -n auto --quiet tests/faults

@@ -20,7 +20,9 @@ from simulator import Answer, Simulator
 from simulator.log import Connection, Request
 
 HERE = Path(__file__).resolve().parent
-BIN = Path(sys.executable).parent
+# The matrix gives others: where ansible-playbook is, and the Python that runs the modules.
+BIN = Path(os.environ.get("TEST_CONTROLLER", Path(sys.executable).parent))
+TARGET = os.environ.get("TEST_TARGET", sys.executable)
 COLLECTIONS = os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(HERE.parent.parent / ".venv/collections"))
 MODULE = "edgeops.digicert.digicert_iot_device"
 
@@ -136,7 +138,7 @@ class Player:
                 "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
                 "ANSIBLE_HOME": str(self.folder / "ansible"),
                 "ANSIBLE_PIPELINING": "true",
-                "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+                "ANSIBLE_PYTHON_INTERPRETER": TARGET,
                 "ANSIBLE_TRANSPORT": "local",
                 "TASK_RESULTS": str(results),
                 **(environment or {}),

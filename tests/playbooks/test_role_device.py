@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
+from playbooks.conftest import TARGET
 from simulator import Answer
 
 # A task of the role that fails ends the role.
@@ -72,7 +71,7 @@ def test_a_host_is_brought_to_a_true_record_and_a_fresh_certificate(player, simu
     assert "restarted" in outcomes[0].output
     assert access_point.named_values == {
         **{name: kept[name] for name in ("Firmware", "Serial number")},
-        "Owner": sys.executable,
+        "Owner": TARGET,
         "Site": "Delft",
         "Redirector": "https://more.example",
     }

@@ -21,6 +21,10 @@ import sys
 import sysconfig
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from pythons import search_path
+
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 VENV = Path(sys.prefix)
@@ -66,18 +70,6 @@ def prepare_home() -> None:
     config.parent.mkdir(parents=True, exist_ok=True)
     with config.open("w") as file:
         settings.write(file)
-
-
-def search_path() -> str:
-    """The virtual environment's programs first, and pyenv's Pythons in place of its shims."""
-    found = [str(VENV / "bin")]
-    for folder in os.environ["PATH"].split(os.pathsep):
-        versions = Path(folder).parent / "versions"
-        if Path(folder).name == "shims" and versions.is_dir():
-            found += sorted(str(path) for path in versions.glob("*/bin"))
-        else:
-            found.append(folder)
-    return os.pathsep.join(found)
 
 
 def main() -> int:

@@ -21,7 +21,9 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "task_results"
 
     def v2_runner_on_ok(self, result, failed=False):
-        event = {"host": result.host.get_name(), "ended": time.monotonic(), "failed": failed, "result": result.result}
+        # Before ansible-core 2.19 these names began with an underscore.
+        host, outcome = (getattr(result, name, None) or getattr(result, f"_{name}") for name in ("host", "result"))
+        event = {"host": host.get_name(), "ended": time.monotonic(), "failed": failed, "result": outcome}
         with open(os.environ["TASK_RESULTS"], "a", encoding="utf-8") as file:
             print(json.dumps(event, default=str), file=file)
 
