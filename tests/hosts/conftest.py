@@ -31,13 +31,19 @@ PKI = "/etc/pki/device"
 
 
 @dataclasses.dataclass
-class Run:
-    """What came of a playbook, by host: tasks that failed, tasks that changed something, and the requests' methods."""
+class Played:
+    """What came of a playbook, by host: the results of tasks that failed, and of tasks that changed something."""
 
     failed: dict[str, list[dict[str, t.Any]]]
     changed: dict[str, list[dict[str, t.Any]]]
-    methods: dict[str, list[str]]
     output: str
+
+
+@dataclasses.dataclass
+class Run(Played):
+    """What came of a playbook, and the methods of each host's requests."""
+
+    methods: dict[str, list[str]]
 
     @property
     def failures(self) -> dict[str, str]:
@@ -45,14 +51,58 @@ class Run:
         return {name: result["msg"] for name, (result,) in self.failed.items()}
 
 
+def play(
+    hosts: Hosts,
+    content: dict[str, t.Any],
+    variables: dict[str, dict[str, t.Any]],
+    *mode: str,
+    pipelining: bool = True,
+) -> Played:
+    """Run a playbook of one play on the hosts that have variables, on all of them at once."""
+    folder = hosts.configuration.parent
+    playbook, inventory, results = (folder / name for name in ("playbook.json", "hosts.json", "results"))
+    playbook.write_text(json.dumps([content]))
+    inventory.write_text(json.dumps({"all": {"hosts": variables}}))
+    results.write_text("")
+    ran = subprocess.run(
+        [BIN / "ansible-playbook", "--inventory", inventory, "--diff", *mode, playbook],
+        env={
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_CALLBACK_PLUGINS": str(PLAYBOOKS / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_results",
+            "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
+            "ANSIBLE_HOME": str(folder / "ansible"),
+            "ANSIBLE_PIPELINING": str(pipelining),
+            "ANSIBLE_SSH_ARGS": f"-F {hosts.configuration} -o ControlMaster=auto -o ControlPersist=60s",
+            "TASK_RESULTS": str(results),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    failed, changed = collections.defaultdict(list), collections.defaultdict(list)
+    for event in map(json.loads, results.read_text().splitlines()):
+        if event["failed"]:
+            failed[event["host"]].append(event["result"])
+        elif event["result"].get("changed"):
+            changed[event["host"]].append(event["result"])
+    # 4 would be a host that cannot be reached.
+    assert ran.returncode == (2 if failed else 0), ran.stdout
+    assert "Traceback" not in ran.stdout
+    return Played(dict(failed), dict(changed), ran.stdout)
+
+
 class Fleet:
     """The hosts, each with the certificate of its device, which is due."""
 
-    def __init__(self, hosts: Hosts, simulator: Simulator, folder: Path) -> None:
+    def __init__(self, hosts: Hosts, simulator: Simulator) -> None:
         self.hosts = hosts
         self.simulator = simulator
         self.pipelining = True
-        self._folder = folder
         for name in RELEASES:
             hosts.run(name, f"mkdir -p {PKI}")
             hosts.run(name, f"cat >{PKI}/ca.pem", simulator.certificates.ca.read_bytes())
@@ -69,41 +119,11 @@ class Fleet:
 
     def run(self, *mode: str) -> Run:
         """Run the playbook on all hosts at once."""
-        playbook, inventory, results = (self._folder / name for name in ("playbook.json", "hosts.json", "results"))
-        playbook.write_text(json.dumps([self._play]))
-        inventory.write_text(json.dumps({"all": {"hosts": {name: self._variables(name) for name in RELEASES}}}))
-        results.write_text("")
+        variables = {name: self._variables(name) for name in RELEASES}
         self.simulator.clear_log()
-        ran = subprocess.run(
-            [BIN / "ansible-playbook", "--inventory", inventory, "--diff", *mode, playbook],
-            env={
-                "PATH": f"{BIN}:{os.environ['PATH']}",
-                "HOME": str(self._folder),
-                "LC_ALL": "C.UTF-8",
-                "ANSIBLE_CALLBACK_PLUGINS": str(PLAYBOOKS / "callback_plugins"),
-                "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-                "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
-                "ANSIBLE_HOME": str(self._folder / "ansible"),
-                "ANSIBLE_PIPELINING": str(self.pipelining),
-                "ANSIBLE_SSH_ARGS": f"-F {self.hosts.configuration} -o ControlMaster=auto -o ControlPersist=60s",
-                "TASK_RESULTS": str(results),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        failed, changed = collections.defaultdict(list), collections.defaultdict(list)
-        for event in map(json.loads, results.read_text().splitlines()):
-            if event["failed"]:
-                failed[event["host"]].append(event["result"])
-            elif event["result"].get("changed"):
-                changed[event["host"]].append(event["result"])
-        # 4 would be a host that cannot be reached.
-        assert ran.returncode == (2 if failed else 0), ran.stdout
-        assert "Traceback" not in ran.stdout
-        return Run(dict(failed), dict(changed), {name: self._methods(name) for name in RELEASES}, ran.stdout)
+        played = play(self.hosts, self._play, variables, *mode, pipelining=self.pipelining)
+        methods = {name: self._methods(name) for name in RELEASES}
+        return Run(played.failed, played.changed, played.output, methods)
 
     def _methods(self, name: str) -> list[str]:
         return [request.method for request in self.simulator.requests if self.device(name).id in request.path]
@@ -134,7 +154,7 @@ def fleet(simulator: Simulator) -> t.Iterator[Fleet]:
     """Bare hosts without what the modules need, and a simulator in its first state."""
     # Not pytest's own folder: its name is too long for ssh, which has sockets below it.
     with tempfile.TemporaryDirectory() as folder, Hosts(Path(folder)) as hosts:
-        yield Fleet(hosts, simulator, Path(folder))
+        yield Fleet(hosts, simulator)
 
 
 @pytest.fixture

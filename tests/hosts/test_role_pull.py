@@ -1,0 +1,164 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role pull on a host where systemd runs: set up once over SSH, it then keeps itself true by its own timer."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from hosts.conftest import PKI, play
+from playbooks.conftest import BIN
+from simulator import FOREVER, Answer
+from simulator.certificates import fingerprint
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HOST = "bookworm"
+FACT = "/etc/ansible/facts.d/digicert_iot_pull.fact"
+# A run takes a few seconds, and the timer fires again 2 to 3 seconds after it.
+PATIENCE = 90
+
+
+class PulledHost:
+    """A bare Debian 12 that is to pull from a repository of its own, which holds a playbook with the role device."""
+
+    def __init__(self, hosts, simulator, folder: Path) -> None:
+        self.hosts = hosts
+        self.simulator = simulator
+        self.device = simulator.records["access-point"]
+        leaf = simulator.certificates["access-point"]
+        for name, source in (("ca.pem", simulator.certificates.ca), ("device.pem", leaf.pem), ("device.key", leaf.key)):
+            self.run(f"mkdir -p {PKI}; umask 077; cat >{PKI}/{name}", source.read_bytes())
+        self.run("mkdir /srv/packages; tar -xC /srv/packages", packages(folder))
+        self.run("printf '[global]\nno-index = true\nfind-links = /srv/packages\n' >/etc/pip.conf")
+
+    def run(self, command: str, given: bytes | None = None) -> str:
+        """Run a shell command as root and return what it prints."""
+        return self.hosts.run(HOST, command, given).decode()
+
+    def set_up(self, *mode: str) -> t.Any:
+        """Give the host the role, once, from here."""
+        (collection,) = self.run("ls /srv/packages/*.tar.gz").split()
+        variables = {
+            "digicert_iot_pull_repository": "/srv/edge",
+            "digicert_iot_pull_interval": "2s",
+            "digicert_iot_pull_randomized_delay": "1s",
+            "digicert_iot_pull_collections": [collection],
+        }
+        roles = [{"role": "edgeops.digicert.pull", "vars": variables}]
+        content = {"name": "Let the host keep itself true", "hosts": "all", "become": True, "roles": roles}
+        return play(self.hosts, content, {HOST: {}}, *mode)
+
+    def commit(self, site: str) -> str:
+        """Say in the repository what the record shall be, and return the commit."""
+        variables = {
+            "digicert_iot_device_id": self.device.id,
+            "digicert_iot_api_url": self.simulator.url,
+            "digicert_iot_client_cert": f"{PKI}/device.pem",
+            "digicert_iot_client_key": f"{PKI}/device.key",
+            "digicert_iot_ca_path": f"{PKI}/ca.pem",
+            "digicert_iot_device_fields": {"Firmware": "{{ ansible_facts.distribution_version }}", "Site": site},
+        }
+        roles = [{"role": "edgeops.digicert.device", "vars": variables}]
+        content = {"name": "Keep this host true", "hosts": "localhost", "connection": "local", "roles": roles}
+        git = "git -C /srv/edge -c user.name=Test -c user.email=test@example.com"
+        self.run(
+            "test -d /srv/edge || git init --quiet /srv/edge; cat >/srv/edge/local.yml", json.dumps([content]).encode()
+        )
+        return self.run(f"{git} add local.yml; {git} commit -qm 'Change it'; {git} rev-parse HEAD").strip()
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the local fact as Ansible reads it."""
+        setup = {"ansible.builtin.setup": {"filter": "ansible_local"}, "changed_when": True}
+        content = {"name": "Read the fact", "hosts": "all", "gather_facts": False, "tasks": [setup]}
+        (facts,) = play(self.hosts, content, {HOST: {}}).changed[HOST]
+        return facts["ansible_facts"]["ansible_local"]["digicert_iot_pull"]
+
+    def wait(self, what: str, until: t.Callable[[], bool]) -> None:
+        """Wait for what the timer alone brings about."""
+        deadline = time.monotonic() + PATIENCE
+        while not until():
+            assert time.monotonic() < deadline, f"{what}: {self.run('journalctl --no-pager --unit digicert-iot-pull')}"
+            time.sleep(1)
+
+    def wait_for_result(self, what: str, **wanted: t.Any) -> None:
+        """Wait until a run ended that has this in its result."""
+
+        def is_there() -> bool:
+            text = self.run(f"cat {FACT} 2>/dev/null || echo '{{}}'")
+            return wanted.items() <= json.loads(text).items()
+
+        self.wait(what, is_there)
+
+
+def packages(folder: Path) -> bytes:
+    """Return, as a tar file, the collection and the wheels for ansible-core and the libraries on Debian 12's Python."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--python-version", "3.11", "--only-binary", ":all:"]
+    subprocess.run([*pip, "--dest", folder, "ansible-core", "requests", "cryptography"], check=True)
+    build = [BIN / "ansible-galaxy", "collection", "build", "--output-path", folder]
+    subprocess.run(build, cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for path in folder.iterdir():
+            tar.add(path, path.name)
+    return content.getvalue()
+
+
+@pytest.fixture
+def host(booted_hosts, simulator, tmp_path):
+    return PulledHost(booted_hosts, simulator, tmp_path)
+
+
+def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
+    device = host.device
+    checked = host.set_up("--check")
+    assert checked.failed == {}, checked.failed[HOST][0]["msg"]
+    assert "digicert-iot-pull.timer" not in host.run("systemctl list-unit-files --no-pager")
+
+    assert host.set_up().failed == {}
+    host.wait_for_result("a run without a repository", return_code=2, commit="")
+    commit = host.commit("Delft")
+    host.wait_for_result("the first run", return_code=0, commit=commit)
+    version = host.run("cat /etc/debian_version").strip()
+    assert (device.named_values["Firmware"], device.named_values["Site"]) == (version, "Delft")
+    assert simulator.methods[:4] == ["POST", "GET", "GET", "PUT"]
+    assert set(simulator.methods[4:]) <= {"GET"}
+    assert fingerprint(host.run(f"cat {PKI}/device.pem").encode()) != simulator.certificates["access-point"].fingerprint
+    result = host.result()
+    assert (result["return_code"], result["commit"]) == (0, commit)
+    assert result["began"] <= result["ended"]
+    again = host.set_up()
+    assert (again.failed, again.changed) == ({}, {})
+
+    commit = host.commit("Gouda")
+    host.wait_for_result("the run after a commit", return_code=0, commit=commit)
+    assert device.named_values["Site"] == "Gouda"
+    simulator.clear_log()
+    host.wait("two runs with nothing to do", lambda: len(simulator.methods) >= 2)
+    assert set(simulator.methods) == {"GET"}
+
+    simulator.script(Answer(method="GET", status=400, times=FOREVER))
+    host.wait_for_result("a run that fails", return_code=2, commit=commit)
+    simulator.clear_script()
+    host.wait_for_result("the run that follows it", return_code=0)
+
+    simulator.script(Answer(method="GET", delay=10))
+    simulator.clear_log()
+    host.wait("a run that takes long", lambda: simulator.connections)
+    assert "Another run is going on." in host.run("/var/lib/digicert-iot-pull/run")
+
+    journal = host.run("journalctl --no-pager --unit digicert-iot-pull")
+    assert "Keep the record" in journal
+    assert "PLAY RECAP" in journal
+    key = host.run(f"cat {PKI}/device.key").splitlines()[1]
+    assert key not in host.run("journalctl --no-pager")
