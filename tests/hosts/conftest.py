@@ -9,8 +9,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-import os
-import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
@@ -18,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from hosts.host import RELEASES, Hosts
-from playbooks.conftest import BIN, COLLECTIONS
-from playbooks.conftest import HERE as PLAYBOOKS
+from playbooks.conftest import Ran, run_playbook
 from simulator import Simulator
-from simulator.certificates import Leaf
+from simulator.certificates import Certificates
 from simulator.records import Device
 
 # The last has another profile than the others, so the version stands in another field.
@@ -31,19 +28,13 @@ PKI = "/etc/pki/device"
 
 
 @dataclasses.dataclass
-class Played:
-    """What came of a playbook, by host: the results of tasks that failed, and of tasks that changed something."""
+class Run:
+    """What came of a playbook, by host: tasks that failed, tasks that changed something, and the requests' methods."""
 
     failed: dict[str, list[dict[str, t.Any]]]
     changed: dict[str, list[dict[str, t.Any]]]
-    output: str
-
-
-@dataclasses.dataclass
-class Run(Played):
-    """What came of a playbook, and the methods of each host's requests."""
-
     methods: dict[str, list[str]]
+    output: str
 
     @property
     def failures(self) -> dict[str, str]:
@@ -51,49 +42,43 @@ class Run(Played):
         return {name: result["msg"] for name, (result,) in self.failed.items()}
 
 
-def play(
+def play_on(
     hosts: Hosts,
-    content: dict[str, t.Any],
-    variables: dict[str, dict[str, t.Any]],
+    play: t.Mapping[str, t.Any],
+    variables: t.Mapping[str, t.Mapping[str, t.Any]],
     *mode: str,
     pipelining: bool = True,
-) -> Played:
-    """Run a playbook of one play on the hosts that have variables, on all of them at once."""
+) -> Ran:
+    """Run a play over SSH on all hosts that have `variables`. Each of them must be reached."""
     folder = hosts.configuration.parent
-    playbook, inventory, results = (folder / name for name in ("playbook.json", "hosts.json", "results"))
-    playbook.write_text(json.dumps([content]))
+    inventory = folder / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": variables}}))
-    results.write_text("")
-    ran = subprocess.run(
-        [BIN / "ansible-playbook", "--inventory", inventory, "--diff", *mode, playbook],
-        env={
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_CALLBACK_PLUGINS": str(PLAYBOOKS / "callback_plugins"),
-            "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-            "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
-            "ANSIBLE_HOME": str(folder / "ansible"),
-            "ANSIBLE_PIPELINING": str(pipelining),
-            "ANSIBLE_SSH_ARGS": f"-F {hosts.configuration} -o ControlMaster=auto -o ControlPersist=60s",
-            "TASK_RESULTS": str(results),
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    failed, changed = collections.defaultdict(list), collections.defaultdict(list)
-    for event in map(json.loads, results.read_text().splitlines()):
-        if event["failed"]:
-            failed[event["host"]].append(event["result"])
-        elif event["result"].get("changed"):
-            changed[event["host"]].append(event["result"])
+    environment = {
+        "ANSIBLE_PIPELINING": str(pipelining),
+        "ANSIBLE_SSH_ARGS": f"-F {hosts.configuration} -o ControlMaster=auto -o ControlPersist=60s",
+    }
+    ran = run_playbook(folder, play, "--inventory", inventory, *mode, environment=environment)
     # 4 would be a host that cannot be reached.
-    assert ran.returncode == (2 if failed else 0), ran.stdout
-    assert "Traceback" not in ran.stdout
-    return Played(dict(failed), dict(changed), ran.stdout)
+    assert ran.return_code == (2 if any(event["failed"] for event in ran.events) else 0), ran.output
+    return ran
+
+
+def give(hosts: Hosts, name: str, certificates: Certificates, device: str) -> None:
+    """Put the certificate and the key of `device`, and the CA's certificate, on a host."""
+    leaf = certificates[device]
+    for file, source in (("ca.pem", certificates.ca), ("device.pem", leaf.pem), ("device.key", leaf.key)):
+        hosts.run(name, f"mkdir -p {PKI}; umask 077; cat >{PKI}/{file}", source.read_bytes())
+
+
+def connection(simulator: Simulator, device: Device) -> dict[str, str]:
+    """Return the variables with which the role finds what `give` has put on a host, and the simulator."""
+    return {
+        "digicert_iot_device_id": device.id,
+        "digicert_iot_api_url": simulator.url,
+        "digicert_iot_client_cert": f"{PKI}/device.pem",
+        "digicert_iot_client_key": f"{PKI}/device.key",
+        "digicert_iot_ca_path": f"{PKI}/ca.pem",
+    }
 
 
 class Fleet:
@@ -104,26 +89,28 @@ class Fleet:
         self.simulator = simulator
         self.pipelining = True
         for name in RELEASES:
-            hosts.run(name, f"mkdir -p {PKI}")
-            hosts.run(name, f"cat >{PKI}/ca.pem", simulator.certificates.ca.read_bytes())
-            self.give(name, simulator.certificates[DEVICES[name]])
+            self.give(name, DEVICES[name])
 
     def device(self, name: str) -> Device:
         """Return the device that a host is."""
         return self.simulator.records[DEVICES[name]]
 
-    def give(self, name: str, leaf: Leaf) -> None:
-        """Put a certificate and its key on a host."""
-        self.hosts.run(name, f"cat >{PKI}/device.pem", leaf.pem.read_bytes())
-        self.hosts.run(name, f"umask 077; cat >{PKI}/device.key", leaf.key.read_bytes())
+    def give(self, name: str, device: str) -> None:
+        """Put a certificate of the simulator and its key on a host."""
+        give(self.hosts, name, self.simulator.certificates, device)
 
     def run(self, *mode: str) -> Run:
         """Run the playbook on all hosts at once."""
         variables = {name: self._variables(name) for name in RELEASES}
         self.simulator.clear_log()
-        played = play(self.hosts, self._play, variables, *mode, pipelining=self.pipelining)
-        methods = {name: self._methods(name) for name in RELEASES}
-        return Run(played.failed, played.changed, played.output, methods)
+        ran = play_on(self.hosts, self._play, variables, *mode, pipelining=self.pipelining)
+        failed, changed = collections.defaultdict(list), collections.defaultdict(list)
+        for event in ran.events:
+            if event["failed"]:
+                failed[event["host"]].append(event["result"])
+            elif event["result"].get("changed"):
+                changed[event["host"]].append(event["result"])
+        return Run(dict(failed), dict(changed), {name: self._methods(name) for name in RELEASES}, ran.output)
 
     def _methods(self, name: str) -> list[str]:
         return [request.method for request in self.simulator.requests if self.device(name).id in request.path]
@@ -139,11 +126,7 @@ class Fleet:
 
     def _variables(self, name: str) -> dict[str, t.Any]:
         return {
-            "digicert_iot_device_id": self.device(name).id,
-            "digicert_iot_api_url": self.simulator.url,
-            "digicert_iot_client_cert": f"{PKI}/device.pem",
-            "digicert_iot_client_key": f"{PKI}/device.key",
-            "digicert_iot_ca_path": f"{PKI}/ca.pem",
+            **connection(self.simulator, self.device(name)),
             "digicert_iot_device_identifier": f"{name}.harbour",
             "digicert_iot_device_fields": {FIELDS[name]: "{{ ansible_facts.distribution_version }}"},
         }

@@ -5,8 +5,8 @@
 """Runs playbook tests with each ansible-core, each Python that it supports on managed hosts, and old and new libraries.
 
 `matrix.py` tries all, and prints a table; with `--write` it writes the table into the guide. With arguments such as
-`2.16/3.7/oldest` it tries these alone. With `--whole` each runs every playbook test of the modules, instead of those
-whose outcome may differ by version.
+`2.16/3.7/oldest` it tries these alone. With `--whole` each runs all tests of the files, instead of those whose outcome
+may differ by version.
 """
 
 from __future__ import annotations
@@ -70,13 +70,12 @@ CHOSEN = {
     "test_role_device.py": ["test_a_host_is_brought_to_a_true_record_and_a_fresh_certificate"],
     "test_secrets.py": ["test_secret_values_are_kept_and_hidden", "test_credentials_can_be_content"],
 }
-ALL = [
-    f"test_{name}.py" for name in ("digicert_iot_device", "digicert_iot_device_certificate", "digicert_iot_device_info")
-]
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
+    """One thing to try: a version of ansible-core, the Python of a managed host, and which of LIBRARIES it has."""
+
     core: str
     target: str
     libraries: str
@@ -86,6 +85,7 @@ class Cell:
 
 
 def supports(core: str, target: str) -> bool:
+    """Say whether this ansible-core runs modules with this Python."""
     return TARGETS.index(target) >= TARGETS.index(CORES[core][1])
 
 
@@ -107,10 +107,12 @@ def environment(name: str, python: str, requirements: list[str]) -> Path:
 
 
 def controller(core: str) -> Path:
+    """Return where the programs of this ansible-core are."""
     return environment(f"core-{core}", CORES[core][0], [f"ansible-core=={core}.*"])
 
 
 def target(python: str, libraries: str) -> Path:
+    """Return where this Python is, with the libraries that a managed host may have."""
     old = libraries == "oldest" and TARGETS.index(python) >= TARGETS.index("3.12")
     return environment(f"{libraries}-{python}", python, OLDEST_FROM_3_12 if old else LIBRARIES[libraries])
 
@@ -124,16 +126,9 @@ def version(programs: Path, module: str, attribute: str = "__version__") -> str:
 
 def try_cell(cell: Cell, whole: bool) -> tuple[Cell, bool, str]:
     """Run the tests of one cell. Return it, whether they passed, and what pytest printed."""
-    chosen = [f"{name}::{test}" for name, tests in CHOSEN.items() for test in tests]
+    chosen = CHOSEN if whole else [f"{name}::{test}" for name, tests in CHOSEN.items() for test in tests]
     ran = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "--tb=short",
-            *(PLAYBOOKS / name for name in (ALL if whole else chosen)),
-        ],
+        [sys.executable, "-m", "pytest", "-q", "--tb=short", *(PLAYBOOKS / name for name in chosen)],
         env={
             **os.environ,
             "TEST_CONTROLLER": str(controller(cell.core)),
@@ -185,7 +180,7 @@ def tables(passed: dict[Cell, bool]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Try the modules with many versions.")
     parser.add_argument("cells", nargs="*", help="which, as CORE/PYTHON/LIBRARIES; all when none is given")
-    parser.add_argument("--whole", action="store_true", help="run all tests of the modules")
+    parser.add_argument("--whole", action="store_true", help="run all tests of the files")
     parser.add_argument("--write", action="store_true", help="write the table of all cells into the guide")
     arguments = parser.parse_args()
     cells = [cell for cell in CELLS if not arguments.cells or str(cell) in arguments.cells]

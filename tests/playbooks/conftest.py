@@ -29,6 +29,48 @@ MODULE = "edgeops.digicert.digicert_iot_device"
 Task = dict[str, t.Any]
 
 
+class Ran(t.NamedTuple):
+    """What came of a playbook: its return code, what the callback saw of each task that ran, and what was printed."""
+
+    return_code: int
+    events: list[dict[str, t.Any]]
+    output: str
+
+
+def run_playbook(
+    folder: Path, play: t.Mapping[str, t.Any], *options: str | Path, environment: t.Mapping[str, str]
+) -> Ran:
+    """Run a playbook of one play with these options of ansible-playbook. All that it writes goes into `folder`.
+
+    `environment` is added to the one in which tests run playbooks. No traceback may be printed.
+    """
+    playbook, results = folder / "playbook.yml", folder / "results"
+    playbook.write_text(json.dumps([play]))
+    results.unlink(missing_ok=True)
+    ran = subprocess.run(
+        [BIN / "ansible-playbook", "--diff", *options, playbook],
+        env={
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_results",
+            "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
+            "ANSIBLE_HOME": str(folder / "ansible"),
+            "TASK_RESULTS": str(results),
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ran.stdout
+    assert results.exists(), ran.stdout
+    return Ran(ran.returncode, [json.loads(line) for line in results.read_text().splitlines()], ran.stdout)
+
+
 @dataclasses.dataclass
 class Outcome:
     """What came of one task: its result, what the simulator saw of it, and what the whole run printed."""
@@ -121,46 +163,33 @@ class Player:
         play: t.Mapping[str, t.Any] | None = None,
     ) -> list[Outcome]:
         settings = {"name": "Test", "hosts": "localhost", "gather_facts": False, "ignore_errors": True, **(play or {})}
-        playbook, results = self.folder / "playbook.yml", self.folder / "results"
-        playbook.write_text(json.dumps([{**settings, "tasks": tasks}]))
-        results.unlink(missing_ok=True)
         self.simulator.clear_log()
         self.simulator.clear_script()
         self.simulator.script(*script)
-        ran = subprocess.run(
-            [BIN / "ansible-playbook", "--inventory", "localhost,", "--diff", *mode, playbook],
-            env={
-                "PATH": f"{BIN}:{os.environ['PATH']}",
-                "HOME": str(self.folder),
-                "LC_ALL": "C.UTF-8",
-                "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-                "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-                "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
-                "ANSIBLE_HOME": str(self.folder / "ansible"),
-                "ANSIBLE_PIPELINING": "true",
-                "ANSIBLE_PYTHON_INTERPRETER": TARGET,
-                "ANSIBLE_TRANSPORT": "local",
-                "TASK_RESULTS": str(results),
-                **(environment or {}),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+        local = {
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_PYTHON_INTERPRETER": TARGET,
+            "ANSIBLE_TRANSPORT": "local",
+        }
+        ran = run_playbook(
+            self.folder,
+            {**settings, "tasks": tasks},
+            "--inventory",
+            "localhost,",
+            *mode,
+            environment={**local, **(environment or {})},
         )
-        assert ran.returncode == 0, ran.stdout
-        assert "Traceback" not in ran.stdout
-        return self._outcomes(results, ran.stdout)
+        assert ran.return_code == 0, ran.output
+        return self._outcomes(ran)
 
-    def _outcomes(self, results: Path, output: str) -> list[Outcome]:
+    def _outcomes(self, ran: Ran) -> list[Outcome]:
         """Return what came of each task: tasks run one after the other, so the clock tells whose a connection is."""
         outcomes = []
         began = 0.0
-        for event in map(json.loads, results.read_text().splitlines()):
+        for event in ran.events:
             connections = [each for each in self.simulator.connections if began < each.began <= event["ended"]]
             requests = [request for request in self.simulator.requests if request.connection in connections]
-            outcomes.append(Outcome(event["failed"], event["result"], connections, requests, output))
+            outcomes.append(Outcome(event["failed"], event["result"], connections, requests, ran.output))
             began = event["ended"]
         return outcomes
 

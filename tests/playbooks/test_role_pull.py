@@ -67,10 +67,8 @@ class Pull:
     def run(self) -> subprocess.CompletedProcess[str]:
         """Run what the timer runs."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
-        settings = {"ANSIBLE_COLLECTIONS_PATH": COLLECTIONS, "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
-        return subprocess.run(
-            [self.folder / "run"], env={**environment, **settings}, capture_output=True, text=True, check=False
-        )
+        environment["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS
+        return subprocess.run([self.folder / "run"], env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
