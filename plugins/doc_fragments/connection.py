@@ -10,13 +10,6 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  device_id:
-    description:
-      - The ID of the device, which never changes. The operator sees it in the console.
-      - It goes into the path of the URL as one segment, whatever it contains.
-      - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
-    type: str
-    required: true
   api_url:
     description:
       - The base URL of the API to which a device comes with its own certificate. Only V(https) is allowed.
@@ -94,4 +87,16 @@ attributes:
 requirements:
   - python >= 3.7
   - requests >= 2.22
+"""
+
+    # The option of the modules that are about one device.
+    DEVICE = r"""
+options:
+  device_id:
+    description:
+      - The ID of the device, which never changes. The operator sees it in the console.
+      - It goes into the path of the URL as one segment, whatever it contains.
+      - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
+    type: str
+    required: true
 """

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT, client_context, leaf_dates
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT, Contexts, client_context, leaf_dates
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path, is_unicode
 
 
@@ -24,17 +24,20 @@ def open_session(
     folder: t.Callable[[], str],
     warn: t.Callable[[str], None],
     check_mode: bool = False,
+    contexts: Contexts | None = None,
+    pause: t.Callable[[float, int | None], None] | None = None,
 ) -> Session:
     """Return a session with which the device shows its certificate. It connects with its first request.
 
     `options` are a module's parameters, `problems` is what else is wrong with the task, and `folder` gives the module's
-    own temporary one. A renewal that was interrupted is finished, but not in check mode. Raises InvalidTask with all
-    that is wrong, and RequirementMissing.
+    own temporary one. A renewal that was interrupted is finished, but not in check mode. A task for many devices has
+    `contexts`, as in _tls, and `pause`, as in _session. Raises InvalidTask with all that is wrong, and
+    RequirementMissing.
     """
     options = {**options, **_finished(options, check_mode, warn)}
     if not options["validate_certs"]:
         warn("validate_certs is false: anyone on the way can pose as the service.")
-    context, tls_problems = client_context(options, folder, warn)
+    context, tls_problems = client_context(options, folder, warn, contexts)
     problems = problems + _problems(options) + tls_problems
     if problems:
         raise InvalidTask(" ".join(problems))
@@ -45,6 +48,7 @@ def open_session(
         retries=options["retries"],
         use_proxy=options["use_proxy"],
         leaf_dates=lambda: leaf_dates(options),
+        pause=pause,
     )
 
 

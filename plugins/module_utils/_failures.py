@@ -48,6 +48,15 @@ class Failure(Exception):
                 text.replace(word, "********") if text else text for text in (self.code, self.api_message)
             )
 
+    def result(self, device_id: str) -> dict[str, t.Any]:
+        """Return what a module that failed for this device returns."""
+        return {
+            "failed": True,
+            "msg": f"Device {device_id}: {self}",
+            "changed": self.changed,
+            "failure": self.details(),
+        }
+
     def details(self) -> dict[str, t.Any]:
         """Return the `failure` value of a module's result."""
         return {
@@ -135,6 +144,12 @@ class OutcomeUnknown(Failure):
     """An update was sent, and whether it took effect could not be found out."""
 
     kind = "outcome_unknown"
+
+
+class Stopped(Failure):
+    """The task was told to stop, or ended early, before this device was done."""
+
+    kind = "stopped"
 
 
 class RenewDenied(Failure):

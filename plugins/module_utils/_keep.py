@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
     Failure,
@@ -27,7 +28,35 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
     settle,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, quoted, values_by_id
-from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wishes
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
+from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wishes, read_wishes
+
+
+def keep_device(
+    options: dict[str, t.Any],
+    folder: t.Callable[[], str],
+    check_mode: bool,
+    warn: t.Callable[[str], None],
+    contexts: Contexts | None = None,
+    pause: t.Callable[[float, int | None], None] | None = None,
+) -> dict[str, t.Any]:
+    """Bring one device's record to what `options`, the parameters of a module, say, and return the module's result.
+
+    The other arguments are those of open_session. Raises a Failure.
+    """
+    wishes, problems = read_wishes(options)
+    session = open_session(options, problems, folder, warn, check_mode, contexts, pause)
+    try:
+        api = DeviceApi(session, options["device_id"])
+        outcome = keep_record(api, wishes, options["on_read_denied"] == "overwrite", check_mode, warn)
+    finally:
+        session.close()
+    return {
+        "changed": outcome.plan.changed,
+        "device": outcome.record,
+        "changed_fields": outcome.plan.changed_fields,
+        "diff": outcome.plan.diff,
+    }
 
 
 class Outcome(t.NamedTuple):

@@ -38,3 +38,41 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
         "retries": {"type": "int", "default": 5},
         "use_proxy": {"type": "bool", "default": True},
     }
+
+
+def record_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the options that say what a record shall be."""
+    field_spec = {
+        "id": {"type": "str"},
+        "name": {"type": "str"},
+        "value": {"type": "raw"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    return {
+        "device_identifier": {"type": "str"},
+        "fields": {"type": "list", "elements": "dict", "options": field_spec},
+        "secret_fields": {
+            "type": "list",
+            "elements": "dict",
+            # The name of the option is no secret, and Ansible must not take its whole value for one.
+            "no_log": False,
+            "options": {**field_spec, "value": {"type": "raw", "no_log": True}},
+        },
+        "purge_fields": {"type": "bool", "default": False},
+        "keep_fields": {"type": "list", "elements": "str", "default": []},
+        "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
+    }
+
+
+def devices_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of a module for many devices, each with the options of one.
+
+    Those that a device does not have are the task's, which alone have defaults.
+    """
+    task = {**connection_argument_spec(), **record_argument_spec()}
+    device = {
+        option: {key: value for key, value in rule.items() if key not in ("default", "fallback")}
+        for option, rule in task.items()
+    }
+    del task["device_id"]
+    return {**task, "devices": {"type": "list", "elements": "dict", "required": True, "options": device}}

@@ -38,16 +38,21 @@ def may_have_acted(status: int) -> bool:
     return status < 200 or status in (303, 408) or status >= 500
 
 
-def wait_before_retry(retry: int, status: int | None, retry_after: str | None, now: float, random: float) -> float:
+def wait_before_retry(
+    retry: int, status: int | None, retry_after: str | None, now: float, random: float, paced: bool = False
+) -> float:
     """Return the seconds to wait before retry number `retry` (from 0).
 
     `status` and `retry_after` are those of the answer, None where there is none; `now` is the time in seconds since the
     epoch; `random` lies in [0, 1). What the service asks for is kept up to a bound. A back-off is added that doubles,
     and is spread so that devices which failed together do not come back together. After a 429 it is spread widest:
-    then there are too many of them, and each early return is one more.
+    then there are too many of them, and each early return is one more; but where one process keeps its requests apart,
+    which is called `paced`, there is no need.
     """
     growth = 2 ** min(retry, 9)
-    if status == 429:
+    if status == 429 and paced:
+        back_off = 0.0
+    elif status == 429:
         back_off = min(LONGEST_WAIT, FIRST_SPREAD * growth) * random
     else:
         back_off = min(LONGEST_WAIT, FIRST_WAIT * growth) * (0.5 + random / 2)

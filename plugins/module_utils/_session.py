@@ -65,7 +65,10 @@ class Session:
     """Sends requests below `api_url` over connections that show the certificate of `context`.
 
     `timeout` is in seconds, for each request as a whole from the moment that it is connected. `leaf_dates`
-    says more of the certificate when it was refused. `sleep`, `now` and `random` can be replaced by tests.
+    says more of the certificate when it was refused. `pause` lets a process that sends much keep its requests apart: it
+    is called before each one, with the seconds to wait before a retry, else 0, and the status that the request was
+    answered with before, None if it was not; what it raises ends the request. `sleep`, `now` and `random` can be
+    replaced by tests.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Session:
         retries: int,
         use_proxy: bool,
         leaf_dates: t.Callable[[], str] = str,
+        pause: t.Callable[[float, int | None], None] | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
         now: t.Callable[[], float] = time.time,
         random: t.Callable[[], float] = random_number,
@@ -92,7 +96,12 @@ class Session:
         self._manager = _manager(context, proxy)
         self._proxy = f"the proxy {urlsplit(proxy).hostname}" if proxy else ""
         self.leaf_dates = leaf_dates
+        self._pause = pause
         self._sleep, self._now, self._random = sleep, now, random
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._manager.clear()
 
     def send(self, method: str, path: str, body: bytes | None = None, repeatable: bool = True) -> Answer:
         """Send a request and return the answer, whatever its status. Redirects are not followed.
@@ -102,9 +111,14 @@ class Session:
         """
         doubtful = False
         retry = 0
+        wait, status = 0.0, None
         while True:
-            status = retry_after = None
             try:
+                if self._pause is not None:
+                    self._pause(wait, status)
+                elif retry:
+                    self._sleep(wait)
+                status = retry_after = None
                 answer = self._send_once(method, path, body)
             except Failure as failure:
                 doubtful = failure.doubtful = doubtful or failure.doubtful
@@ -119,7 +133,8 @@ class Session:
                 doubtful = doubtful or (may_have_acted(status) and (repeatable or not again))
                 if not again or retry == self._retries:
                     return answer._replace(retries=retry, doubtful=doubtful)
-            self._sleep(wait_before_retry(retry, status, retry_after, self._now(), self._random()))
+            paced = self._pause is not None
+            wait = wait_before_retry(retry, status, retry_after, self._now(), self._random(), paced)
             retry += 1
 
     def _send_once(self, method: str, path: str, body: bytes | None) -> Answer:

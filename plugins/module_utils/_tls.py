@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import datetime
 import os
@@ -42,15 +43,70 @@ class Context(ssl.SSLContext):
         return super().wrap_socket(sock, *arguments, server_hostname=server_hostname or self.host, **settings)
 
 
+# By whom to trust (validate_certs, ca_path) and the kind of the device's key.
+Contexts = t.Dict[t.Tuple[bool, t.Optional[str], t.Optional[bytes]], Context]
+
+
 def client_context(
-    options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]
+    options: dict[str, t.Any],
+    folder: t.Callable[[], str],
+    warn: t.Callable[[str], None],
+    contexts: Contexts | None = None,
 ) -> tuple[Context, list[str]]:
     """Return the context with which the device shows its certificate, and every problem found, as sentences.
 
     `options` are the connection options of a module, and `folder` gives one that only its user can look into. Nothing
     is read from the environment but where the system keeps its trusted certificates, and nothing ever prompts. Raises
     InvalidTask when OpenSSL offers no TLS at all.
+
+    With `contexts` the context may be one that another device has used before, and is kept there for the next: what
+    takes longest is to load whom to trust. Nothing of the other device may be connected any more.
     """
+    contexts = {} if contexts is None else contexts
+    problems: list[str] = []
+    with contextlib.ExitStack() as files:
+        pair = _find_pair(options, folder, files, problems)
+        kind = key_kind(pair.certificate.content) if pair else None
+        use = (options["validate_certs"], options["ca_path"], kind)
+        # It comes back only when all is well: one in which a pair was loaded in part is of no use to another device.
+        context = contexts.pop(use, None)
+        if context is None:
+            context = _new_context()
+            trust_problems = _load_trust(context, options["ca_path"]) if use[0] else _trust_anyone(context)
+            problems = trust_problems + problems
+        if pair:
+            problems += _load_pair(context, pair, options["client_key_passphrase"], warn)
+    if kind and not problems:
+        contexts[use] = context
+    return context, problems
+
+
+def key_kind(pem: bytes) -> bytes | None:
+    """Return how the first certificate in `pem` names the kind of its key, or None when it is not one.
+
+    It is the AlgorithmIdentifier of RFC 5280, section 4.1.2.7. A context holds one certificate for each kind of key and
+    shows the one that the service prefers, so what replaces a certificate there has to be of its kind.
+    """
+    try:
+        der = binascii.a2b_base64(pem.split(b"-----BEGIN CERTIFICATE-----", 1)[1].split(b"-----END", 1)[0])
+        at = _content(der, _content(der, 0)[0])[0]  # of the Certificate, then of its TBSCertificate
+        for _before_key in range(6 if der[at] == 0xA0 else 5):  # a version; serialNumber to subject
+            at = _content(der, at)[1]
+        at = _content(der, at)[0]
+        return der[at : _content(der, at)[1]] or None
+    except (IndexError, ValueError):
+        return None
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Return where the content of the DER element at this place begins and ends (X.690, section 8.1)."""
+    begin, size = at + 2, der[at + 1]
+    if size & 0x80:
+        begin, size = begin + (size & 0x7F), int.from_bytes(der[begin : begin + (size & 0x7F)], "big")
+    return begin, begin + size
+
+
+def _new_context() -> Context:
     try:
         context = Context(ssl.PROTOCOL_TLS_CLIENT)
     except ssl.SSLError as error:
@@ -59,9 +115,7 @@ def client_context(
             "provider 'default' too."
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    problems = _load_trust(context, options["ca_path"]) if options["validate_certs"] else _trust_anyone(context)
-    with contextlib.ExitStack() as files:
-        return context, problems + _load_certificate(context, options, folder, files, warn)
+    return context
 
 
 def _trust_anyone(context: ssl.SSLContext) -> list[str]:
@@ -88,14 +142,10 @@ def _load_trust(context: ssl.SSLContext, ca_path: str | None) -> list[str]:
     return []
 
 
-def _load_certificate(
-    context: ssl.SSLContext,
-    options: dict[str, t.Any],
-    folder: t.Callable[[], str],
-    files: contextlib.ExitStack,
-    warn: t.Callable[[str], None],
-) -> list[str]:
-    problems: list[str] = []
+def _find_pair(
+    options: dict[str, t.Any], folder: t.Callable[[], str], files: contextlib.ExitStack, problems: list[str]
+) -> _PemPair | None:
+    """Return the certificate and the key that `options` give, or None and why not in `problems`."""
     certificate, key = (_find_pem(option, options, folder, files, problems) for option in ("client_cert", "client_key"))
     passphrase = options["client_key_passphrase"]
     if certificate is None and not problems:
@@ -105,8 +155,11 @@ def _load_certificate(
         problems.append(f"client_key_passphrase is longer than {_LONGEST_PASSPHRASE} bytes, so it opens no key.")
     if passphrase is not None and not is_unicode(passphrase):
         problems.append("client_key_passphrase is not valid Unicode text.")
-    if certificate is None or problems:
-        return problems
+    return None if certificate is None or problems else _PemPair(certificate, key)
+
+
+def _load_pair(context: Context, pair: _PemPair, passphrase: str | None, warn: t.Callable[[str], None]) -> list[str]:
+    certificate, key = pair
     key_holder = key or certificate
     if os.stat(key_holder.path).st_mode & stat.S_IROTH:
         warn(f"{key_holder.label} holds a private key that every user of the host can read: set its mode to 0600.")
@@ -156,6 +209,13 @@ class _Pem(t.NamedTuple):
     path: str
     label: str
     content: bytes
+
+
+class _PemPair(t.NamedTuple):
+    """A certificate, and its key unless that lies in the same file."""
+
+    certificate: _Pem
+    key: _Pem | None
 
 
 def _find_pem(

@@ -21,6 +21,8 @@ description:
     is overwritten.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.device
+  - edgeops.digicert.record
 attributes:
   check_mode:
     description: In check mode only reads are sent, and the predicted record is returned.
@@ -28,89 +30,6 @@ attributes:
   diff_mode:
     description: Shows the name and the fields, by field name, before and after.
     support: full
-options:
-  device_identifier:
-    description:
-      - The name that the device shall have, 1 to 255 characters.
-      - If not set, the name stays as it is.
-    type: str
-  fields:
-    description:
-      - The fields to set or to remove. Fields that are not listed keep their values, unless O(purge_fields=true).
-      - At least one of this, O(secret_fields) and O(device_identifier) is needed.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description:
-          - The ID of the field. Exactly one of O(fields[].id) and O(fields[].name) is needed.
-          - A field that never had a value may not be listed in the record. Then it is known by its ID only.
-        type: str
-      name:
-        description: The name of the field as the record has it. A name that two fields share cannot be used.
-        type: str
-      value:
-        description:
-          - The value, at most 1024 characters.
-          - Strings are stored as they are, integers as digits, booleans as V(true) or V(false).
-          - Other types are refused, because they have lost how they were written. Quote them, such as V("1.10").
-          - An empty value is refused. Use O(fields[].state=absent).
-        type: raw
-      state:
-        description: Whether the field shall have the value, or none.
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
-  secret_fields:
-    description:
-      - Fields like those in O(fields), whose values appear in no output and no log.
-      - Their old values, which the service sends, are masked as well. A diff shows only that a value changes.
-      - A field can stand in one of the two lists only.
-      - Ansible hides each value wherever its text appears, so a very short one hides other text as well.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description: As O(fields[].id).
-        type: str
-      name:
-        description: As O(fields[].name).
-        type: str
-      value:
-        description: As O(fields[].value), and a string.
-        type: raw
-      state:
-        description: As O(fields[].state).
-        type: str
-        choices:
-          - present
-          - absent
-        default: present
-  purge_fields:
-    description:
-      - Whether the values of all fields that neither O(fields) nor O(secret_fields) lists are removed.
-      - Fields that the device's profile makes mandatory always keep their values.
-      - Needs O(fields) or O(secret_fields). With O(fields=[]) alone every optional value is removed.
-    type: bool
-    default: false
-  keep_fields:
-    description: Names or IDs of fields that O(purge_fields) leaves alone.
-    type: list
-    elements: str
-    default: []
-  on_read_denied:
-    description:
-      - What to do for a device that may not read its record.
-      - With V(fail) the task fails.
-      - With V(overwrite) the fields are sent without being compared, which B(removes every value that is not listed).
-        The task always reports a change then. All fields must be given by O(fields[].id) and with a value.
-    type: str
-    choices:
-      - fail
-      - overwrite
-    default: fail
 """
 
 EXAMPLES = r"""
@@ -263,62 +182,23 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
-from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import read_wishes
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
+    connection_argument_spec,
+    record_argument_spec,
+)
 
 
 def main() -> None:
-    field_spec = {
-        "id": {"type": "str"},
-        "name": {"type": "str"},
-        "value": {"type": "raw"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
     module = AnsibleModule(
-        argument_spec={
-            **connection_argument_spec(),
-            "device_identifier": {"type": "str"},
-            "fields": {"type": "list", "elements": "dict", "options": field_spec},
-            "secret_fields": {
-                "type": "list",
-                "elements": "dict",
-                # The name of the option is no secret, and Ansible must not take its whole value for one.
-                "no_log": False,
-                "options": {**field_spec, "value": {"type": "raw", "no_log": True}},
-            },
-            "purge_fields": {"type": "bool", "default": False},
-            "keep_fields": {"type": "list", "elements": "str", "default": []},
-            "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
-        },
-        supports_check_mode=True,
+        argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True
     )
-    options = module.params
     try:
-        wishes, problems = read_wishes(options)
-        session = open_session(options, problems, lambda: module.tmpdir, module.warn, module.check_mode)
-        outcome = keep_record(
-            DeviceApi(session, options["device_id"]),
-            wishes,
-            overwrite=options["on_read_denied"] == "overwrite",
-            check_mode=module.check_mode,
-            warn=module.warn,
-        )
+        result = keep_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)
     except Failure as failure:
-        module.fail_json(
-            msg="Device {}: {}".format(options["device_id"], failure),
-            changed=failure.changed,
-            failure=failure.details(),
-        )
-    module.exit_json(
-        changed=outcome.plan.changed,
-        device=outcome.record,
-        changed_fields=outcome.plan.changed_fields,
-        diff=outcome.plan.diff,
-    )
+        module.fail_json(**failure.result(module.params["device_id"]))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ description:
   - A certificate that has expired cannot renew itself.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.device
   - ansible.builtin.files
 attributes:
   check_mode:
@@ -270,12 +271,8 @@ def main() -> None:
     try:
         outcome = renew_when_due(options, connect, back_up, module.check_mode, module.warn)
     except Failure as failure:
-        module.fail_json(
-            msg="Device {}: {}".format(options["device_id"], failure),
-            changed=failure.changed,
-            failure=failure.details(),
-            certificate_request_id=getattr(failure, "certificate_request_id", None),
-        )
+        request_id = getattr(failure, "certificate_request_id", None)
+        module.fail_json(**failure.result(options["device_id"]), certificate_request_id=request_id)
     changed = outcome.decision.should_renew
     facts = outcome.facts._asdict()
     facts["remaining_days"] = days_left(outcome.facts.not_after, datetime.datetime.now(datetime.timezone.utc))

@@ -16,6 +16,7 @@ description:
   - Reads the record of a device, with the device's own certificate over mutual TLS.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.device
 attributes:
   check_mode:
     description: This module changes nothing, so it does the same in check mode.
@@ -124,7 +125,7 @@ def main() -> None:
         session = open_session(options, [], lambda: module.tmpdir, module.warn, module.check_mode)
         record = DeviceApi(session, options["device_id"]).read()
     except Failure as failure:
-        module.fail_json(msg="Device {}: {}".format(options["device_id"], failure), failure=failure.details())
+        module.fail_json(**failure.result(options["device_id"]))
     sensitive, unknown = resolve(record, options["sensitive_fields"])
     if unknown:
         module.warn(f"sensitive_fields names {quoted(unknown)}, and the record has no such field.")

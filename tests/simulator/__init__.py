@@ -29,6 +29,10 @@ A device can bring a key of its own, whose private half never was here:
 
         pem = simulator.certify("access-point", public_key)
 
+There can be many more devices, for tests of fleets:
+
+        sensors = simulator.add_devices(1000)  # their certificates are simulator.certificates["sensor-1"] and so on
+
 The log has what came, up to `reset()` or `clear_log()`:
 
         simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed

@@ -158,12 +158,23 @@ class Records:
     """All devices of the account, each seen by its own certificates only."""
 
     def __init__(self, valueless: str = "absent") -> None:
-        self.devices = make_devices(valueless)
+        self._devices: dict[str, Device] = {}
         self._device_of_certificate: dict[str, Device] = {}
+        for device in make_devices(valueless):
+            self.add(device)
 
     def __getitem__(self, name: str) -> Device:
         """Return a device by the simulator's name for it."""
-        return next(device for device in self.devices if device.name == name)
+        return self._devices[identifier("device", name)]
+
+    @property
+    def devices(self) -> list[Device]:
+        """All devices, the first of which most tests use."""
+        return list(self._devices.values())
+
+    def add(self, device: Device) -> None:
+        """Take a device into the account."""
+        self._devices[device.id] = device
 
     def associate(self, device: Device, fingerprint: str) -> None:
         """Let the certificate with this fingerprint act for `device`. A device can have several."""
@@ -210,7 +221,7 @@ class Records:
         }
 
     def _seen(self, device_id: str, fingerprint: str) -> Device:
-        device = next((device for device in self.devices if device.id == device_id), None)
+        device = self._devices.get(device_id)
         if device is None:
             raise Refusal(400, "entity_not_found", f"Device with id {device_id} does not exist")
         if self._device_of_certificate.get(fingerprint) is not device:

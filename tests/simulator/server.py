@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import dataclasses
 import hashlib
 import math
 import ssl
@@ -78,6 +79,21 @@ class Simulator:
         self._arrivals: collections.deque[float] = collections.deque()
         self._script = Script()
         self.clear_log()
+
+    def add_devices(self, count: int) -> list[Device]:
+        """Add sensor-1 to sensor-COUNT, each like access-point and with a certificate of its own, up to `reset()`."""
+        model = self.records["access-point"]
+        added = []
+        for number in range(1, count + 1):
+            device = dataclasses.replace(model, name=f"sensor-{number}", values=dict(model.values))
+            self.records.add(device)
+            if device.name not in self.certificates.leaves:
+                leaf = self.certificates.authority.issue(self.certificates.folder, device.name)
+                self.certificates.leaves[device.name] = leaf
+                self._fingerprints[device.name] = leaf.fingerprint
+            self.records.associate(device, self._fingerprints[device.name])
+            added.append(device)
+        return added
 
     def certify(self, device: str, public_key: bytes) -> bytes:
         """Return a certificate for a key that is elsewhere, all in PEM form. It acts for `device` up to `reset()`."""

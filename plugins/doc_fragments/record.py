@@ -1,0 +1,95 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options that say what a record shall be, as `module_utils/_wishes.py` reads them."""
+
+    DOCUMENTATION = r"""
+options:
+  device_identifier:
+    description:
+      - The name that the device shall have, 1 to 255 characters.
+      - If not set, the name stays as it is.
+    type: str
+  fields:
+    description:
+      - The fields to set or to remove. Fields that are not listed keep their values, unless O(purge_fields=true).
+      - At least one of this, O(secret_fields) and O(device_identifier) is needed.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description:
+          - The ID of the field. Exactly one of O(fields[].id) and O(fields[].name) is needed.
+          - A field that never had a value may not be listed in the record. Then it is known by its ID only.
+        type: str
+      name:
+        description: The name of the field as the record has it. A name that two fields share cannot be used.
+        type: str
+      value:
+        description:
+          - The value, at most 1024 characters.
+          - Strings are stored as they are, integers as digits, booleans as V(true) or V(false).
+          - Other types are refused, because they have lost how they were written. Quote them, such as V("1.10").
+          - An empty value is refused. Use O(fields[].state=absent).
+        type: raw
+      state:
+        description: Whether the field shall have the value, or none.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  secret_fields:
+    description:
+      - Fields like those in O(fields), whose values appear in no output and no log.
+      - Their old values, which the service sends, are masked as well. A diff shows only that a value changes.
+      - A field can stand in one of the two lists only.
+      - Ansible hides each value wherever its text appears, so a very short one hides other text as well.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description: As O(fields[].id).
+        type: str
+      name:
+        description: As O(fields[].name).
+        type: str
+      value:
+        description: As O(fields[].value), and a string.
+        type: raw
+      state:
+        description: As O(fields[].state).
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  purge_fields:
+    description:
+      - Whether the values of all fields that neither O(fields) nor O(secret_fields) lists are removed.
+      - Fields that the device's profile makes mandatory always keep their values.
+      - Needs O(fields) or O(secret_fields). With O(fields=[]) alone every optional value is removed.
+    type: bool
+    default: false
+  keep_fields:
+    description: Names or IDs of fields that O(purge_fields) leaves alone.
+    type: list
+    elements: str
+    default: []
+  on_read_denied:
+    description:
+      - What to do for a device that may not read its record.
+      - With V(fail) the task fails.
+      - With V(overwrite) the fields are sent without being compared, which B(removes every value that is not listed).
+        The task always reports a change then. All fields must be given by O(fields[].id) and with a value.
+    type: str
+    choices:
+      - fail
+      - overwrite
+    default: fail
+"""

@@ -1,0 +1,338 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: digicert_iot_devices
+short_description: Keep the records of many devices in DigiCert IoT Device Manager true
+version_added: 0.1.0
+author:
+  - edgeops.digicert contributors (@edgeops)
+description:
+  - Does for many devices in one task what M(edgeops.digicert.digicert_iot_device) does for one, by the same rules and
+    with the same messages. It is for gateways and pipelines that hold the certificates of many devices.
+  - Each device comes with its own certificate over a connection of its own.
+  - A device that fails stops no other, unless O(fail_fast=true). The task fails at its end when any device failed.
+  - When the task is told to stop by SIGTERM, it ends within seconds and returns what was done by then.
+extends_documentation_fragment:
+  - edgeops.digicert.connection
+  - edgeops.digicert.record
+attributes:
+  check_mode:
+    description: In check mode only reads are sent, and the predicted records are returned.
+    support: full
+  diff_mode:
+    description: Shows each device whose record changes, by its ID. Devices that do not change show nothing.
+    support: full
+options:
+  devices:
+    description:
+      - The devices. Each can be listed once.
+      - An entry has the options of M(edgeops.digicert.digicert_iot_device). Those that it does not have are the
+        task's, whole, so that O(devices[].fields) replaces O(fields) and adds nothing to them.
+      - An entry with a certificate or a key of its own takes neither from the task.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      device_id:
+        description: The ID of the device.
+        type: str
+        required: true
+      api_url:
+        description: As O(api_url).
+        type: str
+      client_cert:
+        description: As O(client_cert).
+        type: path
+      client_cert_content:
+        description: As O(client_cert_content).
+        type: str
+      client_key:
+        description: As O(client_key).
+        type: path
+      client_key_content:
+        description: As O(client_key_content).
+        type: str
+      client_key_passphrase:
+        description: As O(client_key_passphrase).
+        type: str
+      ca_path:
+        description: As O(ca_path).
+        type: path
+      validate_certs:
+        description: As O(validate_certs).
+        type: bool
+      timeout:
+        description: As O(timeout).
+        type: int
+      retries:
+        description: As O(retries).
+        type: int
+      use_proxy:
+        description: As O(use_proxy).
+        type: bool
+      device_identifier:
+        description: As O(device_identifier).
+        type: str
+      fields:
+        description: As O(fields).
+        type: list
+        elements: dict
+        suboptions:
+          id:
+            description: As O(fields[].id).
+            type: str
+          name:
+            description: As O(fields[].name).
+            type: str
+          value:
+            description: As O(fields[].value).
+            type: raw
+          state:
+            description: As O(fields[].state).
+            type: str
+            choices:
+              - present
+              - absent
+            default: present
+      secret_fields:
+        description: As O(secret_fields).
+        type: list
+        elements: dict
+        suboptions:
+          id:
+            description: As O(secret_fields[].id).
+            type: str
+          name:
+            description: As O(secret_fields[].name).
+            type: str
+          value:
+            description: As O(secret_fields[].value).
+            type: raw
+          state:
+            description: As O(secret_fields[].state).
+            type: str
+            choices:
+              - present
+              - absent
+            default: present
+      purge_fields:
+        description: As O(purge_fields).
+        type: bool
+      keep_fields:
+        description: As O(keep_fields).
+        type: list
+        elements: str
+      on_read_denied:
+        description: As O(on_read_denied).
+        type: str
+        choices:
+          - fail
+          - overwrite
+  parallel:
+    description: How many devices are worked on at a time. One that waits before a retry is not counted.
+    type: int
+    default: 16
+  max_requests_per_second:
+    description:
+      - How many requests are sent in a second at the most. If not set, there is no limit at first.
+      - When the service says that there are too many (HTTP status 429), the task slows down for all devices and then
+        finds out how much is taken.
+    type: float
+  fail_fast:
+    description: Whether the first device that fails stops the task. Devices not tried by then fail too.
+    type: bool
+    default: false
+  return_records:
+    description:
+      - Whether RV(results[].device) is returned.
+      - Ansible shows the whole result of a task that fails, which is long with the records of many devices.
+    type: bool
+    default: true
+  progress_path:
+    description:
+      - A file in which to see how far the task is. It holds a JSON object with the numbers V(devices), V(done),
+        V(changed) and V(failed), and is replaced each second, in check mode as well.
+      - Its folder must exist.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Keep the site of all sensors behind this gateway true
+  edgeops.digicert.digicert_iot_devices:
+    devices: "{{ sensors }}"
+    fields:
+      - name: Site
+        value: Rotterdam
+  vars:
+    sensors:
+      - device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
+        client_cert: /etc/pki/sensors/1.pem
+        client_key: /etc/pki/sensors/1.key
+      - device_id: 7c0a5d0b-92a4-4a52-8d5c-2f1e3b6a9c10
+        client_cert: /etc/pki/sensors/2.pem
+        client_key: /etc/pki/sensors/2.key
+
+- name: Give each device values of its own, from a list with id and firmware
+  edgeops.digicert.digicert_iot_devices:
+    devices: >-
+      [{% for sensor in sensors %}
+        {"device_id": "{{ sensor.id }}", "client_cert": "/etc/pki/sensors/{{ sensor.id }}.pem",
+         "fields": [{"name": "Firmware", "value": "{{ sensor.firmware }}"}]},
+      {% endfor %}]
+
+- name: Go gently, and show how far it is
+  edgeops.digicert.digicert_iot_devices:
+    devices: "{{ sensors }}"
+    device_identifier: sensor
+    max_requests_per_second: 3
+    progress_path: /run/digicert-progress.json
+    return_records: false
+  async: 7200
+  poll: 30
+
+- name: Name the devices that failed
+  ansible.builtin.debug:
+    msg: "{{ kept.results | selectattr('failed') | map(attribute='msg') }}"
+"""
+
+RETURN = r"""
+results:
+  description: An entry for each device, in the order of O(devices).
+  returned: unless the task itself is wrong
+  type: list
+  elements: dict
+  contains:
+    device_id:
+      description: The ID of the device.
+      type: str
+    changed:
+      description: Whether the record changed, or would change in check mode.
+      type: bool
+    failed:
+      description: Whether the device failed.
+      type: bool
+    msg:
+      description: What went wrong, or nothing.
+      type: str
+    warnings:
+      description: What is to be said of the device beside that.
+      type: list
+      elements: str
+    device:
+      description: The record as M(edgeops.digicert.digicert_iot_device) returns it.
+      returned: success, and O(return_records=true)
+      type: dict
+    changed_fields:
+      description: The names of the fields whose values changed, as M(edgeops.digicert.digicert_iot_device) returns them.
+      returned: success
+      type: list
+      elements: str
+    diff:
+      description: The name and the fields before and after, as M(edgeops.digicert.digicert_iot_device) returns them.
+      returned: success
+      type: dict
+    failure:
+      description:
+        - As M(edgeops.digicert.digicert_iot_device) returns it.
+        - With the RV(results[].failure.kind) V(stopped) the task ended before the device was done, and nothing was
+          written for it.
+      returned: failure
+      type: dict
+  sample:
+    - device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
+      changed: true
+      failed: false
+      msg: ""
+      warnings: []
+      changed_fields:
+        - Site
+    - device_id: 7c0a5d0b-92a4-4a52-8d5c-2f1e3b6a9c10
+      changed: false
+      failed: true
+      msg: "Device 7c0a5d0b-92a4-4a52-8d5c-2f1e3b6a9c10: client_key: /etc/pki/sensors/2.key cannot be read: No such file
+        or directory."
+      warnings: []
+      failure:
+        kind: invalid_task
+        http_status:
+        code:
+        message:
+        retries: 0
+"""
+
+import signal
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
+    diffs_of,
+    read_devices,
+    secrets_of,
+    summary_of_failures,
+    summary_of_warnings,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import devices_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
+from ansible_collections.edgeops.digicert.plugins.module_utils._progress import Progress
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **devices_argument_spec(),
+            "parallel": {"type": "int", "default": 16},
+            "max_requests_per_second": {"type": "float"},
+            "fail_fast": {"type": "bool", "default": False},
+            "return_records": {"type": "bool", "default": True},
+            "progress_path": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    task = module.params
+    tmpdir = module.tmpdir
+
+    def keep(device, warn, contexts, pause):
+        result = keep_device(device, lambda: tmpdir, module.check_mode, warn, contexts, pause)
+        if not task["return_records"]:
+            del result["device"]
+        return result
+
+    try:
+        devices = read_devices(task)
+        progress = Progress(task["progress_path"], len(devices), module.log)
+        gateway = Gateway(devices, keep, task["parallel"], Pace(task["max_requests_per_second"]), task["fail_fast"])
+        signal.signal(signal.SIGTERM, lambda *_signal: gateway.stop("The task was told to stop (SIGTERM)."))
+        results = gateway.run(progress.report)
+        progress.report(results)
+    except Failure as failure:
+        module.fail_json(msg=str(failure), failure=failure.details())
+    # Ansible looks for each secret in each text, which with thousands of both takes minutes; a device's own are enough.
+    for number, device in enumerate(devices):
+        if secrets_of(device):
+            results[number] = remove_values(results[number], secrets_of(device))
+    module.no_log_values = set(secrets_of(task))
+    for warning in summary_of_warnings(results):
+        module.warn(warning)
+    outcome = {
+        "changed": any(result["changed"] for result in results),
+        "results": results,
+        "invocation": {"module_args": {**task, "devices": [device["device_id"] for device in devices]}},
+        **({"diff": diffs_of(results)} if module._diff else {}),
+    }
+    if any(result["failed"] for result in results):
+        module.fail_json(msg=summary_of_failures(results), **outcome)
+    module.exit_json(**outcome)
+
+
+if __name__ == "__main__":
+    main()
