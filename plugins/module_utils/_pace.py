@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import collections
-import typing as t
 
 # After a refusal the pace falls below what the service took, and then grows again, in each second by a twentieth.
 _BACK = 0.9
@@ -26,7 +25,7 @@ class Pace:
     def __init__(self, limit: float | None) -> None:
         self._limit = self._rate = limit or float("inf")
         self._next = self._slowed = self._grown = float("-inf")
-        self._turns: t.Deque[float] = collections.deque()
+        self._turns: collections.deque[float] = collections.deque()
 
     def turn(self, now: float) -> float:
         """Return when the next request may be sent, which is then taken."""

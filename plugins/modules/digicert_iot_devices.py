@@ -229,7 +229,7 @@ results:
       returned: success, and O(return_records=true)
       type: dict
     changed_fields:
-      description: The names of the fields whose values changed, as M(edgeops.digicert.digicert_iot_device) returns them.
+      description: The names of the fields that changed, as M(edgeops.digicert.digicert_iot_device) returns them.
       returned: success
       type: list
       elements: str
@@ -240,8 +240,7 @@ results:
     failure:
       description:
         - As M(edgeops.digicert.digicert_iot_device) returns it.
-        - With the RV(results[].failure.kind) V(stopped) the task ended before the device was done, and nothing was
-          written for it.
+        - The kind V(stopped) says that the task ended before the device was done, and that nothing was written for it.
       returned: failure
       type: dict
   sample:
@@ -329,8 +328,9 @@ def main() -> None:
         "invocation": {"module_args": {**task, "devices": [device["device_id"] for device in devices]}},
         **({"diff": diffs_of(results)} if module._diff else {}),
     }
-    if any(result["failed"] for result in results):
-        module.fail_json(msg=summary_of_failures(results), **outcome)
+    summary = summary_of_failures(results)
+    if summary:
+        module.fail_json(msg=summary, **outcome)
     module.exit_json(**outcome)
 
 

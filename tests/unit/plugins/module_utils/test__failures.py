@@ -8,7 +8,11 @@ import re
 from pathlib import Path
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.modules import digicert_iot_device, digicert_iot_device_certificate
+from ansible_collections.edgeops.digicert.plugins.modules import (
+    digicert_iot_device,
+    digicert_iot_device_certificate,
+    digicert_iot_devices,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 KINDS = [failure.kind for failure in Failure.__subclasses__()]
@@ -20,7 +24,7 @@ def test_every_failure_stands_in_the_guide_and_no_other():
 
 
 def test_every_failure_stands_in_the_documentation_of_a_module():
-    documentation = digicert_iot_device.RETURN + digicert_iot_device_certificate.RETURN
+    documentation = digicert_iot_device.RETURN + digicert_iot_device_certificate.RETURN + digicert_iot_devices.RETURN
     for kind in KINDS:
         assert f"V({kind})" in documentation
 

@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils import _keep
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
 
@@ -158,3 +162,24 @@ def test_what_others_changed_is_a_warning():
     outcome, warnings = keep(Api(("read", both("1", "x")), ("update", both("2", "y"))))
     assert outcome.record == both("2", "y")
     assert "'B'" in warnings[0]
+
+
+@pytest.mark.parametrize("answer", [OLD, LOST])
+def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer):
+    closed = []
+    api = Api(("read", answer))
+    monkeypatch.setattr(_keep, "open_session", lambda *_arguments: SimpleNamespace(close=lambda: closed.append(True)))
+    monkeypatch.setattr(_keep, "DeviceApi", lambda _session, _device_id: api)
+    options = {
+        "device_id": "d",
+        "device_identifier": "gate-7",
+        "fields": None,
+        "secret_fields": None,
+        "purge_fields": False,
+        "keep_fields": [],
+        "on_read_denied": "fail",
+    }
+    with contextlib.suppress(failures.ConnectionFailed):
+        result = _keep.keep_device(options, str, True, [].append)
+        assert set(result) == {"changed", "device", "changed_fields", "diff"}
+    assert closed == [True]

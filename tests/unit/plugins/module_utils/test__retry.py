@@ -96,3 +96,8 @@ def test_which_statuses_ask_for_another_try():
 
 def test_five_minutes_is_the_longest_that_a_service_can_ask_for():
     assert [seconds_of(text, 0.0) for text in ("299", "300", "301")] == [299, 300, 300]
+
+
+def test_where_one_process_keeps_its_requests_apart_a_429_waits_as_long_as_it_asks():
+    assert wait_before_retry(3, 429, "7", NOW, 0.9, paced=True) == 7.0
+    assert wait_before_retry(0, 503, None, NOW, 0.0, paced=True) == 0.25

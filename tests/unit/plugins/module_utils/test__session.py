@@ -25,6 +25,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     HandshakeFailed,
     Refused,
     RequirementMissing,
+    Stopped,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context
 
@@ -62,13 +63,14 @@ class Network:
         return outcome
 
 
-def send(network, method="GET", body=None, retries=2, random=0.5, repeatable=True):
+def send(network, method="GET", body=None, retries=2, random=0.5, repeatable=True, pause=None):
     session = _session.Session(
         Context(ssl.PROTOCOL_TLS_CLIENT),
         "https://device.example/base/",
         timeout=7,
         retries=retries,
         use_proxy=False,
+        pause=pause,
         sleep=network.waits.append,
         now=lambda: 0.0,
         random=lambda: random,
@@ -382,3 +384,28 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(proxy_in_the_e
     with pytest.raises(ConnectionFailed, match="HTTPS_PROXY") as caught:
         connect_to("https://device.example")
     assert "secret" not in str(caught.value)
+
+
+def test_a_pause_comes_before_each_request_and_knows_the_last_answer():
+    pauses = []
+    network = Network(answer(429, Retry_After="3"), CUT, answer(200))
+    assert send(network, pause=lambda *pause: pauses.append(pause)).retries == 2
+    assert pauses == [(0.0, None), (3.0, 429), (0.75, None)]
+    assert network.waits == []
+
+
+def test_what_ends_a_pause_ends_the_request_and_keeps_its_doubt():
+    def pause(wait, _status):
+        if wait:
+            raise Stopped("It is enough.")
+
+    with pytest.raises(Stopped) as caught:
+        send(Network(CUT), "PUT", b"", pause=pause)
+    assert (caught.value.doubtful, caught.value.retries) == (True, 1)
+
+
+def test_a_session_closes_its_connections():
+    session = _session.Session(Context(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
+    session._manager.connection_from_url("https://device.example")
+    session.close()
+    assert len(session._manager.pools) == 0

@@ -10,6 +10,9 @@ import ssl
 import tempfile
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _certificates, _tls
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
@@ -17,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     client_context,
     explain,
     is_final,
+    key_kind,
     leaf_dates,
 )
 
@@ -236,3 +240,58 @@ def test_a_key_in_hardware_that_cannot_sign_is_not_tried_again():
 
 def test_a_cut_is_not_final():
     assert not is_final(alert("UNEXPECTED_EOF_WHILE_READING"))
+
+
+def test_a_context_is_used_again_for_keys_of_its_kind_only(leaf, make_leaf):
+    contexts = {}
+
+    def use(pem, **changes):
+        given = options(client_cert=None, client_cert_content=pem.certificate + pem.key, **changes)
+        context, problems = client_context(given, tempfile.gettempdir, [].append, contexts)
+        assert problems == []
+        return context
+
+    of_another_kind = make_leaf(key=rsa.generate_private_key(65537, 2048))
+    first = use(leaf)
+    assert use(make_leaf()) is first
+    others = [use(of_another_kind), use(leaf, validate_certs=False)]
+    assert first not in others
+    assert [use(of_another_kind), use(leaf, validate_certs=False), use(leaf)] == [*others, first]
+
+
+def test_a_context_with_half_a_pair_is_not_used_again(leaf, make_leaf):
+    contexts = {}
+
+    def use(**content):
+        return client_context(options(client_cert=None, **content), tempfile.gettempdir, [].append, contexts)
+
+    good = {"client_cert_content": leaf.certificate, "client_key_content": leaf.key}
+    first = use(**good)[0]
+    bad, problems = use(client_cert_content=leaf.certificate, client_key_content=make_leaf().key)
+    assert problems
+    assert bad is first
+    assert use(**good)[0] is not first
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()),
+        ed25519.Ed25519PrivateKey.generate(),
+        rsa.generate_private_key(65537, 4096),
+    ],
+    ids=["EC", "Ed25519", "RSA"],
+)
+def test_the_kind_of_a_key_is_as_its_certificate_names_it(make_leaf, key):
+    pem = make_leaf(key=key).certificate.encode()
+    public = x509.load_pem_x509_certificate(pem).public_key()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    kind = key_kind(pem)
+    assert len(kind) >= 7
+    assert kind in der[:40]
+    assert der.index(kind) <= 4
+
+
+@pytest.mark.parametrize("pem", [b"", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----", b"MIIB"])
+def test_what_is_no_certificate_has_no_kind_of_key(pem):
+    assert key_kind(pem) is None

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A thousand devices in one task, where things go wrong: what holds for one device holds for each of them."""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import tempfile
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
+from faults.test_matrix import Device
+from simulator import Answer, Simulator
+from simulator.script import Script
+
+DEVICES = 1000
+RUNS = 10
+BAD = 0.05
+# Whatever happens, it is over after a few; a cut and a wrong body come with and without the effect.
+BAD_ANSWERS = (
+    Answer(status=500),
+    Answer(status=502, effect=True),
+    Answer(status=503, headers={"Retry-After": "0"}),
+    Answer(status=429),
+    Answer(cut=True),
+    Answer(cut=True, effect=True),
+    Answer(body="<html>", status=200),
+    Answer(body="<html>", status=200, effect=True),
+    Answer(body=b"{", status=200),
+    Answer(status=302, headers={"Location": "https://elsewhere.example/"}),
+    Answer(status=403, body={"errors": [{"code": "access_denied", "message": "No"}]}),
+    Answer(alter=lambda record: record.pop("fields")),
+    Answer(delay_answer=2),
+)
+# urllib3 leaves a connection to the garbage collector when it can make nothing of an answer's headers.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <.*_Socket:ResourceWarning")
+
+
+class Mischief(Script):
+    """A script that answers badly one request in so many, and keeps who was told what."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+        self.count = 0
+
+    def take(self, _method: str) -> Answer:
+        """Return what happens to the next request."""
+        if self._random.random() >= BAD:
+            return Answer()
+        self.count += 1
+        return self._random.choice(BAD_ANSWERS)
+
+
+def options_of(simulator: Simulator, device: t.Any, **changes: t.Any) -> dict[str, t.Any]:
+    """Return the options with which a device keeps its site true."""
+    leaf = simulator.certificates[device.name]
+    usual = Device(simulator, simulator.url).options
+    return {**usual, "device_id": device.id, "client_cert": str(leaf.pem), "client_key": str(leaf.key), **changes}
+
+
+def keep_all(devices: list[dict[str, t.Any]], limit: float | None = None, parallel: int = 16) -> list[dict[str, t.Any]]:
+    """Do what the module's main() does."""
+
+    def keep(device: t.Any, warn: t.Any, contexts: t.Any, pause: t.Any) -> dict[str, t.Any]:
+        return keep_device(device, tempfile.gettempdir, False, warn, contexts, pause)
+
+    return Gateway(devices, keep, parallel, Pace(limit), fail_fast=False).run(len)
+
+
+def test_a_twentieth_of_bad_answers_harms_no_other_device_and_leaves_nothing_behind(simulator: Simulator) -> None:
+    """Ten runs in one process; each device ends as its entry says."""
+    left = []
+    for run in range(RUNS):
+        simulator.reset()
+        sensors = simulator.add_devices(DEVICES)
+        before = [dict(sensor.values) for sensor in sensors]
+        wanted = [{**values, sensor.field_id("Site"): "Delft"} for sensor, values in zip(sensors, before, strict=True)]
+        mischief = simulator._script = Mischief(run)
+        entries = keep_all([options_of(simulator, sensor, timeout=5, retries=3) for sensor in sensors])
+        assert mischief.count > DEVICES * BAD
+        failed = 0
+        for sensor, entry, old, new in zip(sensors, entries, before, wanted, strict=True):
+            assert entry["device_id"] == sensor.id
+            if entry["failed"]:
+                failed += 1
+                assert sensor.id in entry["msg"]
+                assert entry["failure"]["kind"] in (
+                    "redirected",
+                    "refused",
+                    "read_denied",
+                    "write_denied",
+                    "answer_unusable",
+                    "outcome_unknown",
+                )
+                assert sensor.values in (old, new)
+                assert entry["changed"] or sensor.values == old
+            else:
+                assert sensor.values == new
+                assert entry["changed"]
+        assert failed < DEVICES * BAD * 2
+        # What the service has said is written is not written again.
+        written = collections.Counter(
+            request.path for request in simulator.requests if request.method == "PUT" and request.status == 201
+        )
+        assert max(written.values()) == 1
+        left.append((threading.active_count(), len(os.listdir("/proc/self/fd"))))
+    threads, descriptors = zip(*left[1:], strict=True)
+    assert max(threads) == min(threads), left
+    assert max(descriptors) - min(descriptors) <= 20, left
+
+
+def test_unchanged_devices_are_read_once_and_nothing_is_written(simulator: Simulator) -> None:
+    sensors = simulator.add_devices(DEVICES)
+    fields = [{"id": None, "name": "Site", "value": "Rotterdam", "state": "present"}]
+    entries = keep_all([options_of(simulator, sensor, fields=fields) for sensor in sensors])
+    assert not any(entry["failed"] or entry["changed"] for entry in entries)
+    assert collections.Counter(simulator.methods) == {"GET": DEVICES}
+    assert simulator.handshakes == DEVICES
+
+
+def test_a_service_that_takes_100_requests_a_second_is_used_fully_and_is_not_stormed(simulator: Simulator) -> None:
+    sensors = simulator.add_devices(DEVICES)
+    simulator.limit = 100
+    fields = [{"id": None, "name": "Site", "value": "Rotterdam", "state": "present"}]
+    begin = time.monotonic()
+    entries = keep_all([options_of(simulator, sensor, fields=fields, retries=5, timeout=20) for sensor in sensors])
+    seconds = time.monotonic() - begin
+    assert not any(entry["failed"] for entry in entries)
+    statuses = collections.Counter(request.status for request in simulator.requests)
+    assert statuses[200] == DEVICES
+    assert statuses[429] < DEVICES * 0.2
+    assert seconds < DEVICES / 100 * 1.5
+    # Fair: nobody is refused again and again.
+    refused = collections.Counter(request.path for request in simulator.requests if request.status == 429)
+    assert max(refused.values(), default=0) <= 3
+
+
+def test_a_limit_of_its_own_is_kept(simulator: Simulator) -> None:
+    sensors = simulator.add_devices(60)
+    begin = time.monotonic()
+    entries = keep_all([options_of(simulator, sensor, timeout=20) for sensor in sensors], limit=40)
+    assert time.monotonic() - begin >= 119 / 40
+    assert all(entry["changed"] for entry in entries)

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keeping many devices, from a playbook."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator import Answer
+
+MODULE = "edgeops.digicert.digicert_iot_devices"
+DELFT = [{"name": "Site", "value": "Delft"}]
+
+
+@pytest.fixture
+def sensors(simulator):
+    return simulator.add_devices(6)
+
+
+@pytest.fixture
+def many(player, simulator):
+    """What makes a task for devices, each with the options of its own that are given by its ID."""
+
+    def task(devices, own=None, **options):
+        entries = []
+        for device in devices:
+            leaf = simulator.certificates[device.name]
+            pair = {"client_cert": str(leaf.pem), "client_key": str(leaf.key)}
+            entry = {"device_id": device.id, **pair, **(own or {}).get(device.id, {})}
+            entries.append({option: value for option, value in entry.items() if value is not None})
+        usual = {"device_id": None, "client_cert": None, "client_key": None, "devices": entries}
+        return player.task(module=MODULE, **{**usual, **options})
+
+    return task
+
+
+def sites(devices):
+    return [device.named_values["Site"] for device in devices]
+
+
+def test_all_devices_are_brought_to_one_value(player, many, sensors):
+    task = many(sensors, fields=DELFT)
+    (check,) = player.check(task, play={"diff": True})
+    assert sites(sensors) == ["Rotterdam"] * 6
+    real, again = player._run([task, task], [], play={"diff": True})
+    assert sites(sensors) == ["Delft"] * 6
+    for outcome in (check, real):
+        assert outcome.result["changed"]
+        assert [entry["device_id"] for entry in outcome.result["results"]] == [device.id for device in sensors]
+        assert {entry["changed_fields"][0] for entry in outcome.result["results"]} == {"Site"}
+        assert len(outcome.result["diff"]) == 6
+        assert outcome.handshakes == 6
+    assert collections.Counter(real.methods) == {"GET": 6, "PUT": 6}
+    assert (again.result["changed"], again.result["diff"], again.methods) == (False, [], ["GET"] * 6)
+    assert [entry["failed"] for entry in again.result["results"]] == [False] * 6
+
+
+def test_each_device_comes_with_its_own_certificate(player, many, simulator, sensors):
+    player._run([many(sensors, fields=DELFT, parallel=2)], [])
+    peers = {request.path.rpartition("/")[2]: request.connection.peer for request in simulator.requests}
+    assert peers == {device.id: f"commonName={device.name}" for device in sensors}
+
+
+def test_a_device_can_want_something_else(player, many, sensors):
+    own = {
+        sensors[0].id: {"fields": [{"name": "Contact", "value": "harbour"}]},
+        sensors[1].id: {"fields": [], "device_identifier": "x"},
+    }
+    (outcome,) = player._run([many(sensors, own, fields=DELFT)], [])
+    assert outcome.result["changed"]
+    assert sites(sensors) == ["Rotterdam", "Rotterdam"] + ["Delft"] * 4
+    assert sensors[0].named_values["Contact"] == "harbour"
+    assert sensors[1].device_identifier == "x"
+
+
+def test_one_that_fails_stops_no_other_and_is_named(player, many, sensors):
+    own = {
+        sensors[1].id: {"client_key": "/does/not/exist.key"},
+        sensors[2].id: {"fields": [{"name": "Sight", "value": "Delft"}]},
+        sensors[3].id: {"timeout": 0},
+    }
+    (outcome,) = player._run([many(sensors, own, fields=DELFT)], [])
+    assert outcome.failed
+    assert outcome.result["changed"]
+    assert outcome.result["msg"].startswith(f"3 of 6 devices failed. Device {sensors[1].id}: client_key: /does/not")
+    entries = outcome.result["results"]
+    assert [entry.get("failure", {}).get("kind") for entry in entries] == [
+        None,
+        "invalid_task",
+        "wishes_unfit",
+        "invalid_task",
+        None,
+        None,
+    ]
+    assert "Did you mean 'Site'" in entries[2]["msg"]
+    assert sites(sensors) == ["Delft", "Rotterdam", "Rotterdam", "Rotterdam", "Delft", "Delft"]
+    assert outcome.methods.count("GET") == 4
+
+
+def test_the_first_failure_can_stop_the_rest(player, many, sensors):
+    own = {sensors[0].id: {"client_key": "/does/not/exist.key"}}
+    (outcome,) = player._run([many(sensors, own, fields=DELFT, fail_fast=True, parallel=1)], [])
+    kinds = [entry["failure"]["kind"] for entry in outcome.result["results"]]
+    assert kinds == ["invalid_task"] + ["stopped"] * 5
+    assert (outcome.methods, outcome.result["changed"]) == ([], False)
+
+
+def test_a_device_that_is_listed_twice_costs_no_connection(player, many, simulator, sensors):
+    (outcome,) = player._run([many([*sensors, sensors[2]], fields=DELFT, parallel=0)], [])
+    assert outcome.result["msg"] == (
+        f"devices has '{sensors[2].id}' more than once: list each device once. parallel is 0, and must be at least 1."
+    )
+    assert outcome.result["failure"]["kind"] == "invalid_task"
+    assert simulator.connections == []
+
+
+def test_no_devices_are_nothing_to_do(player, many):
+    outcome = player.run_one(many([], fields=DELFT))
+    assert (outcome.result["changed"], outcome.result["results"]) == (False, [])
+
+
+def test_records_can_be_left_out_and_progress_is_shown(player, many, sensors, tmp_path):
+    path = tmp_path / "progress.json"
+    outcome = player.run_one(many(sensors, fields=DELFT, return_records=False, progress_path=str(path)))
+    assert not any("device" in entry for entry in outcome.result["results"])
+    assert json.loads(path.read_text()) == {"devices": 6, "done": 6, "changed": 6, "failed": 0}
+
+
+def test_a_progress_file_that_cannot_be_costs_no_connection(player, many, simulator, sensors):
+    (outcome,) = player._run([many(sensors, fields=DELFT, progress_path="/does/not/exist/progress")], [])
+    assert outcome.result["failure"]["kind"] == "invalid_task"
+    assert simulator.connections == []
+
+
+def test_the_secrets_of_one_device_show_nowhere(player, many, simulator, sensors):
+    leaf = simulator.certificates[sensors[0].name]
+    content = {
+        "client_cert": None,
+        "client_key": None,
+        "client_cert_content": leaf.pem.read_text(),
+        "client_key_content": leaf.key.read_text(),
+    }
+    secret = {"secret_fields": [{"name": "Contact", "value": "hush-hush"}], "fields": []}
+    own = {sensors[0].id: {**content, **secret}, sensors[1].id: {**secret, "client_key_passphrase": "very-hush"}}
+    task = many(sensors, own, fields=DELFT)
+    (outcome,) = player._run([task], [], play={"diff": True}, environment={"ANSIBLE_VERBOSITY": "3"})
+    assert outcome.result["results"][0]["changed_fields"] == ["Contact"]
+    assert sensors[0].named_values["Contact"] == "hush-hush"
+    shown = outcome.output + json.dumps(outcome.result)
+    for word in ("hush-hush", "very-hush", leaf.key.read_text().splitlines()[1]):
+        assert word not in shown
+    # What the field was before is as secret, for the devices that say so.
+    assert ["noc@harbour" in json.dumps(entry) for entry in outcome.result["results"][:3]] == [False, False, True]
+
+
+def test_warnings_are_told_once(player, many, sensors):
+    (outcome,) = player._run([many(sensors, fields=DELFT, validate_certs=False)], [])
+    (warning,) = [text for text in outcome.result["warnings"] if "validate_certs" in text]
+    assert warning.endswith("and 1 more)")
+    assert all("validate_certs" in entry["warnings"][0] for entry in outcome.result["results"])
+
+
+def test_options_of_the_connection_come_from_the_environment(player, many, sensors, simulator):
+    environment = {"DIGICERT_IOT_API_URL": simulator.url, "DIGICERT_IOT_CA_PATH": str(simulator.certificates.ca)}
+    task = many(sensors, fields=DELFT, api_url=None, ca_path=None)
+    (outcome,) = player._run([task], [], environment=environment)
+    assert not outcome.failed
+
+
+def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors, tmp_path):
+    """The service holds the third request, and then the module's own process is told to stop."""
+
+    def stop(_records):
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                ours = str(tmp_path).encode() in (process / "environ").read_bytes()
+                if ours and len(words) > 1 and b"/AnsiballZ_digicert_iot_devices" in words[1]:
+                    os.kill(int(process.name), signal.SIGTERM)
+                    stopped.append(time.monotonic())
+
+    stopped = []
+    script = [Answer(times=2), Answer(before=stop, delay=30)]
+    environment = {"TEST_FOLDER": str(tmp_path), "ANSIBLE_PIPELINING": "false"}
+    task = many(sensors, fields=[{"name": "Site", "value": "Rotterdam"}], parallel=1, timeout=60)
+    (outcome,) = player._run([task], [], script=script, environment=environment)
+    assert time.monotonic() - stopped[0] < 15
+    kinds = [entry.get("failure", {}).get("kind") for entry in outcome.result["results"]]
+    assert kinds == [None, None, "outcome_unknown", "stopped", "stopped", "stopped"]
+    assert "SIGTERM" in outcome.result["msg"]
+    assert len(stopped) == 1

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
+
+
+def test_without_a_limit_requests_go_at_once():
+    pace = Pace(None)
+    assert [pace.turn(5.0) for _request in range(1000)] == [5.0] * 1000
+
+
+def test_a_limit_keeps_requests_apart():
+    pace = Pace(4)
+    assert [pace.turn(10.0) for _request in range(3)] == [10.0, 10.25, 10.5]
+    assert pace.turn(20.0) == 20.0
+
+
+def test_after_a_refusal_nobody_sends_before_the_wait_is_over():
+    pace = Pace(None)
+    for _request in range(10):
+        pace.turn(0.0)
+    pace.refuse(0.5, 3.0)
+    assert pace.turn(0.6) == 3.5
+    assert pace.turn(0.6) > 3.6
+
+
+def test_the_slowest_pace_is_one_a_second():
+    pace = Pace(None)
+    pace.refuse(0.0, 0.0)
+    pace.turn(0.0)
+    assert pace.turn(0.0) == pytest.approx(1.0)
+
+
+def test_a_pace_below_one_a_second_stays():
+    pace = Pace(0.1)
+    pace.turn(0.0)
+    pace.refuse(0.0, 0.0)
+    assert pace.turn(0.0) == pytest.approx(10.0)
+
+
+def test_it_grows_back_to_the_limit():
+    pace = Pace(100)
+    pace.turn(0.0)
+    pace.refuse(0.0, 0.0)
+    pace.turn(200.0)
+    assert pace.turn(200.0) == pytest.approx(200.01)
+
+
+@pytest.mark.parametrize("limit", [5, 100])
+def test_a_service_with_a_limit_is_used_to_the_full_and_seldom_refuses(limit):
+    """A service that takes so many requests a second, and a client that has 16 at a time, of 0.04 seconds each."""
+    pace = Pace(None)
+    taken, refused = collections.deque(), 0
+    waiting = [0.0] * 16
+    count = 20 * limit
+    while count:
+        now = pace.turn(waiting.pop(0))
+        while taken and taken[0] <= now - 1:
+            taken.popleft()
+        if len(taken) < limit:
+            taken.append(now)
+            count -= 1
+            waiting.append(now + 0.04)
+        else:
+            refused += 1
+            pace.refuse(now, 1.0)
+            waiting.append(now + 1.0)
+        waiting.sort()
+    assert now < 20 * 1.25
+    assert refused < 20 * limit * 0.15 + 16
+
+
+def test_what_was_sent_more_than_a_second_ago_does_not_count():
+    pace = Pace(None)
+    for now in (0.0, 0.1, 5.0, 5.1):
+        pace.turn(now)
+    pace.refuse(5.5, 0.0)
+    pace.turn(5.5)
+    assert pace.turn(5.5) == pytest.approx(5.5 + 1 / 1.8)
+
+
+def test_refusals_within_a_second_count_as_one():
+    one, several = Pace(100), Pace(100)
+    for pace in (one, several):
+        for _request in range(50):
+            pace.turn(0.0)
+        pace.refuse(0.5, 0.0)
+    for _refusal in range(3):
+        several.refuse(0.9, 0.0)
+    assert [one.turn(2.0), one.turn(2.0)] == [several.turn(2.0), several.turn(2.0)]
