@@ -151,10 +151,15 @@ def test_the_secrets_of_one_device_show_nowhere(player, many, simulator, sensors
         "client_key_content": leaf.key.read_text(),
     }
     secret = {"secret_fields": [{"name": "Contact", "value": "hush-hush"}], "fields": []}
-    own = {sensors[0].id: {**content, **secret}, sensors[1].id: {**secret, "client_key_passphrase": "very-hush"}}
+    # Like Ansible, it hides the text of a secret also where it is part of another one.
+    site = {"fields": [{"name": "Site", "value": "at hush-hush"}]}
+    own = {
+        sensors[0].id: {**content, **secret, **site},
+        sensors[1].id: {**secret, "client_key_passphrase": "very-hush"},
+    }
     task = many(sensors, own, fields=DELFT)
     (outcome,) = player._run([task], [], play={"diff": True}, environment={"ANSIBLE_VERBOSITY": "3"})
-    assert outcome.result["results"][0]["changed_fields"] == ["Contact"]
+    assert outcome.result["results"][0]["changed_fields"] == ["Site", "Contact"]
     assert sensors[0].named_values["Contact"] == "hush-hush"
     shown = outcome.output + json.dumps(outcome.result)
     for word in ("hush-hush", "very-hush", leaf.key.read_text().splitlines()[1]):
