@@ -34,10 +34,16 @@ def payload_of(module: str, arguments: dict[str, object], folder: Path) -> Path:
         "ANSIBLE_LOCAL_TEMP": str(folder),
         "ANSIBLE_REMOTE_TMP": str(folder / module),
     }
-    ansible = [Path(sys.executable).with_name("ansible"), "localhost", "--inventory", "localhost,"]
-    task = ["--module-name", module, "--args", json.dumps(arguments)]
-    host = ["--connection", "local", "--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable})]
-    subprocess.run([*ansible, *task, *host], env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+    host = {"hosts": "localhost", "connection": "local", "gather_facts": False}
+    play = {**host, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [{module: arguments}]}
+    (folder / "payload.json").write_text(json.dumps([play]))
+    ansible = [Path(sys.executable).with_name("ansible-playbook"), "--inventory", "localhost,"]
+    subprocess.run(
+        [*ansible, folder / "payload.json"],
+        env={**os.environ, **environment},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     (payload,) = (folder / module).glob("*/AnsiballZ_*.py")
     return payload
 

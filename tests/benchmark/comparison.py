@@ -1,0 +1,431 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compares what a task costs with what a user would pick instead, in one run on one machine.
+
+The simulator runs in a process of its own, so that what is measured is the client's. Nothing is compared that did not
+do the same: each row ends the program unless the simulator has seen exactly the requests that it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import datetime
+import json
+import multiprocessing
+import os
+import shutil
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmark.unchanged_cost import payload_of
+from simulator import DEVICE_PATH, Simulator
+
+DEVICE, DEVICES = "edgeops.digicert.digicert_iot_device", "edgeops.digicert.digicert_iot_devices"
+URI = "ansible.builtin.uri"
+GUIDE = Path(__file__).resolve().parents[2] / "docs/docsite/rst/guide_benchmark.rst"
+PLOT = GUIDE.with_name("benchmark.svg")
+FIELDS = [{"name": "Site", "value": "Rotterdam"}]
+PARALLEL = 16
+
+
+class Row(t.NamedTuple):
+    """What one way costs: seconds of processor and of time, and the most memory of a process, in bytes."""
+
+    way: str
+    devices: int
+    cpu: float
+    wall: float
+    memory: int
+
+    @property
+    def cpu_each(self) -> float:
+        """Milliseconds of processor for a device."""
+        return self.cpu / self.devices * 1000
+
+    @property
+    def rate(self) -> float:
+        """Devices in a second."""
+        return self.devices / self.wall
+
+
+class Service:
+    """The simulator in another process, with so many sensors, and what a client needs to come as them."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._pipe, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(target=_serve, args=(folder, count, theirs), daemon=True)
+        process.start()
+        self.url, self.ca, self.sensors = self._pipe.recv()
+
+    def count(self) -> tuple[int, dict[tuple[str, int | None], int]]:
+        """Return the handshakes and the requests by method and status since the last time."""
+        self._pipe.send("count")
+        return self._pipe.recv()
+
+    def stop(self) -> None:
+        """End the simulator."""
+        self._pipe.send(None)
+
+
+def _serve(folder: Path, count: int, pipe: t.Any) -> None:
+    with Simulator(folder) as simulator:
+        leaves = simulator.certificates
+        sensors = [
+            (sensor.id, str(leaves[sensor.name].pem), str(leaves[sensor.name].key))
+            for sensor in simulator.add_devices(count)
+        ]
+        pipe.send((simulator.url, str(leaves.ca), sensors))
+        while pipe.recv():
+            requests = collections.Counter((request.method, request.status) for request in simulator.requests)
+            pipe.send((simulator.handshakes, dict(requests)))
+            simulator.clear_log()
+
+
+def measure(way: str, devices: int, command: list[t.Any], service: Service, **settings: t.Any) -> Row:
+    """Run the command, see that it sent one GET for each device and nothing else, and return what it cost."""
+    service.count()
+    begin = time.monotonic()
+    output = settings.pop("output", subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, **settings)
+    memory, ended = 0, 0
+    while not ended:
+        memory = max(memory, peak_memory(process.pid))
+        time.sleep(0.005)
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+    wall = time.monotonic() - begin
+    handshakes, requests = service.count()
+    if status != 0 or handshakes != devices or requests != {("GET", 200): devices}:
+        sys.exit(f"{way} did not do what is to be measured: status {status}, {handshakes} handshakes, {requests}.")
+    row = Row(way, devices, usage.ru_utime + usage.ru_stime, wall, memory)
+    print(
+        f"{way:52} {devices:6} {row.cpu_each:10.2f} {wall:8.2f} {row.rate:9.1f} {row.memory / 2**20:8.0f}", flush=True
+    )
+    return row
+
+
+def peak_memory(process: int) -> int:
+    """Return the most memory that a process has had since it began its program; what wait4 tells counts its parent."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def ansible_playbook(folder: Path, *tasks: dict[str, t.Any], **variables: t.Any) -> list[t.Any]:
+    """Return the command that runs these tasks on this machine."""
+    playbook = folder / "play.json"
+    interpreter = {"ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": {**interpreter, **variables}, "tasks": tasks}
+    playbook.write_text(json.dumps([play]))
+    return [Path(sys.executable).with_name("ansible-playbook"), "--inventory", "localhost,", playbook]
+
+
+def uri_options(service: Service, device_id: str, certificate: str, key: str) -> dict[str, t.Any]:
+    """Return the options with which ansible.builtin.uri reads a record."""
+    url = f"{service.url}{DEVICE_PATH}{device_id}"
+    return {"url": url, "client_cert": certificate, "client_key": key, "ca_path": service.ca, "return_content": True}
+
+
+def compare_one(service: Service, folder: Path, times: int) -> list[Row]:
+    """Measure one unchanged device, each way several times in turn, and return the medians."""
+    device_id, certificate, key = service.sensors[0]
+    tls = {"client_cert": certificate, "client_key": key, "ca_path": service.ca}
+    uri = uri_options(service, device_id, certificate, key)
+    values = "read.json.fields | items2dict(key_name='name')"
+    ways = {
+        DEVICE: [{DEVICE: {"device_id": device_id, "api_url": service.url, "fields": FIELDS, **tls}}],
+        f"{URI}, one GET": [{URI: uri}],
+        f"{URI}, read, compare, write": [
+            {URI: uri, "register": "read"},
+            {"ansible.builtin.set_fact": {"differs": f"{{{{ ({values})['Site'] != 'Rotterdam' }}}}"}},
+            {URI: {**uri, "method": "PUT"}, "when": "differs"},
+        ],
+    }
+    rows: dict[str, list[Row]] = collections.defaultdict(list)
+    for _time in range(times):
+        for way, tasks in ways.items():
+            rows[way].append(measure(way, 1, ansible_playbook(folder, *tasks), service))
+    return [
+        Row(way, 1, *(statistics.median(getattr(row, name) for row in same) for name in ("cpu", "wall", "memory")))
+        for way, same in rows.items()
+    ]
+
+
+def arguments_of(service: Service, count: int) -> dict[str, t.Any]:
+    """Return the options of a task for so many devices."""
+    devices = [
+        {"device_id": device_id, "client_cert": certificate, "client_key": key}
+        for device_id, certificate, key in service.sensors[:count]
+    ]
+    return {
+        "devices": devices,
+        "api_url": service.url,
+        "ca_path": service.ca,
+        "fields": FIELDS,
+        "parallel": PARALLEL,
+    }
+
+
+def module_process(service: Service, folder: Path, count: int) -> list[t.Any]:
+    """Return the command that runs on a managed host for so many devices: the file that Ansible sends there."""
+    shutil.rmtree(folder / DEVICES, ignore_errors=True)
+    return [sys.executable, payload_of(DEVICES, arguments_of(service, count), folder)]
+
+
+def compare_many(service: Service, folder: Path, count: int, loop: int) -> dict[str, Row]:
+    """Measure many unchanged devices in each way."""
+    sensors = service.sensors[:count]
+    arguments = arguments_of(service, count)
+    urls = [f"{service.url}{DEVICE_PATH}{device_id}" for device_id, _certificate, _key in sensors]
+    configuration = folder / "curl.conf"
+    configuration.write_text(
+        "next\n".join(
+            f'url = "{url}"\ncert = "{certificate}"\nkey = "{key}"\ncacert = "{service.ca}"\n'
+            'output = "/dev/null"\nsilent\nfail\n'
+            for url, (_device_id, certificate, key) in zip(urls, sensors, strict=True)
+        )
+    )
+    arguments_file = folder / "xargs"
+    arguments_file.write_text(
+        "".join(
+            f"--cert {certificate} --key {key} {url}\n"
+            for url, (_id, certificate, key) in zip(urls, sensors, strict=True)
+        )
+    )
+    curl = ["curl", "--silent", "--fail", "--output", "/dev/null", "--cacert", service.ca]
+    xargs = ["xargs", "--arg-file", arguments_file, "--max-lines=1", "--max-procs", str(PARALLEL), *curl]
+    options = [uri_options(service, *sensor) for sensor in sensors[:loop]]
+    looped = ansible_playbook(folder, {URI: "{{ item }}", "loop": options})
+    process = module_process(service, folder, count)
+    rows = {}
+    rows["curl"] = measure(
+        "one curl --parallel",
+        count,
+        ["curl", "--parallel", "--parallel-max", str(PARALLEL), "--config", configuration],
+        service,
+    )
+    rows["module"] = measure("digicert_iot_devices, its process", count, process, service)
+    rows["one core"] = measure(
+        "digicert_iot_devices, its process on one core",
+        count,
+        process,
+        service,
+        preexec_fn=lambda: os.sched_setaffinity(0, {0}),
+    )
+    rows["xargs"] = measure("xargs with a curl for each", count, xargs, service)
+    rows["loop"] = measure(f"loop of {URI}, on {loop}", loop, looped, service)
+    rows["task"] = measure(
+        "digicert_iot_devices, all of ansible-playbook", count, ansible_playbook(folder, {DEVICES: arguments}), service
+    )
+    return rows
+
+
+def grow(service: Service, folder: Path, sizes: list[int]) -> list[tuple[Row, int, int]]:
+    """Measure the module's process with more and more devices, and the bytes of its arguments and results."""
+    found = []
+    for size in sizes:
+        process = module_process(service, folder, size)
+        results = folder / "results.json"
+        with results.open("w") as output:
+            row = measure("digicert_iot_devices, its process", size, process, service, output=output)
+        found.append((row, len(json.dumps(arguments_of(service, size))), results.stat().st_size))
+    return found
+
+
+def table(header: list[str], rows: t.Iterable[list[t.Any]]) -> str:
+    """Return a table of reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        lines += [f"   {'*' if not number else ' '} - {cell}" for number, cell in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> list[str]:
+    """Return what the numbers depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    return [
+        f"{os.cpu_count()} processors ({cpu}), {memory:.0f} GiB of memory, client and simulator together on it",
+        f"Python {sys.version.split()[0]}, {ssl.OPENSSL_VERSION.rpartition(' ')[0].rsplit(' ', 2)[0]}, "
+        f"ansible-core {version('ansible-core')}, urllib3 {version('urllib3')}, curl {curl}",
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; EC P-256 certificates, one for each device; all "
+        f"records were as they should be, so that each device is one TLS handshake and one GET; {PARALLEL} at a time",
+    ]
+
+
+def write_guide(one: list[Row], many: dict[str, Row], growth: list[tuple[Row, int, int]]) -> None:
+    """Write the tables, and what they say, into the guide."""
+    device, get, play = one
+    module, curl, task, loop = (many[way] for way in ("module", "curl", "task", "loop"))
+    first, last = growth[-2:]
+    # Of what it grows by, Ansible holds the arguments and the results more than once.
+    extra = (last[0].memory - first[0].memory) / (last[0].devices - first[0].devices)
+    text = sum(last[1:]) / last[0].devices
+    text = GUIDE_TEXT.format(
+        machine="\n".join(f"- {line}." for line in machine()),
+        one=table(
+            ["One unchanged device", "processor, s", "time, s", "time / that of the module"],
+            [[row.way, f"{row.cpu:.2f}", f"{row.wall:.2f}", f"{row.wall / device.wall:.2f}"] for row in one],
+        ),
+        many=table(
+            [
+                "Unchanged devices",
+                "devices",
+                "processor, ms a device",
+                "devices a second",
+                "memory, MiB",
+                "processor / that of curl",
+            ],
+            [
+                [
+                    row.way,
+                    f"{row.devices:,}",
+                    f"{row.cpu_each:.2f}",
+                    f"{row.rate:.1f}",
+                    f"{row.memory / 2**20:.0f}",
+                    f"{row.cpu_each / curl.cpu_each:.2f}",
+                ]
+                for row in many.values()
+            ],
+        ),
+        growth=table(
+            ["Devices", "processor, s", "time, s", "processor, ms a device", "memory, MiB"],
+            [
+                [
+                    f"{row.devices:,}",
+                    f"{row.cpu:.2f}",
+                    f"{row.wall:.2f}",
+                    f"{row.cpu_each:.2f}",
+                    f"{row.memory / 2**20:.0f}",
+                ]
+                for row, _arguments, _results in growth
+            ],
+        ),
+        uri=f"{get.wall / device.wall:.2f}",
+        play=f"{play.wall / device.wall:.2f}",
+        curl=f"{module.cpu_each / curl.cpu_each:.2f}",
+        loop=f"{module.rate / loop.rate:.0f}",
+        task_loop=f"{task.rate / loop.rate:.0f}",
+        core=f"{many['one core'].wall / module.wall:.2f}",
+        linear=f"{last[0].wall / first[0].wall:.1f}",
+        more=f"{last[0].devices / first[0].devices:.0f}",
+        extra=f"{extra / 1024:.1f}",
+        text=f"{text / 1024:.1f}",
+    )
+    GUIDE.write_text(GUIDE_HEAD + text)
+
+
+def draw(many: dict[str, Row], growth: list[tuple[Row, int, int]]) -> None:
+    """Draw the two pictures of the guide."""
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"svg.hashsalt": "benchmark", "svg.fonttype": "none", "font.size": 9})
+    figure, (bars, line) = pyplot.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    rows = sorted(many.values(), key=lambda row: -row.cpu_each)
+    drawn = bars.barh([row.way for row in rows], [row.cpu_each for row in rows], color="#3b6ea5")
+    bars.bar_label(drawn, fmt="%.1f", padding=3)
+    bars.set(xscale="log", xlabel="milliseconds of processor for a device", xlim=(1, rows[0].cpu_each * 3))
+    sizes, walls = [row.devices for row, *_rest in growth], [row.wall for row, *_rest in growth]
+    line.plot(sizes, walls, "o-", color="#3b6ea5", label="digicert_iot_devices")
+    line.plot(sizes, [walls[-1] * size / sizes[-1] for size in sizes], "--", color="#888888", label="in proportion")
+    line.set(xscale="log", yscale="log", xlabel="devices", ylabel="seconds")
+    line.legend()
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+GUIDE_HEAD = """..
+  Copyright (c) 2026, edgeops.digicert contributors
+  GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+  SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+GUIDE_TEXT = """.. _ansible_collections.edgeops.digicert.docsite.guide_benchmark:
+
+What a task costs
+=================
+
+``make bench`` measures this on your machine and writes this page. The numbers below are from one run:
+
+{machine}
+
+One device
+----------
+
+{one}
+A single GET by ``ansible.builtin.uri`` takes {uri} times as long as the module, and a play that reads, compares and
+would write {play} times as long. Each is the median of several runs of ``ansible-playbook``.
+
+Many devices
+------------
+
+{many}
+.. image:: benchmark.svg
+   :alt: Left: milliseconds of processor for a device, in each way. Right: seconds for 10 to 10,000 devices, which grow
+         in proportion.
+
+- The module's process takes {curl} times as much processor as one ``curl --parallel``, which is written in C, compares
+  nothing and says nothing of what it read.
+- It does {loop} times as many devices in a second as a loop of ``ansible.builtin.uri``; with all that
+  ``ansible-playbook`` does before and after, {task_loop} times as many.
+- On one core the same takes {core} times as long.
+
+More devices
+------------
+
+{growth}
+{more} times as many devices take {linear} times as long. A device more takes {extra} KiB of memory; its arguments and
+its result are {text} KiB of text.
+
+Why threads
+-----------
+
+A profile shows that more than half of what a device costs is OpenSSL's: the handshake, and the reading of the key and
+the certificates. During that other threads can have the interpreter, so threads use a second processor when there is
+one. They share one process: Python starts once, and whom to trust is loaded once for each device at work and not for
+each device, for a thread goes on with a context and exchanges the certificate in it. Processes would start Python and
+load all of that several times. An event loop would do the handshakes one after the other, and needs an HTTP client of
+its own.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--devices", type=int, default=1000, help="how many devices are compared")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000, 10000], help="how many it grows over")
+    parser.add_argument("--loop", type=int, default=50, help="how many of them the loop of uri reads")
+    parser.add_argument("--times", type=int, default=5, help="how often one device is measured")
+    parser.add_argument("--write", action="store_true", help="write the guide and its picture")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certificates = folder / "certificates"
+        certificates.mkdir()
+        service = Service(certificates, max(arguments.devices, *arguments.sizes))
+        print(f"{'':52} {'devices':>6} {'ms of CPU':>9} {'s':>8} {'devices/s':>9} {'MiB':>8}")
+        one = compare_one(service, folder, arguments.times)
+        many = compare_many(service, folder, arguments.devices, arguments.loop)
+        growth = grow(service, folder, arguments.sizes)
+        service.stop()
+    for row in many.values():
+        print(f"{row.way:52} CPU / curl {row.cpu_each / many['curl'].cpu_each:8.2f}")
+    if arguments.write:
+        write_guide(one, many, growth)
+        draw(many, growth)
+
+
+if __name__ == "__main__":
+    main()
