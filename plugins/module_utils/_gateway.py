@@ -23,8 +23,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Conte
 
 # A device that waits for a retry lets another one work, as long as there are threads for it.
 _THREADS_FOR_EACH_AT_WORK = 8
-# The seconds that those at work have to end after the task was told to stop.
-_GRACE = 5.0
 
 Pause = t.Callable[[float, t.Optional[int]], None]
 Keep = t.Callable[[Options, t.Callable[[str], None], Contexts, Pause], Result]
@@ -49,6 +47,7 @@ class Gateway:
         self._contexts: list[Contexts] = []
         self._error: Exception | None = None
         self._reason = ""
+        self._end = float("inf")
         self._stopped = threading.Event()
         self._places = threading.Semaphore(parallel)
         # Held by who changes any of these, and notified when a thread ends.
@@ -59,19 +58,20 @@ class Gateway:
         with self._lock:
             for _device in self._devices[: self._parallel]:
                 self._start_thread()
-            end = float("inf")
-            while self._threads and time.monotonic() < end:
+            while self._threads and time.monotonic() < self._end:
                 self._lock.wait(1.0)
                 report(self._entries.values())
-                if self._stopped.is_set():
-                    end = min(end, time.monotonic() + _GRACE)
             if self._error is not None:
                 raise self._error
             return [self._entries.get(number) or self._unfinished(number) for number in range(len(self._devices))]
 
-    def stop(self, reason: str) -> None:
-        """Begin with no other device and wait for nothing more. `reason` is a sentence. For signal handlers too."""
+    def stop(self, reason: str, grace: float = float("inf")) -> None:
+        """Begin with no other device and wait for no retry; those at work have so many seconds to come to an end.
+
+        `reason` is a sentence. Signal handlers may call it.
+        """
         self._reason = self._reason or reason
+        self._end = min(self._end, time.monotonic() + grace)
         self._stopped.set()
 
     def _start_thread(self) -> None:

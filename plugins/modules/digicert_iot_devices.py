@@ -178,23 +178,33 @@ EXAMPLES = r"""
         client_cert: /etc/pki/sensors/2.pem
         client_key: /etc/pki/sensors/2.key
 
-- name: Give each device values of its own, from a list with id and firmware
+- name: Give each device values of its own, and what all have in common
   edgeops.digicert.digicert_iot_devices:
-    devices: >-
-      [{% for sensor in sensors %}
-        {"device_id": "{{ sensor.id }}", "client_cert": "/etc/pki/sensors/{{ sensor.id }}.pem",
-         "fields": [{"name": "Firmware", "value": "{{ sensor.firmware }}"}]},
-      {% endfor %}]
+    devices:
+      - device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
+        client_cert: /etc/pki/sensors/1.pem
+        device_identifier: sensor-1.rotterdam
+      - device_id: 7c0a5d0b-92a4-4a52-8d5c-2f1e3b6a9c10
+        client_cert: /etc/pki/sensors/2.pem
+        fields:
+          - name: Site
+            value: Delft
+    fields:
+      - name: Site
+        value: Rotterdam
 
 - name: Go gently, and show how far it is
   edgeops.digicert.digicert_iot_devices:
     devices: "{{ sensors }}"
-    device_identifier: sensor
+    fields:
+      - name: Site
+        value: Rotterdam
     max_requests_per_second: 3
     progress_path: /run/digicert-progress.json
     return_records: false
   async: 7200
   poll: 30
+  register: kept
 
 - name: Name the devices that failed
   ansible.builtin.debug:
@@ -310,7 +320,7 @@ def main() -> None:
         devices = read_devices(task)
         progress = Progress(task["progress_path"], len(devices), module.log)
         gateway = Gateway(devices, keep, task["parallel"], Pace(task["max_requests_per_second"]), task["fail_fast"])
-        signal.signal(signal.SIGTERM, lambda *_signal: gateway.stop("The task was told to stop (SIGTERM)."))
+        signal.signal(signal.SIGTERM, lambda *_signal: gateway.stop("The task was told to stop (SIGTERM).", grace=5.0))
         results = gateway.run(progress.report)
         progress.report(results)
     except Failure as failure:

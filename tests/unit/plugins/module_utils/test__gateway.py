@@ -133,7 +133,7 @@ def test_a_refusal_slows_all_down():
         return {"changed": False}
 
     begin = time.monotonic()
-    run(gateway(keep, parallel=1))
+    run(gateway(keep, devices=DEVICES[:2], parallel=1))
     assert sum(turn < begin + 0.19 for turn in turns) == 1
 
 
@@ -150,13 +150,27 @@ def test_the_first_failure_stops_the_rest_when_that_is_asked_for():
     assert not any(result["changed"] for result in results)
 
 
-def test_who_is_told_to_stop_says_what_was_done(monkeypatch):
-    monkeypatch.setattr(_gateway, "_GRACE", WAIT)
+def test_the_first_failure_lets_those_at_work_come_to_an_end():
+    def keep(device, *_arguments):
+        if device["device_id"] == "0":
+            begun.wait(10)
+            raise Refused("No.")
+        begun.set()
+        time.sleep(1.2)
+        return {"changed": True}
+
+    begun = threading.Event()
+
+    results = run(gateway(keep, parallel=2, fail_fast=True))
+    assert kinds(results) == ["refused", ""] + ["stopped"] * 18
+
+
+def test_who_is_told_to_stop_says_what_was_done():
     held = threading.Event()
 
     def keep(device, *_arguments):
         if device["device_id"] in ("4", "5"):
-            crew.stop("It is enough.")
+            crew.stop("It is enough.", grace=WAIT)
             held.wait(10)
         return {"changed": True}
 
