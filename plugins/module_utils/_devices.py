@@ -18,6 +18,9 @@ _PAIR = ("client_cert", "client_cert_content", "client_key", "client_key_content
 # So many devices are named where there may be thousands.
 _NAMED = 5
 
+# Each takes a thread and a connection, and eight may wait for each: a process may have 1,024 files open by default.
+_MOST_AT_WORK = 100
+
 Options = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
 
@@ -34,8 +37,8 @@ def read_devices(options: Options) -> list[Options]:
     twice = [device_id for device_id, count in counts.items() if count > 1]
     if twice:
         problems.append(f"devices has {_some(map(repr, twice))} more than once: list each device once.")
-    if options["parallel"] < 1:
-        problems.append("parallel is {}, and must be at least 1.".format(options["parallel"]))
+    if not 1 <= options["parallel"] <= _MOST_AT_WORK:
+        problems.append("parallel is {}, and must be 1 to {}.".format(options["parallel"], _MOST_AT_WORK))
     limit = options["max_requests_per_second"]
     if limit is not None and not limit > 0:
         problems.append(f"max_requests_per_second is {limit}, and must be more than 0.")

@@ -135,7 +135,7 @@ options:
           - fail
           - overwrite
   parallel:
-    description: How many devices are worked on at a time. One that waits before a retry is not counted.
+    description: How many devices are worked on at a time, 1 to 100. One that waits before a retry is not counted.
     type: int
     default: 16
   max_requests_per_second:

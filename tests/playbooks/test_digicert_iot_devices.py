@@ -118,7 +118,7 @@ def test_the_first_failure_can_stop_the_rest(player, many, sensors):
 def test_a_device_that_is_listed_twice_costs_no_connection(player, many, simulator, sensors):
     (outcome,) = player._run([many([*sensors, sensors[2]], fields=DELFT, parallel=0)], [])
     assert outcome.result["msg"] == (
-        f"devices has '{sensors[2].id}' more than once: list each device once. parallel is 0, and must be at least 1."
+        f"devices has '{sensors[2].id}' more than once: list each device once. parallel is 0, and must be 1 to 100."
     )
     assert outcome.result["failure"]["kind"] == "invalid_task"
     assert simulator.connections == []
@@ -134,6 +134,16 @@ def test_records_can_be_left_out_and_progress_is_shown(player, many, sensors, tm
     outcome = player.run_one(many(sensors, fields=DELFT, return_records=False, progress_path=str(path)))
     assert not any("device" in entry for entry in outcome.result["results"])
     assert json.loads(path.read_text()) == {"devices": 6, "done": 6, "changed": 6, "failed": 0}
+
+
+def test_a_long_run_can_go_on_without_a_connection(player, many, sensors, tmp_path):
+    path = tmp_path / "progress.json"
+    task = {**many(sensors, fields=DELFT, progress_path=str(path), max_requests_per_second=6), "async": 60, "poll": 1}
+    (outcome,) = player._run([task], [], environment={"ANSIBLE_ASYNC_DIR": str(tmp_path / "jobs")})
+    assert outcome.result["changed"]
+    assert "ASYNC POLL" in outcome.output
+    assert sites(sensors) == ["Delft"] * 6
+    assert json.loads(path.read_text())["done"] == 6
 
 
 def test_a_progress_file_that_cannot_be_costs_no_connection(player, many, simulator, sensors):

@@ -49,10 +49,15 @@ def test_a_device_is_listed_once():
         read({"device_id": "A"}, {"device_id": "b"}, {"device_id": "a"}, {"device_id": "b"}, {"device_id": "c"})
 
 
-@pytest.mark.parametrize("limit", [0, -1, float("nan")])
-def test_all_that_is_wrong_with_the_task_is_told(limit):
-    with pytest.raises(InvalidTask, match=r"parallel is 0.*max_requests_per_second is"):
-        read({}, parallel=0, max_requests_per_second=limit)
+@pytest.mark.parametrize(("parallel", "limit"), [(0, 0), (101, -1), (-1, float("nan"))])
+def test_all_that_is_wrong_with_the_task_is_told(parallel, limit):
+    with pytest.raises(InvalidTask, match=rf"parallel is {parallel}, .*max_requests_per_second is"):
+        read({}, parallel=parallel, max_requests_per_second=limit)
+
+
+@pytest.mark.parametrize("parallel", [1, 100])
+def test_the_bounds_of_parallel_are_fine(parallel):
+    assert len(read({}, parallel=parallel, max_requests_per_second=0.1)) == 1
 
 
 def test_secrets_are_those_of_the_connection_and_of_the_fields():
