@@ -91,7 +91,7 @@ hosts: $(READY) ## Bring bare Debian 11, 12 and 13 hosts to a true record, over 
 matrix: $(READY) ## Try each ansible-core with each Python, and write the table into the guide (takes long)
 	$(BIN)/python tests/matrix/matrix.py --write
 
-.PHONY: faults fuzz kill
+.PHONY: faults fuzz gateway kill
 faults: $(READY) ## Run every fault at every step, and a short fuzz
 	$(BIN)/pytest -n auto --quiet tests/faults
 fuzz: export FUZZ_ANSWERS = 100000
@@ -99,6 +99,9 @@ fuzz: export FUZZ_ARGUMENTS = 20000
 fuzz: export FUZZ_TASKS = 300
 fuzz: $(READY) ## Make up 100,000 answers, 20,000 tasks, and 300 for ansible-playbook
 	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_fuzz.py tests/faults/test_playbook.py
+gateway: export GATEWAY_DEVICES = 1000
+gateway: $(READY) ## Ten runs over 1,000 devices in one process, with bad answers
+	$(BIN)/pytest -o faulthandler_timeout=0 tests/faults/test_devices.py
 kill: export KILL_POINTS = all
 kill: $(READY) ## Kill the module at each system call (needs strace)
 	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py
