@@ -6,9 +6,49 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that `module_utils/_connection.py` gives to every module, and the attributes they share."""
+    """What the modules share: options of the connection, which `module_utils/_connection.py` reads, and attributes."""
 
     DOCUMENTATION = r"""
+options:
+  ca_path:
+    description:
+      - A file or a folder with the certificates of the CAs to trust, instead of those that the system trusts.
+      - It is used whatever E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE) say.
+      - If not set, the environment variable E(DIGICERT_IOT_CA_PATH) is used.
+    type: path
+  validate_certs:
+    description:
+      - Whether the certificate of the service is checked.
+      - Without the check anyone on the way can pose as the service. The module warns about it.
+    type: bool
+    default: true
+  timeout:
+    description: How many seconds, 1 to 86400, the service may take to accept a connection, and then to answer in full.
+    type: int
+    default: 30
+  retries:
+    description:
+      - How often a request is sent again after a connection that failed, a time-out, or an answer with one of the
+        statuses 408, 429, 500, 502, 503 and 504. With V(0) never.
+      - The waits between grow, differ at random, and keep what a C(Retry-After) asks for, up to five minutes.
+    type: int
+    default: 5
+  use_proxy:
+    description: Whether the proxies are used that the environment of the task names, for example in E(HTTPS_PROXY).
+    type: bool
+    default: true
+attributes:
+  platform:
+    description: Target operating systems.
+    support: full
+    platforms: posix
+requirements:
+  - python >= 3.7
+  - requests >= 2.22
+"""
+
+    # The options of the modules that come as a device.
+    CERTIFICATE = r"""
 options:
   api_url:
     description:
@@ -47,46 +87,12 @@ options:
       - The passphrase of an encrypted private key. Without it such a key is an error; nothing ever asks for it.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_PASSPHRASE) is used.
     type: str
-  ca_path:
-    description:
-      - A file or a folder with the certificates of the CAs to trust, instead of those that the system trusts.
-      - It is used whatever E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE) say.
-      - If not set, the environment variable E(DIGICERT_IOT_CA_PATH) is used.
-    type: path
-  validate_certs:
-    description:
-      - Whether the certificate of the service is checked.
-      - Without the check anyone on the way can pose as the service. The module warns about it.
-    type: bool
-    default: true
-  timeout:
-    description: How many seconds, 1 to 86400, the service may take to accept a connection, and then to answer in full.
-    type: int
-    default: 30
-  retries:
-    description:
-      - How often a request is sent again after a connection that failed, a time-out, or an answer with one of the
-        statuses 408, 429, 500, 502, 503 and 504. With V(0) never.
-      - The waits between grow, differ at random, and keep what a C(Retry-After) asks for, up to five minutes.
-    type: int
-    default: 5
-  use_proxy:
-    description: Whether the proxies are used that the environment of the task names, for example in E(HTTPS_PROXY).
-    type: bool
-    default: true
 attributes:
   action_group:
     description: Use C(group/edgeops.digicert.digicert_iot) in C(module_defaults) to set defaults for this module.
     support: full
     membership:
       - edgeops.digicert.digicert_iot
-  platform:
-    description: Target operating systems.
-    support: full
-    platforms: posix
-requirements:
-  - python >= 3.7
-  - requests >= 2.22
 """
 
     # The option of the modules that are about one device.
@@ -97,6 +103,24 @@ options:
       - The ID of the device, which never changes. The operator sees it in the console.
       - It goes into the path of the URL as one segment, whatever it contains.
       - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
+    type: str
+    required: true
+"""
+
+    # The options of what comes as an operator.
+    OPERATOR = r"""
+options:
+  api_url:
+    description:
+      - The base URL of the API to which an operator comes with an API key. Only V(https) is allowed.
+      - It is not the one for devices, whose name begins with C(clientauth.) on DigiCert's own hosts.
+      - If not set, the environment variable E(DIGICERT_IOT_OPERATOR_API_URL) is used.
+    type: str
+    default: https://one.digicert.com
+  api_key:
+    description:
+      - The API key of the operator, or better of a service user who may do no more than is needed.
+      - If not set, the environment variable E(DIGICERT_IOT_API_KEY) is used.
     type: str
     required: true
 """

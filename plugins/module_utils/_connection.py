@@ -14,7 +14,14 @@ from urllib.parse import urlsplit
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT, Contexts, client_context, leaf_dates
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
+    NEXT,
+    Context,
+    Contexts,
+    client_context,
+    leaf_dates,
+    trusting_context,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path, is_unicode
 
 
@@ -35,10 +42,29 @@ def open_session(
     RequirementMissing.
     """
     options = {**options, **_finished(options, check_mode, warn)}
-    if not options["validate_certs"]:
-        warn("validate_certs is false: anyone on the way can pose as the service.")
+    _warn_of_trust(options, warn)
     context, tls_problems = client_context(options, folder, warn, contexts)
-    problems = problems + _problems(options) + tls_problems
+    problems = problems + id_problems(options["device_id"]) + _problems(options) + tls_problems
+    return _session(context, options, problems, leaf_dates=lambda: leaf_dates(options), pause=pause)
+
+
+def open_operator_session(options: dict[str, t.Any], problems: list[str], warn: t.Callable[[str], None]) -> Session:
+    """Return a session with which an operator shows an API key. It connects with its first request.
+
+    `options` are those of the doc fragment `operator`, `problems` is what else is wrong with the task. Raises
+    InvalidTask with all that is wrong, and RequirementMissing.
+    """
+    _warn_of_trust(options, warn)
+    context, tls_problems = trusting_context(options)
+    context.has_leaf = False
+    api_key = options["api_key"]
+    # What HTTP cannot carry would be shown in the error of who finds out.
+    if not api_key or not all("!" <= character <= "~" for character in api_key):
+        problems = [*problems, "api_key is empty, or has blanks, line ends or characters that no API key has."]
+    return _session(context, options, problems + _problems(options) + tls_problems, headers={"x-api-key": api_key})
+
+
+def _session(context: Context, options: dict[str, t.Any], problems: list[str], **settings: t.Any) -> Session:
     if problems:
         raise InvalidTask(" ".join(problems))
     return Session(
@@ -47,8 +73,7 @@ def open_session(
         timeout=options["timeout"],
         retries=options["retries"],
         use_proxy=options["use_proxy"],
-        leaf_dates=lambda: leaf_dates(options),
-        pause=pause,
+        **settings,
     )
 
 
@@ -64,11 +89,21 @@ def _finished(options: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str
     return {"client_cert": pair.certificate, "client_key": pair.key}
 
 
+def _warn_of_trust(options: dict[str, t.Any], warn: t.Callable[[str], None]) -> None:
+    if not options["validate_certs"]:
+        warn("validate_certs is false: anyone on the way can pose as the service.")
+
+
+def id_problems(device_id: str) -> list[str]:
+    """Return why this cannot be the ID of a device, as sentences."""
+    # A path segment of dots is taken out of a URL on the way (RFC 3986, section 5.2.4), whatever its escapes.
+    if device_id in ("", ".", "..") or not is_unicode(device_id):
+        return [f"device_id {device_id!r} cannot be the ID of a device."]
+    return []
+
+
 def _problems(options: dict[str, t.Any]) -> list[str]:
     problems = []
-    # A path segment of dots is taken out of a URL on the way (RFC 3986, section 5.2.4), whatever its escapes.
-    if options["device_id"] in ("", ".", "..") or not is_unicode(options["device_id"]):
-        problems.append("device_id {!r} cannot be the ID of a device.".format(options["device_id"]))
     try:
         url = urlsplit(options["api_url"])
         usable = url.scheme == "https" and bool(url.hostname) and url.port != 0 and "@" not in url.netloc

@@ -4,7 +4,9 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The API of DigiCert IoT Device Manager, version 2, as a device uses it with its certificate. Nothing else knows it.
+"""The API of DigiCert IoT Device Manager, version 2, as a device uses it with its certificate.
+
+Nothing else knows the API but the operator's side of it, in _operator_api.
 
 The rules come from the vendor's pages on the calls "with client authentication": paths, statuses, the record's keys and
 the two shapes of an error's body.
@@ -36,6 +38,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._values import is
 _UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
 _DEEPEST = 20
+# What a device does -> what it is when it may not, and the key of the record that allows it.
+_DENIED = {
+    "read": (ReadDenied, "device_api_allow_read"),
+    "update": (WriteDenied, "device_api_allow_write"),
+    "renewal": (RenewDenied, "device_api_allow_renew_certificate"),
+}
 # What nginx, which often ends TLS in front of an API, gives as the title of a page -> what to do about it.
 _CERTIFICATE_ADVICE = (
     (
@@ -69,7 +77,7 @@ class DeviceApi:
 
     def read(self) -> Record:
         """Return the record. Raises a Failure when there is none or it cannot be believed."""
-        return self._record(self._session.send("GET", self._path), ReadDenied, "read", "device_api_allow_read")
+        return self._record(self._session.send("GET", self._path), "read")
 
     def update(self, payload: dict[str, t.Any]) -> Record:
         """Replace the record's fields by those of `payload` and return the record that the service answers.
@@ -78,7 +86,7 @@ class DeviceApi:
         the update may have taken effect all the same.
         """
         answer = self._session.send("PUT", self._path, json.dumps(payload).encode("ascii"))
-        return self._record(answer, WriteDenied, "update", "device_api_allow_write")
+        return self._record(answer, "update")
 
     def renew(self, payload: dict[str, t.Any]) -> Renewal:
         """Ask for a new certificate and return it. `payload` has a `csr` and what else the certificate's profile needs.
@@ -89,8 +97,7 @@ class DeviceApi:
         try:
             answer = self._session.send("POST", f"{self._path}/renew", json.dumps(payload).encode("ascii"), False)
             if not 200 <= answer.status < 300:
-                flag = "device_api_allow_renew_certificate"
-                raise _failure(answer, RenewDenied, "renewal", flag, self._session.leaf_dates)
+                raise self._failure(answer, "renewal")
             return _parse_renewal(answer)
         except Failure as failure:
             if not failure.doubtful:
@@ -104,9 +111,9 @@ class DeviceApi:
                 retries=failure.retries,
             ) from failure
 
-    def _record(self, answer: Answer, denied: type[Failure], verb: str, flag: str) -> Record:
+    def _record(self, answer: Answer, verb: str) -> Record:
         if not 200 <= answer.status < 300:
-            raise _failure(answer, denied, verb, flag, self._session.leaf_dates)
+            raise self._failure(answer, verb)
         try:
             return parse_record(answer.body, self.device_id)
         except ValueError as error:
@@ -118,12 +125,19 @@ class DeviceApi:
                 doubtful=True,
             ) from error
 
+    def _failure(self, answer: Answer, verb: str) -> Failure:
+        denied, flag = _DENIED[verb]
+        advice = (
+            f"Either {flag} is not true for this device, which its operator can change in the console, or client_cert "
+            "is not a certificate of this device, or api_url is not the address for devices, which begins with "
+            "'clientauth.' at DigiCert."
+        )
+        return failure_of(answer, verb, denied, advice, "client_cert", self._session.leaf_dates)
+
 
 def _parse_renewal(answer: Answer) -> Renewal:
     try:
-        content = _parse_json(answer.body)
-        if not isinstance(content, dict):
-            raise ValueError("no JSON object")
+        content = parse_object(answer.body)
     except ValueError as error:
         raise AnswerUnusable(
             f"The service answered the renewal with {error}.", http_status=answer.status, doubtful=True
@@ -150,11 +164,21 @@ def parse_record(body: bytes, device_id: str) -> Record:
     Raises ValueError with what the answer has instead. A key that is not known is kept as it is; a field's value may be
     missing, null or empty, which all mean none.
     """
-    record = _parse_json(body)
+    record = parse_object(body)
+    if str(record.get("id")).lower() != device_id.lower():
+        raise ValueError("the record of another device, {}".format(_excerpt(record.get("id"))))
+    return normal_record(record)
+
+
+def normal_record(record: t.Any) -> Record:
+    """Return `record`, read from JSON, each field with a `value` that is a string or None.
+
+    Raises ValueError with what it is instead of a record.
+    """
     if not isinstance(record, dict):
         raise ValueError("no JSON object")
-    if not isinstance(record.get("id"), str) or record["id"].lower() != device_id.lower():
-        raise ValueError("the record of another device, {}".format(_excerpt(record.get("id"))))
+    if not isinstance(record.get("id"), str) or not record["id"]:
+        raise ValueError("a record without an ID")
     if not isinstance(record.get("device_identifier"), (str, type(None))):
         raise ValueError("a device_identifier that is not a string")
     fields = record.get("fields")
@@ -178,6 +202,14 @@ def _parse_field(field: dict[str, t.Any]) -> dict[str, t.Any]:
         raise ValueError(
             "a field, {}, whose value {}".format(_excerpt(field.get("name") or field["id"]), error)
         ) from error
+
+
+def parse_object(body: bytes) -> dict[str, t.Any]:
+    """Return the JSON object that an answer holds. Raises ValueError with what it has instead."""
+    content = _parse_json(body)
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")
+    return content
 
 
 def _parse_json(body: bytes) -> t.Any:
@@ -221,7 +253,18 @@ def _check_depth(content: t.Any) -> None:
         raise ValueError("it is nested too deeply")
 
 
-def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str, leaf_dates: t.Callable[[], str]) -> Failure:
+def failure_of(
+    answer: Answer,
+    verb: str,
+    denied: type[Failure],
+    denied_advice: str,
+    credential: str,
+    leaf_dates: t.Callable[[], str] = str,
+) -> Failure:
+    """Return what an answer that is an error means.
+
+    `denied` is raised, with this advice, when who asks may not. `credential` is the option that shows who it is.
+    """
     code, message = _error_of(answer.body)
     title = _title_of(answer.body) if message is None else ""
     details: dict[str, t.Any] = {
@@ -243,7 +286,7 @@ def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str, leaf_d
     if 300 <= answer.status < 400:
         where = _excerpt(answer.headers.get("Location", "nowhere"))
         advice = (
-            f"It redirects to {where}, which is not followed, for the client certificate would go along: "
+            f"It redirects to {where}, which is not followed, for {credential} would go along: "
             "if that is the right place, put it into api_url."
         )
         return Redirected(f"{said} {advice}", **details)
@@ -251,12 +294,7 @@ def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str, leaf_d
         advice = "Check device_id and that api_url is the address of the account's own service."
         return DeviceUnknown(f"{said} {advice}", **details)
     if answer.status in (401, 403):
-        advice = (
-            f"Either {flag} is not true for this device, which its operator can change in the console, or client_cert "
-            "is not a certificate of this device, or api_url is not the address for devices, which begins with "
-            "'clientauth.' at DigiCert."
-        )
-        return denied(f"{said} {advice}", **details)
+        return denied(f"{said} {denied_advice}", **details)
     if answer.status == 407:
         return Refused(f"{said} The proxy wants a user name and a password: put them into its URL.", **details)
     if answer.status == 429 or answer.status >= 500:
@@ -264,7 +302,7 @@ def _failure(answer: Answer, denied: type[Failure], verb: str, flag: str, leaf_d
         advice = f"The request was sent {sent}. Run the task again later, or raise retries."
         return Refused(f"{said} {advice}", **details)
     if message is None:
-        advice = "That is no answer of the API: check api_url, and whether a proxy on the way refuses client_cert."
+        advice = f"That is no answer of the API: check api_url, and whether a proxy on the way refuses {credential}."
         return Refused(f"{said} {advice}", **details)
     return Refused(f"{said} Correct what it names and run the task again.", **details)
 

@@ -12,11 +12,10 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, some
 
 # They belong together: a device that has one of them takes none from the task.
 _PAIR = ("client_cert", "client_cert_content", "client_key", "client_key_content")
-# So many devices are named where there may be thousands.
-_NAMED = 5
 
 # Each takes a thread and a connection, and eight may wait for each: a process may have 1,024 files open by default.
 _MOST_AT_WORK = 100
@@ -36,7 +35,7 @@ def read_devices(options: Options) -> list[Options]:
     counts = Counter(device["device_id"].lower() for device in devices)
     twice = [device_id for device_id, count in counts.items() if count > 1]
     if twice:
-        problems.append(f"devices has {_some(map(repr, twice))} more than once: list each device once.")
+        problems.append(f"devices has {some(map(repr, twice))} more than once: list each device once.")
     if not 1 <= options["parallel"] <= _MOST_AT_WORK:
         problems.append("parallel is {}, and must be 1 to {}.".format(options["parallel"], _MOST_AT_WORK))
     limit = options["max_requests_per_second"]
@@ -71,8 +70,8 @@ def summary_of_failures(results: list[Result]) -> str:
     failures = [result["msg"] for result in results if result["failed"]]
     if not failures:
         return ""
-    more = len(failures) - _NAMED
-    shown = failures[:_NAMED] + ([f"And {more} more: see results."] if more > 0 else [])
+    more = len(failures) - NAMED
+    shown = failures[:NAMED] + ([f"And {more} more: see results."] if more > 0 else [])
     return "{} of {} devices failed. {}".format(len(failures), len(results), " ".join(shown))
 
 
@@ -82,9 +81,9 @@ def summary_of_warnings(results: list[Result]) -> list[str]:
     for result in results:
         for warning in result["warnings"]:
             devices.setdefault(warning, []).append(result["device_id"])
-    warnings = [f"{warning} (device {_some(names)})" for warning, names in devices.items()]
-    more = len(warnings) - _NAMED
-    return warnings[:_NAMED] + ([f"And {more} more warnings: see results."] if more > 0 else [])
+    warnings = [f"{warning} (device {some(names)})" for warning, names in devices.items()]
+    more = len(warnings) - NAMED
+    return warnings[:NAMED] + ([f"And {more} more warnings: see results."] if more > 0 else [])
 
 
 def diffs_of(results: list[Result]) -> list[dict[str, t.Any]]:
@@ -94,10 +93,3 @@ def diffs_of(results: list[Result]) -> list[dict[str, t.Any]]:
         for result in results
         if result["changed"] and "diff" in result
     ]
-
-
-def _some(words: t.Iterable[str]) -> str:
-    """Return the first few words for a sentence, and how many more there are."""
-    words = list(words)
-    more = len(words) - _NAMED
-    return ", ".join(words[:_NAMED]) + (f" and {more} more" if more > 0 else "")

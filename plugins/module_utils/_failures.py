@@ -93,7 +93,7 @@ class HandshakeFailed(Failure):
 
 
 class Redirected(Failure):
-    """The answer points elsewhere, and is not followed: the client certificate would go along."""
+    """The answer points elsewhere, and is not followed: what shows who asks would go along."""
 
     kind = "redirected"
 
@@ -108,6 +108,12 @@ class WriteDenied(Failure):
     """The service does not let this certificate update this record."""
 
     kind = "write_denied"
+
+
+class ApiKeyRefused(Failure):
+    """The service does not know the operator's API key, or its user may not do this."""
+
+    kind = "api_key_refused"
 
 
 class DeviceUnknown(Failure):
@@ -132,6 +138,12 @@ class WishesUnfit(Failure):
     """The record is not one that the wishes can be applied to. Nothing was written."""
 
     kind = "wishes_unfit"
+
+
+class ListIncomplete(Failure):
+    """The list of devices could not be read as a whole, so none of it is believed."""
+
+    kind = "list_incomplete"
 
 
 class NotKept(Failure):

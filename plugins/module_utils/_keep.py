@@ -27,7 +27,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
     plan_overwrite,
     settle,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, quoted, values_by_id
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
+    ACTIVE,
+    FLAGS,
+    Record,
+    quoted,
+    values_by_id,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wishes, read_wishes
 
@@ -84,8 +90,8 @@ def keep_record(
             raise
         plan = plan_overwrite(api.device_id, wishes)
     else:
-        if record.get("status", "ACTIVE") != "ACTIVE":
-            warn("The device's status is {}, not ACTIVE.".format(record["status"]))
+        if record.get("status", ACTIVE) != ACTIVE:
+            warn("The device's status is {}, not {}.".format(record["status"], ACTIVE))
         plan = plan_change(record, wishes)
     for warning in plan.warnings:
         warn(warning)
@@ -97,31 +103,40 @@ def keep_record(
     if check_mode or not plan.changed:
         return Outcome(plan, plan.masked(plan.after))
     try:
-        record = _write(api, plan)
+        record = update_record(api, plan, warn)
     except Failure as failure:
         failure.conceal(plan.secret_values)
         raise
-    foreign = changed_by_others(plan, record)
-    if foreign:
-        warn(f"Something else changed {quoted(foreign)} while this task wrote: compare before you rely on it.")
     return Outcome(plan, plan.masked(record))
 
 
-def _write(api: DeviceApi, plan: Plan) -> Record:
-    """Send the update and return the record that came of it, seen from the answer or by reading again."""
+def update_record(api: DeviceApi, plan: Plan, warn: t.Callable[[str], None]) -> Record:
+    """Send the update of `plan` and return the record that came of it. Raises a Failure."""
+    record = confirm(api, lambda: api.update(plan.payload), lambda record: not_kept(plan, record), plan.before)
+    foreign = changed_by_others(plan, record)
+    if foreign:
+        warn(f"Something else changed {quoted(foreign)} while this task wrote: compare before you rely on it.")
+    return settle(plan, record)
+
+
+def confirm(
+    api: DeviceApi, send: t.Callable[[], Record], lost_of: t.Callable[[Record], list[str]], before: Record
+) -> Record:
+    """Send something that writes and return the record that came of it, seen from the answer or by reading again.
+
+    `lost_of` says what of it is not so in a record. Raises a Failure.
+    """
     trouble: Failure | None = None
     try:
-        record = api.update(plan.payload)
+        record = send()
     except Failure as failure:
         if not failure.doubtful:
             raise
         trouble = failure
-    if trouble is not None or not_kept(plan, record):
+    if trouble is not None or lost_of(record):
         record = _read_again(api, trouble or NotKept("The answer to the update does not show what was sent."))
-    lost = not_kept(plan, record)
-    changed = values_by_id(record) != values_by_id(plan.before) or record.get("device_identifier") != plan.before.get(
-        "device_identifier"
-    )
+    lost = lost_of(record)
+    changed = _content(record) != _content(before)
     if lost and trouble is not None and not changed:
         trouble.args = (f"{trouble} The record was read again: nothing had been written by then.",)
         raise trouble
@@ -131,7 +146,12 @@ def _write(api: DeviceApi, plan: Plan) -> Record:
             "Something else may write to this record, or the device's profile may not allow the value.",
             changed=changed,
         )
-    return settle(plan, record)
+    return record
+
+
+def _content(record: Record) -> list[t.Any]:
+    """Return all of a record that can be written."""
+    return [values_by_id(record), *(record.get(key) for key in ("device_identifier", "status", *FLAGS))]
 
 
 def _read_again(api: DeviceApi, trouble: Failure) -> Record:

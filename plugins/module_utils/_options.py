@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The options that every module of the collection has for its connection."""
+"""The options that the modules of the collection have for their connection, and for a record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _from_environment(option: str) -> dict[str, t.Any]:
 
 
 def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the options that the doc fragment `connection` describes."""
+    """Return the argument spec of what the doc fragments `connection`, `device` and `certificate` describe."""
     return {
         "device_id": {"type": "str", "required": True, **_from_environment("device_id")},
         "api_url": {
@@ -32,6 +32,26 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
         "client_key": {"type": "path", "no_log": False, **_from_environment("client_key")},
         "client_key_content": {"type": "str", "no_log": True, **_from_environment("client_key_content")},
         "client_key_passphrase": {"type": "str", "no_log": True, **_from_environment("client_key_passphrase")},
+        **_common_argument_spec(),
+    }
+
+
+def operator_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of what the doc fragments `connection` and `operator` describe."""
+    return {
+        # Another variable than that of the devices' address, which a job for both has set too.
+        "api_url": {
+            "type": "str",
+            "default": "https://one.digicert.com",
+            **_from_environment("operator_api_url"),
+        },
+        "api_key": {"type": "str", "required": True, "no_log": True, **_from_environment("api_key")},
+        **_common_argument_spec(),
+    }
+
+
+def _common_argument_spec() -> dict[str, dict[str, t.Any]]:
+    return {
         "ca_path": {"type": "path", **_from_environment("ca_path")},
         "validate_certs": {"type": "bool", "default": True},
         "timeout": {"type": "int", "default": 30},

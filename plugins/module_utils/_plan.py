@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
+    FLAGS,
     MASK,
     Field,
     Record,
@@ -46,7 +47,8 @@ class Plan(t.NamedTuple):
         """The body of the update.
 
         The API's page says that the fields which are sent replace all values, so every value is in it. The name is sent
-        only when it changes: what is left out of the body stays, but for `fields`.
+        only when it changes: what is left out of the body stays, but for `fields`. Whether that holds for the flags too
+        is not said, so when one changes all are sent.
         """
         payload: dict[str, t.Any] = {
             "fields": [
@@ -57,7 +59,14 @@ class Plan(t.NamedTuple):
         }
         if self.after.get("device_identifier") != self.before.get("device_identifier"):
             payload["device_identifier"] = self.after["device_identifier"]
-        return payload
+        return {**payload, **self.flags}
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """What the device shall be allowed, in the words of the record; nothing when none of it changes."""
+        if all(self.before.get(flag) == self.after.get(flag) for flag in FLAGS):
+            return {}
+        return {flag: self.after[flag] for flag in FLAGS if isinstance(self.after.get(flag), bool)}
 
     @property
     def changed_fields(self) -> list[str]:
@@ -128,10 +137,30 @@ def plan_change(record: Record, wishes: Wishes) -> Plan:
     unknown = set(wishes.keep).difference(*((field["id"], field.get("name")) for field in fields))
     if purged and unknown:
         warnings.append(f"keep_fields names {quoted(sorted(unknown))}, and the record has no such field.")
-    hollow = [label for label, field in zip(labels_of(after), after) if is_mandatory(field) and field["value"] is None]
-    if plan.changed and hollow:
-        warnings.append(f"The mandatory fields {quoted(hollow)} have no value, so the update may be refused.")
-    return plan._replace(warnings=tuple(warnings))
+    return plan._replace(warnings=(*warnings, *_hollow_warnings(plan)))
+
+
+def plan_access(record: Record, wanted: dict[str, t.Any]) -> Plan:
+    """Return the plan that gives `record` the wanted flags and status, by the record's keys, and changes nothing else.
+
+    Raises WishesUnfit for a device that is deleted.
+    """
+    if record.get("status") == "DELETED":
+        raise WishesUnfit("The device is deleted, which cannot be undone: create it again.")
+    plan = Plan(record, {**record, **wanted})
+    # Only the flags take an update.
+    return plan._replace(warnings=_hollow_warnings(plan)) if plan.flags else plan
+
+
+def _hollow_warnings(plan: Plan) -> tuple[str, ...]:
+    """Return a warning when the update may be refused, as the record lacks a value that the profile demands."""
+    fields = plan.after["fields"]
+    hollow = [
+        label for label, field in zip(labels_of(fields), fields) if is_mandatory(field) and field["value"] is None
+    ]
+    if not plan.changed or not hollow:
+        return ()
+    return (f"The mandatory fields {quoted(hollow)} have no value, so the update may be refused.",)
 
 
 def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
@@ -149,11 +178,11 @@ def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
 
 
 def not_kept(plan: Plan, record: Record) -> list[str]:
-    """Return what of the task's wishes is not so in `record`: labels of fields, and `device_identifier`."""
+    """Return what of the task's wishes is not so in `record`: labels of fields, `device_identifier` and flags."""
     lost = _differing(plan, record, plan.asked)
     if plan.after.get("device_identifier") not in (None, record.get("device_identifier")):
         lost.append("device_identifier")
-    return lost
+    return lost + [flag for flag, allowed in plan.flags.items() if record.get(flag) != allowed]
 
 
 def changed_by_others(plan: Plan, record: Record) -> list[str]:

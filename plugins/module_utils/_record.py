@@ -18,6 +18,12 @@ from collections import Counter
 Record = t.Dict[str, t.Any]
 Field = t.Dict[str, t.Any]
 
+# What a device may do with its own certificate, which only the operator can change.
+FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
+# The status of a device that is enabled.
+ACTIVE = "ACTIVE"
+# So many devices are named where there may be thousands.
+NAMED = 5
 # What stands for a secret value in all that is shown.
 MASK = "********"
 
@@ -68,3 +74,10 @@ def masked(record: Record, secret: t.Container[str]) -> Record:
 def quoted(words: t.Iterable[str]) -> str:
     """Return words for a sentence: 'a', 'b'."""
     return ", ".join(map(repr, words))
+
+
+def some(words: t.Iterable[str]) -> str:
+    """Return the first few words for a sentence, and how many more there are."""
+    words = list(words)
+    more = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -62,13 +62,13 @@ class Answer(t.NamedTuple):
 
 
 class Session:
-    """Sends requests below `api_url` over connections that show the certificate of `context`.
+    """Sends requests below `api_url` over connections that show the certificate of `context`, if it has one.
 
-    `timeout` is in seconds, for each request as a whole from the moment that it is connected. `leaf_dates`
-    says more of the certificate when it was refused. `pause` lets a process that sends much keep its requests apart: it
-    is called before each one, with the seconds to wait before a retry, else 0, and the status that the request was
-    answered with before, None if it was not; what it raises ends the request. `sleep`, `now` and `random` can be
-    replaced by tests.
+    `timeout` is in seconds, for each request as a whole from the moment that it is connected. `leaf_dates` says more of
+    the certificate when it was refused. `headers` go with each request. `pause` lets a process that sends much keep its
+    requests apart: it is called before each one, with the seconds to wait before a retry, else 0, and the status that
+    the request was answered with before, None if it was not; what it raises ends the request. `sleep`, `now` and
+    `random` can be replaced by tests.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Session:
         retries: int,
         use_proxy: bool,
         leaf_dates: t.Callable[[], str] = str,
+        headers: t.Mapping[str, str] | None = None,
         pause: t.Callable[[float, int | None], None] | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
         now: t.Callable[[], float] = time.time,
@@ -96,6 +97,7 @@ class Session:
         self._manager = _manager(context, proxy)
         self._proxy = f"the proxy {urlsplit(proxy).hostname}" if proxy else ""
         self.leaf_dates = leaf_dates
+        self._headers = headers or {}
         self._pause = pause
         self._sleep, self._now, self._random = sleep, now, random
 
@@ -138,7 +140,12 @@ class Session:
             retry += 1
 
     def _send_once(self, method: str, path: str, body: bytes | None) -> Answer:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "edgeops.digicert"}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "edgeops.digicert",
+            **self._headers,
+        }
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._context.deadline = time.monotonic() + self._timeout
@@ -174,7 +181,9 @@ class Session:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
                 doubtful = self._context.has_sent and not is_about_leaf(cause)
-                return HandshakeFailed(explain(cause, host) + self.leaf_dates(), doubtful=doubtful)
+                return HandshakeFailed(
+                    explain(cause, host, self._context.has_leaf) + self.leaf_dates(), doubtful=doubtful
+                )
         status = _tunnel_status(causes)
         if status is not None and 400 <= status < 500 and status not in RETRIED_STATUSES:
             return Refused(_tunnel_refused(self._proxy, host, status), http_status=status)

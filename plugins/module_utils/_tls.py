@@ -36,6 +36,8 @@ class Context(ssl.SSLContext):
     """
 
     host: str | None = None
+    # Whether there is a certificate to show: an operator comes without.
+    has_leaf = True
 
     def wrap_socket(
         self, sock: socket.socket, *arguments: t.Any, server_hostname: str | None = None, **settings: t.Any
@@ -71,13 +73,22 @@ def client_context(
         # It comes back only when all is well: one in which a pair was loaded in part is of no use to another device.
         context = contexts.pop(use, None)
         if context is None:
-            context = _new_context()
-            trust_problems = _load_trust(context, options["ca_path"]) if use[0] else _trust_anyone(context)
+            context, trust_problems = trusting_context(options)
             problems = trust_problems + problems
         if pair:
             problems += _load_pair(context, pair, options["client_key_passphrase"], warn)
     if kind and not problems:
         contexts[use] = context
+    return context, problems
+
+
+def trusting_context(options: dict[str, t.Any]) -> tuple[Context, list[str]]:
+    """Return a context that trusts whom `options` say and shows no certificate, and every problem found, as sentences.
+
+    Raises InvalidTask when OpenSSL offers no TLS at all.
+    """
+    context = _new_context()
+    problems = _load_trust(context, options["ca_path"]) if options["validate_certs"] else _trust_anyone(context)
     return context, problems
 
 
@@ -312,8 +323,11 @@ def is_about_leaf(error: ssl.SSLError) -> bool:
     return "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason)
 
 
-def explain(error: ssl.SSLError, host: str) -> str:
-    """Return what a failed handshake with `host` means and what to do, in one or two sentences."""
+def explain(error: ssl.SSLError, host: str, has_leaf: bool = True) -> str:
+    """Return what a failed handshake with `host` means and what to do, in one or two sentences.
+
+    `has_leaf` says whether there was a certificate to show.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         return "The certificate of {} is not accepted: {}. {}".format(
             host,
@@ -323,6 +337,11 @@ def explain(error: ssl.SSLError, host: str) -> str:
             else "Name the CA that signed it in ca_path, and check the clock of this host.",
         )
     reason = _reason(error)
+    if not has_leaf and "ALERT" in reason and "PROTOCOL" not in reason:
+        return (
+            f"The TLS handshake with {host} failed ({reason}). The service wants a client certificate, so api_url is "
+            "the address for devices: that for operators has no 'clientauth.' before its name."
+        )
     advice = _advice(reason) or (
         "The usual reasons: the certificate is not the one that belongs to the device, the key does not match it, "
         f"or api_url misses the 'clientauth.' prefix of its host name (it is {host})"

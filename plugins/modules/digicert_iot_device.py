@@ -21,6 +21,7 @@ description:
     is overwritten.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
   - edgeops.digicert.record
 attributes:

@@ -21,6 +21,7 @@ description:
   - A certificate that has expired cannot renew itself.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
   - ansible.builtin.files
 attributes:

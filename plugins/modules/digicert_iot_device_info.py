@@ -16,6 +16,7 @@ description:
   - Reads the record of a device, with the device's own certificate over mutual TLS.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
 attributes:
   check_mode:

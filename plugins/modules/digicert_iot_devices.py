@@ -20,6 +20,7 @@ description:
   - When the task is told to stop by SIGTERM, it ends within seconds and returns what was done by then.
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.connection.certificate
   - edgeops.digicert.record
 attributes:
   check_mode:

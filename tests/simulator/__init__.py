@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for the door of DigiCert IoT Device Manager to which devices come with their own certificates.
+"""A stand-in for DigiCert IoT Device Manager: the door for devices with certificates, and that for operators with keys.
 
 It is made from the public documentation: real HTTPS on 127.0.0.1 with real client certificates, GET and PUT of a
-device, the update that replaces all values, and the renewal of a certificate, which an intermediate CA then signs.
+device, the update that replaces all values, and the renewal of a certificate, which an intermediate CA then signs. The
+operator's door lists devices in pages, with filters, reads and updates them, and creates, enables and disables them.
 Everything but the certificates is in memory.
 
 From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
@@ -33,6 +34,11 @@ There can be many more devices, for tests of fleets:
 
         sensors = simulator.add_devices(1000)  # their certificates are simulator.certificates["sensor-1"] and so on
 
+An operator comes with an API key to another port:
+
+        requests.get(simulator.operator_url + LIST_PATH, headers={"x-api-key": API_KEY}, verify=...)
+        simulator.records.largest_page = 10  # and what else Records says
+
 The log has what came, up to `reset()` or `clear_log()`:
 
         simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed
@@ -59,7 +65,17 @@ A script says what happens to the requests to come instead; script.py has all th
 from __future__ import annotations
 
 from simulator.certificates import PASSPHRASE
+from simulator.operator_door import API_KEY, LIST_PATH, READER_API_KEY
 from simulator.script import FOREVER, Answer
 from simulator.server import DEVICE_PATH, Simulator
 
-__all__ = ["DEVICE_PATH", "FOREVER", "PASSPHRASE", "Answer", "Simulator"]
+__all__ = [
+    "API_KEY",
+    "DEVICE_PATH",
+    "FOREVER",
+    "LIST_PATH",
+    "PASSPHRASE",
+    "READER_API_KEY",
+    "Answer",
+    "Simulator",
+]

@@ -17,7 +17,7 @@ from pathlib import Path
 # So that `python tests/simulator` works from anywhere.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from simulator import Simulator
+from simulator import API_KEY, Simulator
 from simulator.records import VALUELESS
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -27,9 +27,10 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python tests/simulator",
-        description="Simulate the device's door of DigiCert IoT Device Manager on this machine only, until Ctrl-C.",
+        description="Simulate DigiCert IoT Device Manager on this machine only, until Ctrl-C.",
     )
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="for devices; 0, the default, takes a free one")
+    parser.add_argument("--operator-port", type=int, default=0, help="for operators; 0, the default, takes a free one")
     parser.add_argument(
         "--directory",
         type=Path,
@@ -53,6 +54,11 @@ def describe(simulator: Simulator) -> str:
         "DIGICERT_IOT_CLIENT_KEY": certificates[first.name].key,
         "DIGICERT_IOT_CA_PATH": certificates.ca,
     }
+    operator = {
+        "DIGICERT_IOT_OPERATOR_API_URL": simulator.operator_url,
+        "DIGICERT_IOT_API_KEY": API_KEY,
+        "DIGICERT_IOT_CA_PATH": certificates.ca,
+    }
     width = max(len(device.name) for device in simulator.records.devices)
     return "\n".join(
         [
@@ -63,6 +69,9 @@ def describe(simulator: Simulator) -> str:
             "",
             f"To act as {first.name}:",
             *(f"  export {name}={shlex.quote(str(value))}" for name, value in environment.items()),
+            "",
+            "To act as the operator:",
+            *(f"  export {name}={shlex.quote(str(value))}" for name, value in operator.items()),
             "",
             "Stop it with Ctrl-C.",
         ]
@@ -81,7 +90,9 @@ def main() -> None:
             folder = arguments.directory.absolute()
             folder.mkdir(parents=True, exist_ok=True)
         log_file = stack.enter_context(arguments.log.open("a")) if arguments.log else None
-        simulator = stack.enter_context(Simulator(folder, arguments.port, arguments.valueless, log_file))
+        simulator = stack.enter_context(
+            Simulator(folder, arguments.port, arguments.valueless, log_file, arguments.operator_port)
+        )
         print(describe(simulator), flush=True)
         signal.sigwait(STOP_SIGNALS)
 

@@ -16,10 +16,11 @@ import typing as t
 class Connection:
     """A TCP connection. What is None at first stays so without a completed handshake.
 
-    `began` is in seconds of the monotonic clock, which all processes of a machine share. `tls` is the version; `peer`
-    is the subject and `fingerprint` the SHA-256 of the client's certificate.
+    `door` is device or operator. `began` is in seconds of the monotonic clock, which all processes of a machine share.
+    `tls` is the version; `peer` is the subject and `fingerprint` the SHA-256 of the client's certificate, if any.
     """
 
+    door: str
     number: int
     began: float
     tls: str | None = None
@@ -52,14 +53,14 @@ class Log:
         self.requests: list[Request] = []
         self._file = file
 
-    def open(self) -> Connection:
+    def open(self, door: str) -> Connection:
         """A client has connected; the handshake is about to begin."""
-        connection = Connection(len(self.connections) + 1, time.monotonic())
+        connection = Connection(door, len(self.connections) + 1, time.monotonic())
         self.connections.append(connection)
-        self._write("connection", connection=connection.number)
+        self._write("connection", connection=connection.number, door=door)
         return connection
 
-    def complete(self, connection: Connection, tls: str, peer: str, fingerprint: str) -> None:
+    def complete(self, connection: Connection, tls: str, peer: str | None, fingerprint: str | None) -> None:
         """The handshake is done."""
         connection.tls, connection.peer, connection.fingerprint = tls, peer, fingerprint
         self._write("handshake", connection=connection.number, tls=tls, peer=peer)

@@ -18,6 +18,8 @@ MAXIMUM_IDENTIFIER_LENGTH = 255
 MAXIMUM_VALUE_LENGTH = 1024
 # How a record lists a field of the profile that has no value. The documentation leaves it open.
 VALUELESS = ("absent", "null", "empty")
+# What the operator decides of a device's own door.
+FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
 
 Record = dict[str, t.Any]
 
@@ -69,6 +71,7 @@ class Device:
     profile: Profile
     device_identifier: str
     values: dict[str, str]
+    division: str = "Harbour"
     status: str = "ACTIVE"
     device_api_allow_read: bool = True
     device_api_allow_write: bool = True
@@ -81,6 +84,11 @@ class Device:
     def id(self) -> str:
         """The device ID, the same in every simulator."""
         return identifier("device", self.name)
+
+    @property
+    def division_id(self) -> str:
+        """The ID of its division."""
+        return identifier("division", self.division)
 
     def field_id(self, name: str) -> str:
         """Return the ID of the one field with this name."""
@@ -98,7 +106,7 @@ class Device:
         return {
             "id": self.id,
             "account_id": identifier("account"),
-            "division": {"id": identifier("division"), "name": "Harbour"},
+            "division": {"id": self.division_id, "name": self.division},
             "device_identifier": self.device_identifier,
             "device_profile": {"id": self.profile.id, "name": self.profile.name},
             "created": f"{self.created:%Y-%m-%dT%H:%M:%SZ}",
@@ -117,47 +125,61 @@ class Device:
     def _listed(self, field: ProfileField) -> str | None:
         return self.values.get(field.id, "" if self.valueless == "empty" else None)
 
-    def update(self, payload: object) -> None:
+    def update(self, payload: object, flags: t.Mapping[str, bool] | None = None) -> None:
         """Do what a PUT with this JSON body does: replace all values, also when it has none, and perhaps rename.
 
-        Raises Refusal, and then nothing has changed.
+        `flags` are new values for some of FLAGS. Raises Refusal, and then nothing has changed.
         """
         if not isinstance(payload, dict):
-            raise _invalid("The request body is not a JSON object")
+            raise invalid("The request body is not a JSON object")
         device_identifier = payload.get("device_identifier", self.device_identifier)
         if not isinstance(device_identifier, str) or not 1 <= len(device_identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
-            raise _invalid(f"device_identifier must be a string of 1 to {MAXIMUM_IDENTIFIER_LENGTH} characters")
+            raise invalid(f"device_identifier must be a string of 1 to {MAXIMUM_IDENTIFIER_LENGTH} characters")
         values = self._sent_values(payload.get("fields", []))
         for field in self.profile.fields:
             if field.mandatory and field.id not in values:
-                raise _invalid(f"Field {field.name} is mandatory and has no value")
+                raise invalid(f"Field {field.name} is mandatory and has no value")
         self.device_identifier = device_identifier
         self.values = values
-        # Two updates within one second still show.
+        for flag, allowed in (flags or {}).items():
+            setattr(self, flag, allowed)
+        self.touch()
+
+    def touch(self) -> None:
+        """Note that something has changed. Two updates within one second still show."""
         self.updated = max(datetime.now(UTC), self.updated + timedelta(seconds=1))
 
     def _sent_values(self, fields: object) -> dict[str, str]:
         """Return the values that the `fields` of a payload hold, by field ID."""
         if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
-            raise _invalid("fields must be an array of objects")
+            raise invalid("fields must be an array of objects")
         known = {field.id for field in self.profile.fields}
         values: dict[str, str] = {}
         for field in fields:
             field_id, value = field.get("id"), field.get("value")
             if not isinstance(field_id, str) or field_id not in known:
-                raise _invalid(f"Field with id {field_id} does not exist in the profile of the device")
+                raise invalid(f"Field with id {field_id} does not exist in the profile of the device")
             if field_id in values:
-                raise _invalid(f"Field with id {field_id} is given twice")
+                raise invalid(f"Field with id {field_id} is given twice")
             if not isinstance(value, str) or len(value) > MAXIMUM_VALUE_LENGTH:
-                raise _invalid(f"The value of field {field_id} must be a string of at most {MAXIMUM_VALUE_LENGTH}")
+                raise invalid(f"The value of field {field_id} must be a string of at most {MAXIMUM_VALUE_LENGTH}")
             values[field_id] = value
         return {field_id: value for field_id, value in values.items() if value}
 
 
 class Records:
-    """All devices of the account, each seen by its own certificates only."""
+    """All devices of the account, each seen by its own certificates, and all by the operator's API keys.
+
+    What the documentation leaves open can be set: `largest_page` is how many devices the list has on a page at the
+    most, `last_updated_first` is in which order, and `forgets_flags` lets an update withdraw all flags that it leaves
+    out.
+    """
 
     def __init__(self, valueless: str = "absent") -> None:
+        self.largest_page = 1000
+        self.last_updated_first = False
+        self.forgets_flags = False
+        self._valueless = valueless
         self._devices: dict[str, Device] = {}
         self._device_of_certificate: dict[str, Device] = {}
         for device in make_devices(valueless):
@@ -176,6 +198,25 @@ class Records:
         """Take a device into the account."""
         self._devices[device.id] = device
 
+    def remove(self, device: Device) -> None:
+        """Take a device out of the account."""
+        del self._devices[device.id]
+
+    def find(self, device_id: str) -> Device:
+        """Return the device with this ID. Raises Refusal."""
+        device = self._devices.get(device_id)
+        if device is None:
+            raise Refusal(400, "entity_not_found", f"Device with id {device_id} does not exist")
+        return device
+
+    def create(self, profile_id: object, name: str) -> Device:
+        """Return a device of this profile, without values, that is not in the account yet. Raises Refusal."""
+        profile = next((each.profile for each in make_devices(self._valueless) if each.profile.id == profile_id), None)
+        if profile is None:
+            raise invalid(f"Device profile with id {profile_id} does not exist")
+        now = datetime.now(UTC)
+        return Device(name, profile, name, {}, valueless=self._valueless, created=now, updated=now)
+
     def associate(self, device: Device, fingerprint: str) -> None:
         """Let the certificate with this fingerprint act for `device`. A device can have several."""
         self._device_of_certificate[fingerprint] = device
@@ -192,11 +233,7 @@ class Records:
         device = self._seen(device_id, fingerprint)
         if not device.device_api_allow_write:
             raise _denied()
-        try:
-            payload = json.loads(body)
-        except ValueError:
-            raise _invalid("The request body is not valid JSON") from None
-        device.update(payload)
+        device.update(read_payload(body))
         return device
 
     def renew(self, device_id: str, fingerprint: str, body: bytes, answer: t.Callable[[bytes], bytes]) -> Record:
@@ -210,7 +247,7 @@ class Records:
         try:
             pem = answer(json.loads(body)["csr"].encode())
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise _invalid(f"The request body has no valid csr: {error}") from None
+            raise invalid(f"The request body has no valid csr: {error}") from None
         self.associate(device, fingerprint_of(pem))
         return {
             "certificate_request_id": str(uuid.uuid4()),
@@ -221,9 +258,7 @@ class Records:
         }
 
     def _seen(self, device_id: str, fingerprint: str) -> Device:
-        device = self._devices.get(device_id)
-        if device is None:
-            raise Refusal(400, "entity_not_found", f"Device with id {device_id} does not exist")
+        device = self.find(device_id)
         if self._device_of_certificate.get(fingerprint) is not device:
             raise _denied()
         return device
@@ -271,7 +306,16 @@ def _profile(name: str, *fields: str) -> Profile:
     return Profile(identifier("profile", name), name, profile_fields)
 
 
-def _invalid(message: str) -> Refusal:
+def read_payload(body: bytes) -> t.Any:
+    """Return what a request's JSON body holds. Raises Refusal."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise invalid("The request body is not valid JSON") from None
+
+
+def invalid(message: str) -> Refusal:
+    """Return the answer to a request that cannot be right."""
     return Refusal(400, "invalid_input", message)
 
 

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator: the records behind HTTPS with client certificates, in a thread of its own."""
+"""The simulator: the records behind HTTPS, by client certificates and by API keys, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
 import dataclasses
+import functools
 import hashlib
 import math
 import ssl
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from simulator.certificates import Certificates, fingerprint, make_certificates
 from simulator.log import Connection, Log, Request
+from simulator.operator_door import answer_operator
 from simulator.records import Device, Record, Records, Refusal, make_devices
 from simulator.script import Answer, Script
 
@@ -39,12 +41,18 @@ class Simulator:
     """A context manager: inside it the server runs on 127.0.0.1. The package's docstring says how to use it."""
 
     def __init__(
-        self, folder: Path, port: int = 0, valueless: str = "absent", log_file: t.TextIO | None = None
+        self,
+        folder: Path,
+        port: int = 0,
+        valueless: str = "absent",
+        log_file: t.TextIO | None = None,
+        operator_port: int = 0,
     ) -> None:
         """Certificates are written into `folder`. Port 0 means a free one. `valueless` is one of records.VALUELESS."""
         self.certificates: Certificates = make_certificates(folder, [device.name for device in make_devices(valueless)])
         self._fingerprints = {name: leaf.fingerprint for name, leaf in self.certificates.leaves.items()}
         self._port = port
+        self._operator_port = operator_port
         self._valueless = valueless
         self._log_file = log_file
         self._connection_of: weakref.WeakKeyDictionary[asyncio.BaseTransport, Connection] = weakref.WeakKeyDictionary()
@@ -67,8 +75,13 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The value for api_url."""
+        """The value for api_url, where devices come with their certificates."""
         return f"https://localhost:{self._port}"
+
+    @property
+    def operator_url(self) -> str:
+        """The value for api_url, where operators come with their API keys."""
+        return f"https://localhost:{self._operator_port}"
 
     def reset(self) -> None:
         """Begin anew: fresh devices, an empty log, no script. Certificates and port stay."""
@@ -158,11 +171,20 @@ class Simulator:
 
     async def _start(self) -> None:
         self._http = web.Server(self._handle)
-        self._listener = await self._loop.create_server(self._greet, "127.0.0.1", self._port, ssl=self._tls_context())
-        self._port = self._listener.sockets[0].getsockname()[1]
+        self._listeners = []
+        self._port = await self._listen("device", self._port)
+        self._operator_port = await self._listen("operator", self._operator_port)
+
+    async def _listen(self, door: str, port: int) -> int:
+        """Open a door and return its port."""
+        greet = functools.partial(self._greet, door)
+        listener = await self._loop.create_server(greet, "127.0.0.1", port, ssl=self._tls_context(door))
+        self._listeners.append(listener)
+        return listener.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for transport in list(self._connection_of):
             transport.abort()
         await self._http.shutdown(timeout=0.1)  # which aiohttp takes for no limit when it is 0
@@ -171,24 +193,28 @@ class Simulator:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _tls_context(self) -> ssl.SSLContext:
+    def _tls_context(self, door: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.sslobject_class = _AlertingTls
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificates["server"].pem, self.certificates["server"].key)
-        context.load_verify_locations(self.certificates.ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+        if door == "device":
+            context.load_verify_locations(self.certificates.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _greet(self) -> asyncio.Protocol:
+    def _greet(self, door: str) -> asyncio.Protocol:
         """A client has connected: note it, and return what waits for its handshake."""
-        log, connection = self._log, self._log.open()
+        log, connection = self._log, self._log.open(door)
 
         def welcome(transport: asyncio.Transport) -> asyncio.Protocol:
             tls = transport.get_extra_info("ssl_object")
-            subject = ", ".join("=".join(pair) for part in tls.getpeercert()["subject"] for pair in part)
-            fingerprint = hashlib.sha256(tls.getpeercert(binary_form=True)).hexdigest()
-            log.complete(connection, tls.version(), subject, fingerprint)
+            leaf = tls.getpeercert(binary_form=True)
+            if leaf is None:
+                log.complete(connection, tls.version(), None, None)
+            else:
+                subject = ", ".join("=".join(pair) for part in tls.getpeercert()["subject"] for pair in part)
+                log.complete(connection, tls.version(), subject, hashlib.sha256(leaf).hexdigest())
             self._connection_of[transport] = connection
             return self._http()
 
@@ -209,8 +235,7 @@ class Simulator:
         if answer.before is not None:
             answer.before(records)
         await asyncio.sleep(answer.delay)
-        sign = self.certificates.intermediate.answer
-        status, content = _carry_out(records, request, answer, sign) if answer.takes_effect else (200, None)
+        status, content = self._carry_out(records, request, answer) if answer.takes_effect else (200, None)
         await asyncio.sleep(answer.delay_answer)
         response = web.Response(
             status=answer.status or status,
@@ -221,6 +246,19 @@ class Simulator:
         if answer.cut and received.transport is not None:
             received.transport.abort()
         return response
+
+    def _carry_out(self, records: Records, request: Request, answer: Answer) -> tuple[int, Record]:
+        """Do what `request` asks for and return status and JSON of the answer."""
+        try:
+            if request.connection.door == "operator":
+                status, content = answer_operator(records, request)
+            else:
+                status, content = _answer_device(records, request, self.certificates.intermediate.answer)
+            if answer.after is not None:
+                answer.after(records)
+        except Refusal as refusal:
+            return refusal.status, refusal.body
+        return status, content.record if isinstance(content, Device) else content
 
 
 class _AlertingTls(ssl.SSLObject):
@@ -258,27 +296,19 @@ class _Doorkeeper(asyncio.Protocol):
         protocol.connection_made(transport)
 
 
-def _carry_out(
-    records: Records, request: Request, answer: Answer, sign: t.Callable[[bytes], bytes]
-) -> tuple[int, Record]:
-    """Do what `request` asks for and return status and JSON of the answer. `sign` answers a CSR."""
+def _answer_device(records: Records, request: Request, sign: t.Callable[[bytes], bytes]) -> tuple[int, Device | Record]:
+    """Do what a device asks for and return status and content of the answer. `sign` answers a CSR. Raises Refusal."""
     device_id, _slash, call = request.path.partition("?")[0].removeprefix(DEVICE_PATH).partition("/")
     device_id = unquote(device_id)
     fingerprint = request.connection.fingerprint
-    try:
-        if not request.path.startswith(DEVICE_PATH) or call not in ("", "renew"):
-            raise Refusal(404, "resource_not_found", f"There is nothing at {request.path}")
-        match request.method, call:
-            case "GET", "":
-                status, content = 200, records.read(device_id, fingerprint)
-            case "PUT", "":
-                status, content = 201, records.update(device_id, fingerprint, request.body)
-            case "POST", "renew":
-                status, content = 200, records.renew(device_id, fingerprint, request.body, sign)
-            case _:
-                raise Refusal(405, "method_not_allowed", f"{request.method} is not for {request.path}")
-        if answer.after is not None:
-            answer.after(records)
-    except Refusal as refusal:
-        return refusal.status, refusal.body
-    return status, content.record if isinstance(content, Device) else content
+    if not request.path.startswith(DEVICE_PATH) or call not in ("", "renew"):
+        raise Refusal(404, "resource_not_found", f"There is nothing at {request.path}")
+    match request.method, call:
+        case "GET", "":
+            return 200, records.read(device_id, fingerprint)
+        case "PUT", "":
+            return 201, records.update(device_id, fingerprint, request.body)
+        case "POST", "renew":
+            return 200, records.renew(device_id, fingerprint, request.body, sign)
+        case _:
+            raise Refusal(405, "method_not_allowed", f"{request.method} is not for {request.path}")

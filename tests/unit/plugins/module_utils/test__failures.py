@@ -10,6 +10,7 @@ from pathlib import Path
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
 from ansible_collections.edgeops.digicert.plugins.modules import (
     digicert_iot_device,
+    digicert_iot_device_access,
     digicert_iot_device_certificate,
     digicert_iot_devices,
 )
@@ -24,7 +25,13 @@ def test_every_failure_stands_in_the_guide_and_no_other():
 
 
 def test_every_failure_stands_in_the_documentation_of_a_module():
-    documentation = digicert_iot_device.RETURN + digicert_iot_device_certificate.RETURN + digicert_iot_devices.RETURN
+    modules = (
+        digicert_iot_device,
+        digicert_iot_device_access,
+        digicert_iot_device_certificate,
+        digicert_iot_devices,
+    )
+    documentation = "".join(module.RETURN for module in modules)
     for kind in KINDS:
         assert f"V({kind})" in documentation
 

@@ -231,6 +231,12 @@ def test_an_alert_is_final_and_explained(reason, words):
     assert words in explain(alert(reason), "device.example")
 
 
+def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
+    words = "that for operators has no 'clientauth.' before its name"
+    assert words in explain(alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", has_leaf=False)
+    assert words not in explain(alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", has_leaf=False)
+
+
 def test_a_key_in_hardware_that_cannot_sign_is_not_tried_again():
     error = ssl.SSLError(524294, "[SSL] EVP lib (_ssl.c:1029)")
     error.reason = None

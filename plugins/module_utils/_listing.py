@@ -1,0 +1,80 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Reading a list that comes in pages and may change meanwhile, as a whole. Pure but for the functions that it is given.
+
+The API has neither a cursor nor a promise of the order. A device that is created, deleted or, if the list begins with
+what was updated last, updated while the pages are read moves others to another page. So each page begins with the last
+device of the one before, which shows whether something has moved.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import ListIncomplete
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record
+
+# So often the list is read when it changes all the time.
+_READINGS = 5
+
+
+class Page(t.NamedTuple):
+    """Some devices of a list, and how many the whole list has."""
+
+    total: int
+    records: list[Record]
+
+
+class _Reading(t.NamedTuple):
+    """What one way through all pages has shown. `whole` says that nothing has moved meanwhile."""
+
+    records: dict[str, Record]
+    total: int
+    whole: bool
+
+
+def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> list[Record]:
+    """Return all records of a list, each once.
+
+    `page` returns the page that begins with the device of this number, `find` one device by its ID, or None. When
+    something moved, the list is read again, until a reading shows nothing that was not known before; which of the
+    devices that it does not show are still there is then asked for each. Raises ListIncomplete.
+    """
+    known: dict[str, Record] = {}
+    for _attempt in range(_READINGS):
+        reading = _read(page)
+        if reading.whole:
+            return list(reading.records.values())
+        if known and known.keys() >= reading.records.keys():
+            found = [find(device_id) for device_id in known if device_id not in reading.records]
+            records = list(reading.records.values()) + [record for record in found if record is not None]
+            if len(records) == reading.total:
+                return records
+        known.update(reading.records)
+    raise ListIncomplete(
+        f"The list was read {_READINGS} times and never was whole: at last the service told of {reading.total} devices "
+        f"and showed {len(reading.records)}. Either it leaves some out, or devices are created and deleted all the "
+        "time. Try again later, or ask for fewer devices with filters."
+    )
+
+
+def _read(page: t.Callable[[int], Page]) -> _Reading:
+    records: dict[str, Record] = {}
+    whole = True
+    offset, last, total = 0, None, None
+    while True:
+        current = page(offset)
+        ids = [record["id"] for record in current.records]
+        whole = whole and total in (None, current.total) and (last is None or ids[:1] == [last])
+        total = current.total
+        known = len(records)
+        records.update(zip(ids, current.records))
+        if offset + len(ids) >= total or len(records) == known:
+            return _Reading(records, total, whole and len(records) == total)
+        # A service that gives single devices leaves no room to look back.
+        last = ids[-1] if len(ids) > 1 else None
+        offset += len(ids) - (last is not None)

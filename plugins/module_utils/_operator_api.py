@@ -1,0 +1,107 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""The API of DigiCert IoT Device Manager, version 2, as an operator uses it with an API key.
+
+The rules come from the vendor's pages on the calls with an API key: the list's parameters and the shape of its pages.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import urlencode
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import (
+    DeviceApi,
+    failure_of,
+    normal_record,
+    parse_object,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
+    AnswerUnusable,
+    ApiKeyRefused,
+    DeviceUnknown,
+    Failure,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._listing import Page
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, Record
+from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
+
+_LIST_PATH = "/iot/api/v2/device"
+# The API's page spells this parameter so. Which of the two the service listens to is not known, so it gets both.
+_OTHER_SPELLING = {"updated_to": "upated_to"}
+
+
+class OperatorApi:
+    """All devices of the account behind `session`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def page(self, filters: t.Mapping[str, str], limit: int, offset: int) -> Page:
+        """Return the devices of the list from number `offset` on, `limit` at the most; the service may give fewer.
+
+        `filters` are parameters of the list. Raises a Failure.
+        """
+        query = {**filters, **{_OTHER_SPELLING[name]: filters[name] for name in filters if name in _OTHER_SPELLING}}
+        path = f"{_LIST_PATH}?{urlencode({**query, 'limit': limit, 'offset': offset})}"
+        answer = self._session.send("GET", path)
+        if not 200 <= answer.status < 300:
+            raise _failure(answer, "listing")
+        try:
+            return parse_page(answer.body)
+        except ValueError as error:
+            raise AnswerUnusable(
+                f"The service answered the listing with {error}, so it is not believed. Check that api_url is the "
+                "API's own address and that no proxy answers in its place; page_size can be made smaller.",
+                http_status=answer.status,
+                retries=answer.retries,
+            ) from error
+
+    def find(self, device_id: str) -> Record | None:
+        """Return the record of a device, or None when the service does not know it. Raises a Failure."""
+        try:
+            return self.device(device_id).read()
+        except DeviceUnknown:
+            return None
+
+    def device(self, device_id: str) -> OperatorDeviceApi:
+        """Return one device."""
+        return OperatorDeviceApi(self._session, device_id)
+
+
+class OperatorDeviceApi(DeviceApi):
+    """The record of one device, and whether the device is enabled, behind `session`."""
+
+    def set_status(self, status: str) -> Record:
+        """Make the device's status ACTIVE or DISABLED and return the record that the service answers.
+
+        To do it twice does no harm. Raises a Failure, `doubtful` when it may have been done all the same.
+        """
+        call = "enable" if status == ACTIVE else "disable"
+        return self._record(self._session.send("PUT", f"{self._path}/{call}"), call)
+
+    def _failure(self, answer: Answer, verb: str) -> Failure:
+        return _failure(answer, verb)
+
+
+def _failure(answer: Answer, verb: str) -> Failure:
+    advice = (
+        "Check that api_key is valid, that its user may do this, and that api_url is the address for operators of the "
+        "account that the key belongs to."
+    )
+    return failure_of(answer, verb, ApiKeyRefused, advice, "api_key")
+
+
+def parse_page(body: bytes) -> Page:
+    """Return the page of the list that an answer holds. Raises ValueError with what the answer has instead."""
+    content = parse_object(body)
+    total, records = content.get("total"), content.get("records")
+    if isinstance(total, bool) or not isinstance(total, int) or total < 0:
+        raise ValueError("a list that does not say how many devices there are")
+    if not isinstance(records, list):
+        raise ValueError("a list without devices")
+    return Page(total, [normal_record(record) for record in records])

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from simulator import API_KEY, DEVICE_PATH, FOREVER, LIST_PATH, READER_API_KEY, Answer
+from simulator.records import FLAGS
+
+MODULE = "edgeops.digicert.digicert_iot_device_access"
+
+
+@pytest.fixture
+def device(simulator):
+    """A device that may only read, and all of whose values must stay."""
+    return simulator.records["read-only"]
+
+
+class Operator:
+    """Makes tasks of the module, and sees to what a change must do."""
+
+    def __init__(self, player) -> None:
+        self.player = player
+
+    def task(self, **options: t.Any) -> dict[str, t.Any]:
+        usual = {
+            "api_url": self.player.simulator.operator_url,
+            "api_key": API_KEY,
+            "ca_path": str(self.player.simulator.certificates.ca),
+            "timeout": 5,
+            "retries": 0,
+        }
+        return {"name": f"Run {MODULE}", MODULE: {**usual, **options}}
+
+    def triple(self, reads: list[str], writes: list[str], **options: t.Any):
+        """Run a task in check mode, for real and again; `reads` and `writes` are what must be sent."""
+        task = self.task(**options)
+        (check,) = self.player.check(task)
+        real, again = self.player._run([task, task], [])
+        assert (check.result["changed"], check.methods) == (True, reads)
+        assert (real.result["changed"], real.methods) == (True, reads + writes)
+        assert (again.result["changed"], again.methods) == (False, reads)
+        for key in ("access", "diff", "device_id", "device_identifier"):
+            assert check.result[key] == real.result[key]
+        assert again.result["diff"]["before"] == again.result["diff"]["after"] == real.result["access"]
+        return real
+
+
+@pytest.fixture
+def operator(player) -> Operator:
+    return Operator(player)
+
+
+def flags_of(device) -> list[bool]:
+    return [getattr(device, flag) for flag in FLAGS]
+
+
+@pytest.mark.parametrize(("forgets_flags", "valueless"), [(True, "absent"), (False, "null")])
+def test_a_device_is_let_in_and_loses_nothing(operator, simulator, device, forgets_flags, valueless):
+    simulator.records.forgets_flags = forgets_flags
+    device.valueless = valueless
+    values = dict(device.values)
+    real = operator.triple(["GET"], ["PUT"], device_id=device.id, allow_write=True)
+    assert flags_of(device) == [True, True, True]
+    assert device.values == values
+    assert real.result["diff"]["before"] == {
+        "allow_read": True,
+        "allow_write": False,
+        "allow_renew_certificate": True,
+        "status": "ACTIVE",
+    }
+    assert real.result["access"] == {**real.result["diff"]["before"], "allow_write": True}
+    assert "Rotterdam" not in real.output
+
+
+def test_the_device_can_do_then_what_it_could_not(operator, player, device):
+    update = player.task("read-only", fields=[{"name": "Site", "value": "Delft"}])
+    refused, allowed, kept = player._run([update, operator.task(device_id=device.id, allow_write=True), update], [])
+    assert refused.result["failure"]["kind"] == "write_denied"
+    assert (allowed.result["changed"], kept.result["changed"]) == (True, True)
+    assert device.named_values["Site"] == "Delft"
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "call", "after"),
+    [("ACTIVE", "disabled", "disable", "DISABLED"), ("DISABLED", "enabled", "enable", "ACTIVE")],
+)
+def test_status(operator, simulator, device, before, status, call, after):
+    device.status = before
+    values = dict(device.values)
+    operator.triple(["GET"], ["PUT"], device_id=device.id, status=status)
+    assert (device.status, device.values) == (after, values)
+    operator.player._run([operator.task(device_id=device.id, status=status)], [])
+    device.status = before
+    operator.player._run([operator.task(device_id=device.id, status=status)], [])
+    assert [request.path for request in simulator.requests] == [
+        DEVICE_PATH + device.id,
+        f"{DEVICE_PATH}{device.id}/{call}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "calls"), [("ACTIVE", "disabled", ["", "/disable"]), ("DISABLED", "enabled", ["/enable", ""])]
+)
+def test_flags_change_while_the_device_is_enabled(operator, simulator, device, before, status, calls):
+    device.status = before
+    operator.player._run([operator.task(device_id=device.id, allow_write=True, status=status)], [])
+    written = [request.path for request in simulator.requests if request.method == "PUT"]
+    assert written == [f"{DEVICE_PATH}{device.id}{call}" for call in calls]
+
+
+def test_a_device_can_be_named(operator, simulator, device):
+    device.division = "Depot"
+    twin = simulator.records["disabled"]
+    twin.device_identifier = device.device_identifier
+    operator.triple(
+        ["GET", "GET"],
+        ["PUT"],
+        device_identifier=device.device_identifier,
+        division_id=device.division_id,
+        allow_write=True,
+    )
+    assert flags_of(device) == [True, True, True]
+    assert simulator.requests[0].path.startswith(LIST_PATH + "?")
+    ambiguous = operator.player.run_one(
+        operator.task(device_identifier=device.device_identifier, allow_write=False),
+    )
+    assert ambiguous.result["failure"]["kind"] == "wishes_unfit"
+    assert f"{device.id!r}, {twin.id!r}" in ambiguous.result["msg"]
+    twin.status = "DELETED"
+    by_name = operator.player._run([operator.task(device_identifier=device.device_identifier, allow_write=False)], [])
+    assert by_name[0].result["changed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"device_id": "none", "status": "enabled"}, "device_unknown", "Device none: "),
+        ({"api_key": "wrong", "status": "enabled"}, "api_key_refused", "(access_denied: The API key is not valid)"),
+        ({"api_key": READER_API_KEY, "allow_write": True}, "api_key_refused", "Check that api_key is valid"),
+    ],
+)
+def test_what_cannot_be_done(operator, device, options, kind, words):
+    (outcome,) = operator.player._run([operator.task(**{"device_id": device.id, **options})], [])
+    assert outcome.failed
+    assert outcome.result["failure"]["kind"] == kind
+    assert words in outcome.result["msg"]
+    assert (flags_of(device), device.status) == ([True, False, True], "ACTIVE")
+
+
+def test_a_deleted_device_stays_deleted(operator, device):
+    device.status = "DELETED"
+    outcome = operator.player.run_one(operator.task(device_id=device.id, status="enabled"))
+    assert outcome.result["failure"]["kind"] == "wishes_unfit"
+    assert "create it again" in outcome.result["msg"]
+
+
+def test_bad_input_costs_no_connection(operator):
+    outcome = operator.player.run_one(operator.task(device_id=".", api_key="a\nb", allow_read=None))
+    assert outcome.result["failure"]["kind"] == "invalid_task"
+    for words in ("device_id '.' cannot be", "there is nothing to keep true", "api_key is empty, or has"):
+        assert words in outcome.result["msg"]
+    assert outcome.connections == []
+
+
+def test_the_devices_door_says_that_it_is_the_wrong_one(operator, simulator, device):
+    outcome = operator.player.run_one(operator.task(device_id=device.id, allow_read=False, api_url=simulator.url))
+    assert outcome.result["failure"]["kind"] == "handshake_failed"
+    assert "that for operators has no 'clientauth.' before its name" in outcome.result["msg"]
+
+
+def test_an_update_whose_answer_got_lost_is_looked_at(operator, device):
+    task = operator.task(device_id=device.id, allow_write=True, status="disabled")
+    (outcome,) = operator.player._run([task], [], script=[Answer(method="PUT", effect=True, cut=True, times=2)])
+    assert (outcome.failed, outcome.methods) == (False, ["GET", "PUT", "GET", "PUT", "GET"])
+    assert (flags_of(device), device.status) == ([True, True, True], "DISABLED")
+
+
+def test_a_failure_after_the_first_of_two_steps_has_changed_something(operator, device):
+    task = operator.task(device_id=device.id, allow_write=True, status="disabled")
+    script = [Answer(method="PUT", effect=True), Answer(method="PUT", status=403)]
+    (outcome,) = operator.player._run([task], [], script=script)
+    assert outcome.result["failure"]["kind"] == "api_key_refused"
+    assert outcome.result["changed"]
+    assert (flags_of(device), device.status) == ([True, True, True], "ACTIVE")
+
+
+def test_a_flag_that_is_not_kept(operator, device):
+    def withdraw(records):
+        records["read-only"].device_api_allow_write = False
+
+    (outcome,) = operator.player._run(
+        [operator.task(device_id=device.id, allow_write=True)], [], script=[Answer(method="PUT", after=withdraw)]
+    )
+    assert outcome.result["failure"]["kind"] == "not_kept"
+    assert "did not keep 'device_api_allow_write'" in outcome.result["msg"]
+
+
+def test_another_writer_is_told(operator, device):
+    def write(records):
+        records["read-only"].values[device.field_id("Site")] = "Delft"
+
+    (outcome,) = operator.player._run(
+        [operator.task(device_id=device.id, allow_write=True)], [], script=[Answer(method="PUT", after=write)]
+    )
+    assert "Something else changed 'Site'" in " ".join(outcome.result["warnings"])
+
+
+def test_the_key_is_nowhere(operator, device):
+    outcomes = operator.player.run(
+        operator.task(device_id=device.id, allow_write=True),
+        operator.task(device_id=device.id, allow_write=False),
+        environment={"ANSIBLE_VERBOSITY": "4"},
+        script=[Answer(method="PUT", status=500, body=API_KEY, times=FOREVER)],
+    )
+    assert outcomes[0].requests[0].headers["x-api-key"] == API_KEY
+    assert API_KEY not in outcomes[0].output
+    assert API_KEY not in str([outcome.result for outcome in outcomes])
+
+
+def test_the_environment(operator, device, player):
+    task = operator.task(device_id=device.id, allow_write=True)
+    del task[MODULE]["api_key"], task[MODULE]["api_url"]
+    environment = {"DIGICERT_IOT_API_KEY": API_KEY, "DIGICERT_IOT_OPERATOR_API_URL": player.simulator.operator_url}
+    assert player.run_one(task, environment=environment).result["changed"]
+
+
+def test_defaults_for_the_group(operator, device, player):
+    task = operator.task(device_id=device.id, allow_write=True)
+    defaults = {name: task[MODULE].pop(name) for name in ("api_key", "api_url", "ca_path")}
+    play = {"module_defaults": {"group/edgeops.digicert.digicert_iot_operator": defaults}}
+    assert player.run_one(task, play=play).result["changed"]

@@ -1,0 +1,249 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import typing as t
+
+import pytest
+
+from playbooks.conftest import BIN, COLLECTIONS
+from simulator import API_KEY, FOREVER, LIST_PATH, Answer
+
+
+class Inventory(t.NamedTuple):
+    """What ansible-inventory gave: groups and variables of hosts as with --list, and what it said beside that."""
+
+    return_code: int
+    groups: dict[str, t.Any]
+    hosts: dict[str, dict[str, t.Any]]
+    said: str
+
+
+class Lister:
+    """Lists the simulator's devices with ansible-inventory."""
+
+    def __init__(self, simulator, folder) -> None:
+        self.simulator = simulator
+        self.folder = folder
+        self.file = folder / "fleet.digicert_iot.yml"
+
+    def run(self, *arguments: str, environment: t.Mapping[str, str] | None = None, **options: t.Any):
+        """Run ansible-inventory with a source that has these options; None leaves one out."""
+        source = {
+            "plugin": "edgeops.digicert.digicert_iot",
+            "api_url": self.simulator.operator_url,
+            "api_key": API_KEY,
+            "ca_path": str(self.simulator.certificates.ca),
+            "timeout": 5,
+            "retries": 0,
+            **options,
+        }
+        self.file.write_text(json.dumps({name: value for name, value in source.items() if value is not None}))
+        self.simulator.clear_log()
+        return subprocess.run(
+            [BIN / "ansible-inventory", "--inventory", self.file, *arguments],
+            env={
+                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "HOME": str(self.folder),
+                "LC_ALL": "C.UTF-8",
+                "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
+                "ANSIBLE_HOME": str(self.folder / "ansible"),
+                **(environment or {}),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def list(self, *arguments: str, **options: t.Any) -> Inventory:
+        ran = self.run("--list", *arguments, **options)
+        assert "Traceback" not in ran.stderr
+        # This is how Ansible says that a text is no template.
+        groups = (
+            json.loads(ran.stdout, object_hook=lambda each: each.get("__ansible_unsafe", each)) if ran.stdout else {}
+        )
+        hosts = groups.pop("_meta", {}).get("hostvars", {})
+        return Inventory(ran.returncode, groups, hosts, " ".join(ran.stderr.split()))
+
+
+@pytest.fixture
+def lister(simulator, tmp_path) -> Lister:
+    return Lister(simulator, tmp_path)
+
+
+def test_the_devices_are_hosts(lister, simulator):
+    listed = lister.list()
+    device = simulator.records["access-point"]
+    assert listed.return_code == 0
+    # One is disabled.
+    assert len(listed.hosts) == 5
+    variables = listed.hosts["access-point.harbour"]
+    expected = {f"digicert_iot_{key}": value for key, value in device.record.items()}
+    assert variables == {**expected, "digicert_iot_fields": device.named_values}
+    assert listed.hosts["camera.harbour"]["digicert_iot_fields"].keys() >= {"Model"}
+    assert simulator.methods == ["GET"]
+    assert simulator.requests[0].path == f"{LIST_PATH}?limit=100&offset=0"
+
+
+def test_all_that_a_source_can_say(lister, simulator):
+    simulator.records["read-only"].division = "Depot"
+    device = simulator.records["access-point"]
+    listed = lister.list(
+        filters={"division_id": device.division_id, "created_from": "2026-01-01"},
+        statuses=["ACTIVE", "DISABLED"],
+        hostnames=["fields.Site ~ '-' ~ fields['Serial number']", "device_identifier"],
+        sensitive_fields=["Contact"],
+        compose={"ansible_host": "digicert_iot_fields.Redirector | urlsplit('hostname')"},
+        groups={"old": "digicert_iot_fields.Firmware is version('12.4', '<')"},
+        keyed_groups=[{"key": "digicert_iot_device_profile.name", "prefix": "profile"}],
+    )
+    assert "read-only.harbour" not in listed.hosts
+    assert "camera.harbour" in listed.groups["profile_Camera"]["hosts"]
+    assert listed.groups["old"]["hosts"] == ["spare-access-point.harbour"]
+    # Three devices have one site and one serial number.
+    names = [f"Rotterdam-AP-0042_{simulator.records[name].id}" for name in ("access-point", "write-only", "disabled")]
+    assert set(listed.hosts) == {"camera.harbour", "spare-access-point.harbour", *names}
+    assert "Several devices have one name" in listed.said
+    assert listed.hosts[names[0]]["ansible_host"] == "controller.harbour.example"
+    assert listed.hosts[names[0]]["digicert_iot_fields"]["Contact"] == "********"
+    assert "noc@harbour.example" not in str(listed)
+
+
+def test_many_pages_and_a_device_that_moves_meanwhile(lister, simulator):
+    simulator.add_devices(30)
+    simulator.records.last_updated_first = True
+    simulator.records.largest_page = 10
+    simulator.script(Answer(), Answer(before=lambda records: records["access-point"].touch()))
+    listed = lister.list(statuses=["ACTIVE", "DISABLED"])
+    assert {host["digicert_iot_id"] for host in listed.hosts.values()} == {
+        device.id for device in simulator.records.devices
+    }
+    assert len(listed.hosts) == 36
+
+
+def leave_out_the_fifth(page: dict[str, t.Any]) -> None:
+    """Take the fifth device out of a page of the list."""
+    page["records"] = [record for record in page["records"] if record["device_identifier"] != "write-only.harbour"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(alter=leave_out_the_fifth, times=FOREVER), "list_incomplete"),
+        (Answer(status=500), "HTTP status 500"),
+        (Answer(body="<html>"), "an HTML page"),
+        (Answer(cut=True), "connection_failed"),
+    ],
+)
+def test_a_lost_page_is_an_error_and_no_shorter_inventory(lister, simulator, answer, words):
+    simulator.records.largest_page = 4
+    simulator.script(Answer(), answer)
+    listed = lister.list(environment={"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"})
+    simulator.clear_script()
+    assert listed.return_code != 0
+    assert listed.hosts == {}
+    assert words in listed.said
+
+
+def test_nothing_in_a_record_is_a_template(lister, simulator, tmp_path):
+    trap = "{{ lookup('ansible.builtin.pipe', 'touch " + str(tmp_path / "sprung") + "') }}"
+    device = simulator.records["access-point"]
+    device.values[device.field_id("Site")] = trap
+    device.device_identifier = "gate" + trap
+    listed = lister.list(
+        compose={"site": "digicert_iot_fields.Site"},
+        hostnames=["fields.Site", "device_identifier"],
+        keyed_groups=[{"key": "digicert_iot_fields.Site | default('none')"}],
+    )
+    assert listed.return_code == 0
+    playbook = tmp_path / "playbook.yml"
+    show = {
+        "ansible.builtin.debug": {"msg": "{{ site }} {{ digicert_iot_device_identifier }} {{ inventory_hostname }}"}
+    }
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [show]}]))
+    ran = subprocess.run(
+        [BIN / "ansible-playbook", "--inventory", lister.file, playbook],
+        env={**os.environ, "HOME": str(tmp_path), "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "lookup(" in ran.stdout
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_names_that_could_do_harm(lister, simulator):
+    harmful = ["-oProxyCommand=touch x", "localhost", "../x"]
+    for name, device in zip(harmful, simulator.records.devices, strict=False):
+        device.device_identifier = name
+    listed = lister.list()
+    assert not set(harmful).intersection(listed.hosts)
+    assert {device.id for device in simulator.records.devices[:3]} <= set(listed.hosts)
+    assert "are called by their IDs" in listed.said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"api_key": None}, "api_key"),
+        ({"api_key": "a b"}, "api_key is empty, or has"),
+        ({"api_url": "http://localhost"}, "is not a base URL"),
+        ({"filters": {"site": "x"}, "page_size": 0, "timeout": 0}, "filters has site, and can have"),
+        ({"filters": {}, "page_size": 0}, "page_size is 0, and must be 1 to 1000"),
+    ],
+)
+def test_bad_input_costs_no_connection(lister, simulator, options, words):
+    listed = lister.list(**options, environment={"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"})
+    assert listed.return_code != 0
+    assert words in listed.said
+    assert simulator.connections == []
+
+
+def test_strict(lister):
+    listed = lister.list(hostnames=["fields.None + 1"])
+    assert len(listed.hosts) == 5
+    strict = lister.list(hostnames=["fields.None + 1"], strict=True)
+    assert "hostnames: 'fields.None + 1' cannot be evaluated for device" in strict.said
+    assert strict.hosts == {}
+
+
+def test_the_key_can_be_looked_up_and_is_never_shown(lister, simulator):
+    for source in ({"api_key": None}, {"api_key": "{{ lookup('ansible.builtin.env', 'ELSEWHERE') }}"}):
+        environment = {"DIGICERT_IOT_API_KEY": API_KEY, "ELSEWHERE": API_KEY}
+        ran = lister.run("--list", "-vvvv", environment=environment, **source)
+        assert simulator.requests[0].headers["x-api-key"] == API_KEY
+        assert '"camera.harbour"' in ran.stdout
+        assert API_KEY not in ran.stdout + ran.stderr
+
+
+def test_the_cache(lister, simulator, tmp_path):
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    first = lister.list(**cache, sensitive_fields=["Contact"])
+    assert simulator.methods == ["GET"]
+    again = lister.list(**cache, sensitive_fields=["Contact"])
+    assert simulator.methods == []
+    assert first.hosts == again.hosts
+    assert "noc@harbour.example" not in "".join(path.read_text() for path in (tmp_path / "cache").iterdir())
+    lister.list(**cache, sensitive_fields=["Contact"], statuses=["DISABLED"])
+    assert simulator.methods == ["GET"]
+    lister.list("--flush-cache", **cache, sensitive_fields=["Contact"])
+    assert simulator.methods == ["GET"]
+
+
+def test_only_files_with_its_name_are_for_the_plugin(lister, simulator):
+    lister.file = lister.folder / "fleet.yml"
+    assert lister.list().hosts == {}
+    assert simulator.connections == []
+
+
+def test_the_graph(lister):
+    graph = lister.run(
+        "--graph", keyed_groups=[{"key": "digicert_iot_device_profile.name", "prefix": "profile"}]
+    ).stdout
+    assert "  |--@profile_Camera:\n  |  |--camera.harbour\n" in graph

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _access
+from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils._listing import Page
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import operator_argument_spec
+
+DEFAULTS = {
+    **{name: entry.get("default") for name, entry in operator_argument_spec().items()},
+    **dict.fromkeys(("device_identifier", "division_id", "allow_read", "allow_write", "allow_renew_certificate")),
+    "device_id": "1",
+    "status": None,
+    "api_key": "key",
+}
+
+
+class FakeAccount:
+    """The API of an account, with records that change as the service changes them, or fails as told."""
+
+    def __init__(self):
+        self.records = {"1": self.make("1"), "2": self.make("2", device_identifier="other")}
+        self.calls = []
+        self.trouble = {}
+        self.device_id = ""
+
+    @staticmethod
+    def make(device_id, **keys):
+        record = {
+            "id": device_id,
+            "device_identifier": "gate",
+            "status": "ACTIVE",
+            "fields": [{"id": "a", "name": "Site", "value": "Delft", "mandatory": True}],
+            "device_api_allow_read": True,
+            "device_api_allow_write": False,
+        }
+        return {**record, **keys}
+
+    def __call__(self, _session):
+        return self
+
+    def device(self, device_id):
+        self.device_id = device_id
+        return self
+
+    def find(self, device_id):
+        return self.records[device_id]
+
+    def page(self, filters, limit, offset):
+        self.calls.append(("page", filters))
+        return Page(len(self.records), list(self.records.values())[offset : offset + limit])
+
+    def read(self):
+        self.calls.append("read")
+        return copy.deepcopy(self.records[self.device_id])
+
+    def update(self, payload):
+        return self._write(payload, {key: value for key, value in payload.items() if key != "fields"})
+
+    def set_status(self, status):
+        return self._write(status, {"status": status})
+
+    def _write(self, call, change):
+        self.calls.append(call)
+        trouble = self.trouble.pop(len([call for call in self.calls if call != "read"]), None)
+        if trouble is None or trouble.doubtful:
+            self.records[self.device_id].update(change)
+        if trouble is not None:
+            raise trouble
+        return copy.deepcopy(self.records[self.device_id])
+
+
+@pytest.fixture
+def account(monkeypatch):
+    fake = FakeAccount()
+    monkeypatch.setattr(_access, "OperatorApi", fake)
+    return fake
+
+
+def keep(check_mode=False, warnings=None, **options):
+    return _access.keep_access({**DEFAULTS, **options}, check_mode, ([] if warnings is None else warnings).append)
+
+
+def test_a_change_sends_all_flags_and_all_values(account):
+    result = keep(allow_write=True)
+    payload = {
+        "fields": [{"id": "a", "value": "Delft"}],
+        "device_api_allow_read": True,
+        "device_api_allow_write": True,
+    }
+    assert account.calls == ["read", payload]
+    before = {"allow_read": True, "allow_write": False, "allow_renew_certificate": None, "status": "ACTIVE"}
+    assert result == {
+        "changed": True,
+        "device_id": "1",
+        "device_identifier": "gate",
+        "access": {**before, "allow_write": True},
+        "diff": {"before": before, "after": {**before, "allow_write": True}},
+    }
+
+
+def test_check_mode_only_reads_and_foretells(account):
+    foretold = keep(check_mode=True, allow_write=True, status="disabled")
+    assert account.calls == ["read"]
+    assert foretold == keep(allow_write=True, status="disabled")
+    assert account.calls[-1] == "DISABLED"
+
+
+def test_what_is_so_already_is_not_sent(account):
+    assert not keep(allow_read=True, allow_write=False, status="enabled")["changed"]
+    assert account.calls == ["read"]
+
+
+def test_a_device_is_enabled_first(account):
+    account.records["1"]["status"] = "DISABLED"
+    keep(allow_write=True, status="enabled")
+    assert account.calls[1] == "ACTIVE"
+
+
+@pytest.mark.usefixtures("account")
+def test_a_flag_that_the_record_does_not_have():
+    assert keep(allow_renew_certificate=True)["access"]["allow_renew_certificate"] is True
+
+
+def test_the_name_is_looked_up(account):
+    assert keep(device_identifier="gate", device_id=None, allow_write=True)["device_id"] == "1"
+    assert account.calls[0] == ("page", {"device_identifier": "gate"})
+    keep(device_identifier="gate", device_id=None, division_id="d", allow_write=True)
+    assert ("page", {"device_identifier": "gate", "division_id": "d"}) in account.calls
+
+
+def test_a_name_that_no_device_has(account):
+    account.records["1"]["status"] = "DELETED"
+    with pytest.raises(failures.DeviceUnknown, match="no device with this device_identifier"):
+        keep(device_identifier="gate", device_id=None, allow_write=True)
+
+
+def test_a_name_that_two_devices_have(account):
+    account.records["2"]["device_identifier"] = "gate"
+    with pytest.raises(failures.WishesUnfit, match=r"2 devices have .* one of '1', '2'"):
+        keep(device_identifier="gate", device_id=None, allow_write=True)
+
+
+def test_a_deleted_device(account):
+    account.records["1"]["status"] = "DELETED"
+    with pytest.raises(failures.WishesUnfit, match="is deleted"):
+        keep(status="enabled")
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_mandatory_field_without_a_value_is_told_where_an_update_is_sent(account, mode):
+    account.records["1"]["fields"][0]["value"] = None
+    warnings = []
+    keep(mode, warnings, status="disabled")
+    assert warnings == []
+    keep(mode, warnings, allow_write=True)
+    assert warnings == ["The mandatory fields 'Site' have no value, so the update may be refused."]
+
+
+def test_a_second_step_that_fails_has_changed_something(account):
+    account.trouble[2] = failures.Refused("No.")
+    with pytest.raises(failures.Refused) as caught:
+        keep(allow_write=True, status="disabled")
+    assert caught.value.changed
+
+
+def test_a_first_step_that_fails_has_changed_nothing(account):
+    account.trouble[1] = failures.Refused("No.")
+    with pytest.raises(failures.Refused) as caught:
+        keep(allow_write=True, status="disabled")
+    assert not caught.value.changed
+
+
+def test_a_status_whose_answer_got_lost_is_read(account):
+    account.trouble[1] = failures.ConnectionFailed("Lost.", doubtful=True)
+    assert keep(status="disabled")["changed"]
+    assert account.calls == ["read", "DISABLED", "read"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device_id": ".."}, "device_id '..' cannot be"),
+        ({"device_id": None}, "exactly one of device_id and device_identifier"),
+        ({"device_id": None, "device_identifier": ""}, "exactly one of device_id and device_identifier"),
+        ({"device_identifier": "gate"}, "exactly one of device_id and device_identifier"),
+        ({"division_id": "d"}, "division_id is only for"),
+        ({"allow_read": None}, "Give one of allow_read, allow_write, allow_renew_certificate, status"),
+        ({"api_key": ""}, "api_key is empty"),
+        ({"api_key": "a\nb"}, "api_key is empty, or has blanks, line ends"),
+        ({"api_key": "schlüssel"}, "api_key is empty, or has"),
+        ({"api_url": "http://one.example"}, "is not a base URL"),
+        ({"ca_path": "/none"}, "ca_path: /none cannot be read"),
+        ({"timeout": 0}, "timeout is 0"),
+    ],
+)
+def test_what_cannot_be_right_costs_no_call(account, options, words):
+    with pytest.raises(failures.InvalidTask, match=words):
+        keep(**{"allow_read": True, **options})
+    assert account.calls == []
+
+
+@pytest.mark.usefixtures("account")
+def test_trust_that_is_not_checked_is_told():
+    warnings = []
+    keep(warnings=warnings, allow_read=True, validate_certs=False)
+    assert warnings == ["validate_certs is false: anyone on the way can pose as the service."]

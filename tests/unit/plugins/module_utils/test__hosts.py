@@ -1,0 +1,131 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._hosts import (
+    distinct,
+    expression_variables,
+    host_variables,
+    is_fit,
+    read_filters,
+    select,
+)
+
+RECORD = {
+    "id": "1",
+    "device_identifier": "gate",
+    "status": "ACTIVE",
+    "updated": "2026-03-01T08:30:00Z",
+    "key-of-tomorrow": 1,
+    "fields": [
+        {"id": "a", "name": "Site", "value": "Delft"},
+        {"id": "b", "name": "Password", "value": "hush"},
+        {"id": "c", "name": "Twin", "value": None},
+        {"id": "d", "name": "Twin", "value": "2"},
+    ],
+}
+
+
+def test_filters_of_every_kind():
+    filters = {
+        "device_identifier": "gate",
+        "division_id": "d",
+        "device_profile_id": "p",
+        "created_from": "2026-01-01",
+        "created_to": datetime.date(2026, 1, 31),
+        "updated_from": "2026-01-01",
+        "updated_to": None,
+    }
+    texts, problems = read_filters(filters)
+    assert problems == []
+    del filters["updated_to"]
+    assert texts == {**filters, "created_to": "2026-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"status": "ACTIVE"}, "filters has status, and can have device_identifier, "),
+        ({"created_from": "01.02.2026"}, "'01.02.2026', and must be a date"),
+        ({"created_from": "2026-02-30"}, "must be a date"),
+        ({"division_id": 1}, "filters.division_id is 1, and must be a text"),
+        ({"device_identifier": ""}, "must be a text"),
+    ],
+)
+def test_filters_that_cannot_be(filters, words):
+    _texts, problems = read_filters(filters)
+    assert words in " ".join(problems)
+
+
+def test_selection():
+    disabled = {**RECORD, "id": "2", "status": "DISABLED"}
+    without = {"id": "3", "fields": []}
+    records = [RECORD, disabled, without]
+    assert select(records, ["ACTIVE"], {}, []) == [RECORD, without]
+    assert select(records, ["ACTIVE", "DISABLED"], {}, []) == records
+    assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-03-01"}, []) == [RECORD]
+    assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-02-28"}, []) == []
+    (masked,) = select([RECORD], ["ACTIVE"], {}, ["Password", "unknown"])
+    assert [field["value"] for field in masked["fields"]] == ["Delft", "********", None, "2"]
+
+
+def test_variables():
+    values = {"Site": "Delft", "Password": "hush", "Twin (c)": None, "Twin (d)": "2"}
+    assert expression_variables(RECORD)["fields"] == values
+    variables = host_variables(RECORD)
+    assert variables["digicert_iot_fields"] == values
+    assert variables["digicert_iot_device_identifier"] == "gate"
+    assert variables["digicert_iot_key_of_tomorrow"] == 1
+
+
+@pytest.mark.parametrize("name", ["gate-7.rotterdam", "7", "_gate", "aa:bb:cc:dd:ee:ff", "Gate 7 Süd", "localhost2"])
+def test_names_that_are_fit(name):
+    assert is_fit(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        None,
+        7,
+        "-oProxyCommand=touch /tmp/x",
+        "../../etc",
+        "..",
+        "a/b",
+        "a\\b",
+        "a\nb",
+        "a\x1b[31m",
+        "LocalHost",
+        "all",
+        "ungrouped",
+        "{{ 1 }}",
+        " gate",
+        "a\u202eb",
+        "\ud800",
+    ],
+)
+def test_names_that_are_not(name):
+    assert not is_fit(name)
+
+
+def test_a_shared_name_gets_the_id_of_each():
+    assert distinct(["a", "b", "a"], ["1", "2", "3"]) == ["a_1", "b", "a_3"]
+    # Not even by calling itself what another would be called can a device take a name.
+    assert distinct(["a", "a_1", "a"], ["1", "2", "3"]) == ["a_1_1", "a_1_2", "a_3"]
+
+
+@given(st.lists(st.text("ab_1", max_size=4), max_size=8))
+def test_names_are_distinct_in_the_end_whatever_devices_call_themselves(names):
+    ids = [f"{number:02}" for number in range(len(names))]
+    result = distinct(names, ids)
+    assert len(set(result)) == len(names)
+    assert all(new.startswith(old) for old, new in zip(names, result))

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from simulator import API_KEY, DEVICE_PATH, LIST_PATH, READER_API_KEY, Simulator
+from simulator.records import FLAGS
+
+
+class Operator:
+    """Asks the simulator as an operator does."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.key = API_KEY
+
+    def send(self, method: str, path: str = LIST_PATH, **options: object) -> requests.Response:
+        return requests.request(
+            method,
+            self.simulator.operator_url + path,
+            headers={"x-api-key": self.key},
+            verify=str(self.simulator.certificates.ca),
+            timeout=5,
+            **options,
+        )
+
+    def identifiers(self, **query: object) -> list[str]:
+        """Return the names of the devices that the list has for this query."""
+        answer = self.send("GET", params=query)
+        assert answer.status_code == 200, answer.text
+        return [record["device_identifier"] for record in answer.json()["records"]]
+
+
+@pytest.fixture
+def operator(simulator) -> Operator:
+    return Operator(simulator)
+
+
+@pytest.fixture
+def device(simulator):
+    return simulator.records["access-point"]
+
+
+def error_of(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["errors"][0]["code"]
+
+
+def test_the_list_comes_in_pages(simulator, operator):
+    simulator.add_devices(20)
+    first = operator.send("GET").json()
+    assert (first["limit"], first["offset"], first["total"], len(first["records"])) == (20, 0, 26, 20)
+    second = operator.send("GET", params={"limit": 50, "offset": 20}).json()
+    assert (second["limit"], second["offset"], len(second["records"])) == (50, 20, 6)
+    assert [each["id"] for each in first["records"] + second["records"]] == [
+        each.id for each in simulator.records.devices
+    ]
+    simulator.records.largest_page = 3
+    assert len(operator.identifiers(limit=50)) == 3
+
+
+def test_the_list_can_begin_with_what_was_updated_last(simulator, operator):
+    simulator.records.last_updated_first = True
+    simulator.records["camera"].touch()
+    assert operator.identifiers()[0] == "camera.harbour"
+
+
+def test_filters(simulator, operator, device):
+    simulator.records["camera"].touch()
+    simulator.records["disabled"].division = "Depot"
+    assert operator.identifiers(device_identifier="camera.harbour") == ["camera.harbour"]
+    assert operator.identifiers(division_id=simulator.records["disabled"].division_id) == ["disabled.harbour"]
+    assert len(operator.identifiers(device_profile_id=device.profile.id)) == 5
+    assert operator.identifiers(updated_from="2026-03-02") == ["camera.harbour"]
+    assert len(operator.identifiers(upated_to="2026-03-02")) == 5
+    assert len(operator.identifiers(created_from="2026-03-01", created_to="2026-03-01")) == 6
+
+
+def test_without_a_key_nothing_is_told(operator):
+    operator.key = "another"
+    assert error_of(operator.send("GET")) == (401, "access_denied")
+
+
+def test_a_reader_may_not_write(operator, device):
+    operator.key = READER_API_KEY
+    assert operator.send("GET", DEVICE_PATH + device.id).json() == device.record
+    assert error_of(operator.send("PUT", f"{DEVICE_PATH}{device.id}/disable")) == (403, "access_denied")
+    assert device.status == "ACTIVE"
+
+
+def test_an_update_replaces_all_values_and_sets_flags(simulator, operator, device):
+    answer = operator.send("PUT", DEVICE_PATH + device.id, json={"fields": []})
+    assert error_of(answer) == (400, "invalid_input")
+    mandatory = {field.id: device.values[field.id] for field in device.profile.fields if field.mandatory}
+    payload = {"fields": [{"id": key, "value": value} for key, value in mandatory.items()]}
+    answer = operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_write": False})
+    assert (answer.status_code, answer.json()) == (201, device.record)
+    assert device.values == mandatory
+    assert [getattr(device, flag) for flag in FLAGS] == [True, False, True]
+    simulator.records.forgets_flags = True
+    operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_write": True})
+    assert [getattr(device, flag) for flag in FLAGS] == [False, True, False]
+    answer = operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_read": "yes"})
+    assert error_of(answer) == (400, "invalid_input")
+
+
+def test_enable_and_disable(operator, device):
+    answer = operator.send("PUT", f"{DEVICE_PATH}{device.id}/disable")
+    assert (answer.status_code, answer.json()["status"], device.status) == (200, "DISABLED", "DISABLED")
+    assert operator.send("PUT", f"{DEVICE_PATH}{device.id}/enable").json()["status"] == "ACTIVE"
+    device.status = "DELETED"
+    assert error_of(operator.send("PUT", f"{DEVICE_PATH}{device.id}/enable")) == (400, "invalid_input")
+
+
+def test_create(simulator, operator, device):
+    values = [{"id": device.field_id(name), "value": "1"} for name in ("Firmware", "Serial number")]
+    payload = {
+        "device_identifier": "gate-7.rotterdam",
+        "division_id": device.division_id,
+        "device_profile_id": device.profile.id,
+        "device_api_allow_read": True,
+        "fields": values,
+    }
+    answer = operator.send("POST", json=payload)
+    assert answer.status_code == 201
+    record = simulator.records.find(answer.json()["id"]).record
+    assert answer.json() == record
+    assert [record[flag] for flag in FLAGS] == [True, False, False]
+    assert error_of(operator.send("POST", json={**payload, "fields": []})) == (400, "invalid_input")
+    assert error_of(operator.send("POST", json={**payload, "division_id": "none"})) == (400, "invalid_input")
+    assert error_of(operator.send("POST", json={**payload, "device_profile_id": "none"})) == (400, "invalid_input")
+    assert len(simulator.records.devices) == 7
+
+
+@pytest.mark.parametrize("query", [{"limit": "ten"}, {"limit": 0}, {"offset": -1}])
+def test_pages_that_cannot_be(operator, query):
+    assert error_of(operator.send("GET", params=query)) == (400, "invalid_input")
+
+
+def test_unknown_devices_and_paths(operator, device):
+    assert error_of(operator.send("GET", DEVICE_PATH + "none")) == (400, "entity_not_found")
+    assert error_of(operator.send("POST", f"{DEVICE_PATH}{device.id}/renew")) == (404, "resource_not_found")
+
+
+def test_the_doors_are_apart(simulator, operator):
+    operator.send("GET")
+    assert [(each.door, each.peer) for each in simulator.connections] == [("operator", None)]
+    leaf = simulator.certificates["access-point"]
+    answer = requests.get(
+        simulator.url + LIST_PATH,
+        cert=(str(leaf.pem), str(leaf.key)),
+        headers={"x-api-key": API_KEY},
+        verify=str(simulator.certificates.ca),
+        timeout=5,
+    )
+    assert answer.status_code == 404
