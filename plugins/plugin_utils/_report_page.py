@@ -46,8 +46,7 @@ def render(report: dict[str, t.Any]) -> str:
     """
     folder = pathlib.Path(__file__).parent
     style, script = (
-        Markup((folder / name).read_text(encoding="utf-8"))
-        for name in ("_report_page.css", "_report_page.js")
+        Markup((folder / name).read_text(encoding="utf-8")) for name in ("_report_page.css", "_report_page.js")
     )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(folder)),
