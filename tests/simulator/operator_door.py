@@ -11,7 +11,7 @@ import uuid
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from simulator.log import Request
-from simulator.records import FLAGS, Device, Record, Records, Refusal, invalid, read_payload
+from simulator.records import DIVISIONS, FLAGS, Device, Record, Records, Refusal, division_id, invalid, read_payload
 
 API_KEY = "key-of-an-operator"
 # May read and not write.
@@ -33,7 +33,7 @@ _TO = {"created_to": "created", "upated_to": "updated"}
 
 def answer_operator(records: Records, request: Request) -> tuple[int, Device | Record]:
     """Do what an operator asks for and return status and content of the answer. Raises Refusal."""
-    key = request.headers.get("x-api-key")
+    key = {name.lower(): value for name, value in request.headers.items()}.get("x-api-key")
     if key not in (API_KEY, READER_API_KEY):
         raise Refusal(401, "access_denied", "The API key is not valid")
     if request.method != "GET" and key != API_KEY:
@@ -98,7 +98,7 @@ def _update(records: Records, device: Device, payload: object) -> Device:
 
 
 def _create(records: Records, payload: object) -> Device:
-    divisions = {device.division_id: device.division for device in records.devices}
+    divisions = {division_id(division): division for division in DIVISIONS}
     if not isinstance(payload, dict) or payload.get("division_id") not in divisions:
         raise invalid("division_id is not a division of the account")
     device = records.create(payload.get("device_profile_id"), f"created-{uuid.uuid4()}")

@@ -16,6 +16,7 @@ from simulator.certificates import fingerprint as fingerprint_of
 
 MAXIMUM_IDENTIFIER_LENGTH = 255
 MAXIMUM_VALUE_LENGTH = 1024
+DIVISIONS = ("Harbour", "Depot")
 # How a record lists a field of the profile that has no value. The documentation leaves it open.
 VALUELESS = ("absent", "null", "empty")
 # What the operator decides of a device's own door.
@@ -71,7 +72,7 @@ class Device:
     profile: Profile
     device_identifier: str
     values: dict[str, str]
-    division: str = "Harbour"
+    division: str = DIVISIONS[0]
     status: str = "ACTIVE"
     device_api_allow_read: bool = True
     device_api_allow_write: bool = True
@@ -88,7 +89,7 @@ class Device:
     @property
     def division_id(self) -> str:
         """The ID of its division."""
-        return identifier("division", self.division)
+        return division_id(self.division)
 
     def field_id(self, name: str) -> str:
         """Return the ID of the one field with this name."""
@@ -267,6 +268,11 @@ class Records:
 def identifier(*words: str) -> str:
     """Return an ID that looks like any other, and is always the same for the same words."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("simulator", *words))))
+
+
+def division_id(division: str) -> str:
+    """Return the ID of a division."""
+    return identifier("division", division)
 
 
 def make_devices(valueless: str) -> list[Device]:

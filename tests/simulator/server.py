@@ -100,13 +100,17 @@ class Simulator:
         for number in range(1, count + 1):
             device = dataclasses.replace(model, name=f"sensor-{number}", values=dict(model.values))
             self.records.add(device)
-            if device.name not in self.certificates.leaves:
-                leaf = self.certificates.authority.issue(self.certificates.folder, device.name)
-                self.certificates.leaves[device.name] = leaf
-                self._fingerprints[device.name] = leaf.fingerprint
-            self.records.associate(device, self._fingerprints[device.name])
+            self.enrol(device)
             added.append(device)
         return added
+
+    def enrol(self, device: Device) -> None:
+        """Give a device a certificate of its own, simulator.certificates[device.name], that acts for it."""
+        if device.name not in self.certificates.leaves:
+            leaf = self.certificates.authority.issue(self.certificates.folder, device.name)
+            self.certificates.leaves[device.name] = leaf
+            self._fingerprints[device.name] = leaf.fingerprint
+        self.records.associate(device, self._fingerprints[device.name])
 
     def certify(self, device: str, public_key: bytes) -> bytes:
         """Return a certificate for a key that is elsewhere, all in PEM form. It acts for `device` up to `reset()`."""

@@ -22,7 +22,7 @@ class Operator:
         return requests.request(
             method,
             self.simulator.operator_url + path,
-            headers={"x-api-key": self.key},
+            headers={"X-Api-Key": self.key},
             verify=str(self.simulator.certificates.ca),
             timeout=5,
             **options,

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Goes the way of the guide for operators, with the files that stand in it, from an account without any device."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+from playbooks.conftest import BIN, COLLECTIONS, TARGET
+from simulator import API_KEY, Simulator
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs/docsite/rst/guide_operators.rst"
+# IDs in the guide -> what stands there in the simulator.
+PROFILE, FIRMWARE, SERIAL_NUMBER = (
+    "9d1e7c5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",
+    "3b0a6f0c-58a4-4e6b-9c55-0a4f7f1f8f10",
+    "71d2a6be-0f0e-43c3-b1a5-5b1c6f1a2e33",
+)
+DIVISION = "4f1d6a2e-8c0b-4b5e-9a37-2d9b7c6e5f10"
+
+
+def files_of_the_guide() -> dict[str, str]:
+    """Return what the guide's blocks with a caption hold, by that caption."""
+    blocks = re.findall(
+        r"^\.\. code-block:: \w+\n    :caption: (\S+)\n\n((?:    .*\n|\n)+)", GUIDE.read_text(), re.MULTILINE
+    )
+    return {name: textwrap.dedent(block) for name, block in blocks}
+
+
+class Operator:
+    """Someone who follows the guide in a folder of their own."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        self.simulator = simulator
+        self.folder = folder
+        model = simulator.records["access-point"]
+        ids = {
+            DIVISION: model.division_id,
+            PROFILE: model.profile.id,
+            FIRMWARE: model.field_id("Firmware"),
+            SERIAL_NUMBER: model.field_id("Serial number"),
+        }
+        for device in simulator.records.devices:
+            simulator.records.remove(device)
+        self.files = files_of_the_guide()
+        for name, text in self.files.items():
+            for shown, real in ids.items():
+                text = text.replace(shown, real)
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text)
+
+    def run(self, command: str, return_code: int = 0) -> str:
+        """Run a command line in a shell, as a pipeline does, and return what it printed."""
+        self.simulator.clear_log()
+        ran = subprocess.run(
+            ["bash", "-ec", command],
+            cwd=self.folder,
+            env={
+                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "HOME": str(self.folder),
+                "LC_ALL": "C.UTF-8",
+                "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
+                "ANSIBLE_HOME": str(self.folder / "ansible"),
+                "ANSIBLE_PYTHON_INTERPRETER": TARGET,
+                "ANSIBLE_TRANSPORT": "local",
+                "DIGICERT_IOT_API_KEY": API_KEY,
+                "DIGICERT_IOT_API_URL": self.simulator.url,
+                "DIGICERT_IOT_CA_PATH": str(self.simulator.certificates.ca),
+                "DIGICERT_IOT_OPERATOR_API_URL": self.simulator.operator_url,
+                "SSL_CERT_FILE": str(self.simulator.certificates.ca),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == return_code, ran.stdout
+        assert API_KEY not in ran.stdout
+        return ran.stdout
+
+    def job(self, name: str, return_code: int = 0) -> dict[str, int]:
+        """Run a job of the pipeline, and return the counts of its report."""
+        script = yaml.safe_load(self.files[".gitlab-ci.yml"])[name]["script"]
+        self.run("\n".join(script), return_code)
+        assert (self.folder / "fleet_report.html").stat().st_size > 1000
+        counts = json.loads((self.folder / "fleet_report.json").read_text())["counts"]
+        return {state: count for state, count in counts.items() if count}
+
+    def enrol(self) -> None:
+        """Give each device its certificate, and let the play find it."""
+        for device in self.simulator.records.devices:
+            self.simulator.enrol(device)
+            leaf = self.simulator.certificates[device.name]
+            for path, suffix in ((leaf.pem, "pem"), (leaf.key, "key")):
+                shutil.copy(path, self.folder / f"{device.id}.{suffix}")
+        (self.folder / "group_vars/all.yml").write_text(
+            self.files["group_vars/all.yml"].replace(
+                "/etc/pki/device/device.", f"{self.folder}/{{{{ digicert_iot_id }}}}."
+            )
+        )
+
+
+@pytest.fixture
+def operator(simulator, tmp_path) -> Operator:
+    return Operator(simulator, tmp_path)
+
+
+def test_the_way_of_the_guide(operator, simulator):
+    graph = "ansible-inventory --inventory fleet.digicert_iot.yml --graph"
+    assert operator.run(graph).split() == ["@all:", "|--@ungrouped:"]
+
+    operator.run("ansible-playbook --check create.yml")
+    assert set(simulator.methods) == {"GET"}
+    operator.run("ansible-playbook create.yml")
+    assert simulator.methods.count("POST") == 2
+    operator.run("ansible-playbook create.yml")
+    assert "POST" not in simulator.methods
+    assert "  |--@site_none:\n  |  |--gate-7.rotterdam\n  |  |--gate-8.rotterdam\n" in operator.run(graph)
+
+    operator.enrol()
+    assert operator.job("plan", return_code=2) == {"devices": 2, "failed": 2}
+    failure = json.loads((operator.folder / "fleet_report.json").read_text())["failures"][0]
+    assert (failure["kind"], failure["devices"]) == ("read_denied", [0, 1])
+
+    first, second = simulator.records.devices
+    serial_numbers = [device.named_values["Serial number"] for device in (first, second)]
+    operator.run("ansible-playbook --check --diff access.yml")
+    assert set(simulator.methods) == {"GET"}
+    operator.job("apply")
+    assert operator.job("plan") == {"devices": 2, "in_line": 2}
+    operator.run(operator.files["drift.sh"])
+
+    first.values[first.field_id("Firmware")] = "0.1"
+    assert operator.job("plan") == {"devices": 2, "in_line": 1, "drifting": 1}
+    assert set(simulator.methods) == {"GET"}
+    operator.run(operator.files["drift.sh"], return_code=1)
+    operator.job("apply")
+    assert first.named_values["Firmware"] == second.named_values["Firmware"] != "12.4"
+    assert [device.named_values["Serial number"] for device in (first, second)] == serial_numbers
+
+
+def test_an_account_that_cannot_be_read_ends_the_job(operator, simulator):
+    operator.run("DIGICERT_IOT_API_KEY=wrong ansible-playbook site.yml", return_code=1)
+    assert "PUT" not in simulator.methods
