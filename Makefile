@@ -108,11 +108,13 @@ kill: export KILL_POINTS = all
 kill: $(READY) ## Kill the module at each system call (needs strace)
 	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py
 
-.PHONY: bench bench-unchanged bench-fleet
+.PHONY: bench bench-unchanged bench-fleet bench-inventory
 bench: $(READY) ## Compare with what a user would pick instead, and write the guide with its picture
 	$(BIN)/python tests/benchmark/comparison.py --write
 bench-fleet: $(READY) ## Time a push over many hosts
 	$(BIN)/python tests/benchmark/fleet_cost.py
+bench-inventory: $(READY) ## Time the inventory of an account
+	$(BIN)/python tests/benchmark/inventory_cost.py
 bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
 	$(BIN)/python tests/benchmark/unchanged_cost.py
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Answer
+from simulator import API_KEY, Answer
 
 OLD, NEW = "canary-old-6b1f0e", "canary-new-93ad27"
 LOGGED = Path(__file__).resolve().parent / "system_log"
@@ -109,6 +109,28 @@ def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
         assert outcome.connections == []
     for outcome in (*opening, broken, double, none):
         assert_hidden([key.splitlines()[1]], outcome, tmp_path)
+
+
+def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
+    task = {
+        "name": "Open the door",
+        "edgeops.digicert.digicert_iot_device_access": {
+            "device_id": access_point.id,
+            "allow_write": False,
+            "api_url": player.simulator.operator_url,
+            "api_key": API_KEY,
+            "ca_path": str(player.simulator.certificates.ca),
+            "retries": 0,
+        },
+    }
+    # A service may repeat what it was sent.
+    refused = player.run_one(task, script=[Answer(status=500, body=f"<title>{API_KEY}</title>", times=2)], **loudly)
+    assert refused.requests[0].headers["x-api-key"] == API_KEY
+    assert refused.failed
+    done = player.run_one(task, **loudly)
+    assert done.result["changed"]
+    for outcome in (refused, done):
+        assert_hidden([API_KEY, OLD], outcome, tmp_path)
 
 
 def test_a_key_that_everyone_can_read_is_a_warning(player, simulator, tmp_path):
