@@ -1,0 +1,126 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Faults at each request of what an operator does: what is said is so, and a list is whole or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
+from ansible_collections.edgeops.digicert.plugins.module_utils import _session
+from ansible_collections.edgeops.digicert.plugins.module_utils._access import keep_access
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_operator_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
+from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi
+from simulator import API_KEY, Answer, Simulator
+from simulator.records import FLAGS
+
+FAULTS = {
+    "refused": Answer(status=403),
+    "busy": Answer(status=503),
+    "cut": Answer(cut=True),
+    "late": Answer(delay_answer=1.1),
+    "page": Answer(body="<html>"),
+    "nothing": Answer(body=""),
+    "redirect": Answer(status=302, headers={"Location": "https://elsewhere.example"}),
+    "another device": Answer(alter=lambda record: record.update(id="another")),
+    "no record": Answer(alter=lambda record: record.clear()),
+}
+
+
+@pytest.fixture
+def options(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
+    """The options of an operator, who does not wait before a retry."""
+    monkeypatch.setattr(_session, "wait_before_retry", lambda *_circumstances: 0)
+    return {
+        "api_url": simulator.operator_url,
+        "api_key": API_KEY,
+        "ca_path": str(simulator.certificates.ca),
+        "validate_certs": True,
+        "timeout": 1,
+        "retries": 1,
+        "use_proxy": False,
+    }
+
+
+def _state(device: t.Any) -> tuple[t.Any, ...]:
+    return (device.status, *(getattr(device, flag) for flag in FLAGS))
+
+
+# A service that refuses has not done it.
+@pytest.mark.parametrize(
+    ("fault", "effect"),
+    [
+        (name, effect)
+        for name in FAULTS
+        for effect in (False, True)
+        if not effect or name not in ("refused", "redirect")
+    ],
+)
+@pytest.mark.parametrize("times", [1, 9])
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, times, effect):
+    # The steps: read, the update of the flags, the change of the status, and what is read again.
+    device = simulator.records["read-only"]
+    values, before = dict(device.values), _state(device)
+    answers = [Answer() for _step in range(step)]
+    simulator.script(*answers, dataclasses.replace(FAULTS[fault], times=times, effect=effect))
+    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "status": "disabled"}
+    names = {"device_id": device.id, "device_identifier": None, "division_id": None}
+    warnings: list[str] = []
+    try:
+        result = keep_access({**options, **wishes, **names}, False, warnings.append)
+    except failures.Failure as failure:
+        assert failure.changed or _state(device) == before, f"It was written, and this is said: {failure}"
+        assert API_KEY not in str(failure)
+    else:
+        assert result["changed"]
+        assert _state(device) == ("DISABLED", True, True, True)
+    simulator.clear_script()
+    assert device.values == values
+
+
+@pytest.mark.parametrize("times", [1, 99])
+@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_list_is_whole_or_none(simulator, options, fault, step, times):
+    simulator.records.largest_page = 3
+    simulator.add_devices(4)
+    simulator.script(*(Answer() for _step in range(step)), dataclasses.replace(FAULTS[fault], times=times, effect=True))
+    session = open_operator_session(options, [], print)
+    try:
+        listed = read_list(lambda offset: OperatorApi(session).page({}, 100, offset), OperatorApi(session).find)
+    except failures.Failure:
+        listed = None
+    finally:
+        session.close()
+        simulator.clear_script()
+    ids = [device.id for device in simulator.records.devices]
+    assert listed is None or [record["id"] for record in listed] == ids
+
+
+@pytest.mark.parametrize("times", [1, 3, 99])
+@pytest.mark.parametrize("lost", range(3))
+def test_a_page_without_one_of_its_devices(simulator, options, lost, times):
+    simulator.records.largest_page = 3
+    simulator.add_devices(4)
+
+    def lose(page: dict[str, t.Any]) -> None:
+        del page.get("records", [])[lost : lost + 1]
+
+    simulator.script(Answer(), Answer(alter=lose, times=times))
+    session = open_operator_session(options, [], print)
+    try:
+        listed = read_list(lambda offset: OperatorApi(session).page({}, 100, offset), OperatorApi(session).find)
+    except failures.ListIncomplete:
+        listed = None
+    finally:
+        session.close()
+        simulator.clear_script()
+    ids = {device.id for device in simulator.records.devices}
+    assert listed is None or {record["id"] for record in listed} == ids
