@@ -62,9 +62,13 @@ options:
     default: {}
   statuses:
     description:
-      - Only devices with one of these statuses become hosts. The API has V(ACTIVE), V(DISABLED) and V(DELETED).
+      - Only devices with one of these statuses become hosts.
     type: list
     elements: str
+    choices:
+      - ACTIVE
+      - DISABLED
+      - DELETED
     default:
       - ACTIVE
   hostnames:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from playbooks.conftest import BIN, COLLECTIONS, TARGET
+from playbooks.conftest import TARGET, environment_in
 from simulator import API_KEY, Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,11 +67,7 @@ class Operator:
             ["bash", "-ec", command],
             cwd=self.folder,
             env={
-                "PATH": f"{BIN}:{os.environ['PATH']}",
-                "HOME": str(self.folder),
-                "LC_ALL": "C.UTF-8",
-                "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
-                "ANSIBLE_HOME": str(self.folder / "ansible"),
+                **environment_in(self.folder),
                 "ANSIBLE_PYTHON_INTERPRETER": TARGET,
                 "ANSIBLE_TRANSPORT": "local",
                 "DIGICERT_IOT_API_KEY": API_KEY,

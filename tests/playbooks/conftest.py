@@ -37,6 +37,17 @@ class Ran(t.NamedTuple):
     output: str
 
 
+def environment_in(folder: Path) -> dict[str, str]:
+    """Return the environment in which Ansible's programs find this collection, and write nothing outside `folder`."""
+    return {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
+        "ANSIBLE_HOME": str(folder / "ansible"),
+    }
+
+
 def run_playbook(
     folder: Path, play: t.Mapping[str, t.Any], *options: str | Path, environment: t.Mapping[str, str]
 ) -> Ran:
@@ -50,13 +61,9 @@ def run_playbook(
     ran = subprocess.run(
         [BIN / "ansible-playbook", "--diff", *options, playbook],
         env={
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
+            **environment_in(folder),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-            "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
-            "ANSIBLE_HOME": str(folder / "ansible"),
             "TASK_RESULTS": str(results),
             **environment,
         },

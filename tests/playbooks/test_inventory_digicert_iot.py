@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import typing as t
 
 import pytest
 
-from playbooks.conftest import BIN, COLLECTIONS
+from playbooks.conftest import BIN, environment_in
 from simulator import API_KEY, FOREVER, LIST_PATH, Answer
 
 
@@ -47,14 +46,7 @@ class Lister:
         self.simulator.clear_log()
         return subprocess.run(
             [BIN / "ansible-inventory", "--inventory", self.file, *arguments],
-            env={
-                "PATH": f"{BIN}:{os.environ['PATH']}",
-                "HOME": str(self.folder),
-                "LC_ALL": "C.UTF-8",
-                "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
-                "ANSIBLE_HOME": str(self.folder / "ansible"),
-                **(environment or {}),
-            },
+            env={**environment_in(self.folder), **(environment or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -125,6 +117,7 @@ def test_many_pages_and_a_device_that_moves_meanwhile(lister, simulator):
         device.id for device in simulator.records.devices
     }
     assert len(listed.hosts) == 36
+    assert len(simulator.connections) == 1
 
 
 def leave_out_the_fifth(page: dict[str, t.Any]) -> None:
@@ -169,7 +162,7 @@ def test_nothing_in_a_record_is_a_template(lister, simulator, tmp_path):
     playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [show]}]))
     ran = subprocess.run(
         [BIN / "ansible-playbook", "--inventory", lister.file, playbook],
-        env={**os.environ, "HOME": str(tmp_path), "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS},
+        env=environment_in(tmp_path),
         capture_output=True,
         text=True,
         check=False,
@@ -196,6 +189,7 @@ def test_names_that_could_do_harm(lister, simulator):
         ({"api_url": "http://localhost"}, "is not a base URL"),
         ({"filters": {"site": "x"}, "page_size": 0, "timeout": 0}, "filters has site, and can have"),
         ({"filters": {}, "page_size": 0}, "page_size is 0, and must be 1 to 1000"),
+        ({"statuses": ["active"]}, "statuses"),
     ],
 )
 def test_bad_input_costs_no_connection(lister, simulator, options, words):
