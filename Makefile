@@ -71,9 +71,11 @@ mutation: $(READY) ## Break the planning code in every way, and see the unit tes
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
 
-.PHONY: awx guides servers
+.PHONY: awx browser guides servers
 awx: $(READY) ## Run a job as AWX does, and see what its images need
 	$(BIN)/pytest tests/awx
+browser: $(READY) ## Try the page of a fleet report in a browser (needs chromium and its driver)
+	$(BIN)/pytest tests/browser
 guides: $(READY) ## Go the ways of the guides, with the files that stand in them
 	$(BIN)/pytest tests/guides
 servers: $(READY) ## Try the modules behind nginx and tinyproxy

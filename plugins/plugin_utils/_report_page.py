@@ -23,11 +23,11 @@ STATES = {"failed": "failed", "drifting": "would change", "changed": "changed", 
 # The most days left that still belong to it, its name, and how urgent it is. None: no limit.
 BUCKETS = (
     (-1, "expired", "failed"),
-    (6, "under 7 days", "failed"),
-    (29, "7 to 29 days", "drifting"),
-    (89, "30 to 89 days", "changed"),
-    (179, "90 to 179 days", "changed"),
-    (364, "180 to 364 days", "changed"),
+    (6, "under 7", "failed"),
+    (29, "7 to 29", "drifting"),
+    (89, "30 to 89", "changed"),
+    (179, "90 to 179", "changed"),
+    (364, "180 to 364", "changed"),
     (None, "365 and more", "changed"),
 )
 
