@@ -92,7 +92,7 @@ def running_browser(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Brow
 
 @pytest.fixture
 def browser(running_browser: Browser) -> t.Iterator[Browser]:
-    """The browser as it was at first. What a page says to the console fails the test that opened it."""
+    """The browser as it was at first. A word in the console, or a request for more than the page, fails the test."""
     running_browser.look()
     running_browser.command("Emulation.setScriptExecutionDisabled", value=False)
     yield running_browser
