@@ -84,8 +84,8 @@ def device(number: int, state: str) -> dict[str, t.Any]:
             if state in ("drifting", "changed")
             else []
         ),
-        # All different, and neither as numbers nor as texts in the order of the devices.
-        "certificate": {"not_after": "2027-01-02T10:00:00Z", "days_left": number * 7919 % 10007 - 20}
+        # Many signs and lengths, so that numbers and texts sort differently.
+        "certificate": {"not_after": "2027-01-02T10:00:00Z", "days_left": number * 37 % 101 - 50}
         if number % 4
         else None,
         "failure": {"kind": "write_denied", "message": f"Device {number}: the service said no."}
@@ -211,7 +211,7 @@ def test_sort_with_the_keyboard(browser):
             focused(browser).send_keys(Keys.TAB)
             if focused(browser).text.startswith(name):
                 break
-        assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        assert browser.run("return parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
         focused(browser).send_keys(Keys.ENTER)
         return browser.run(
             "return Array.from(document.querySelectorAll('[aria-sort]'))"
