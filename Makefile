@@ -48,13 +48,15 @@ docs: $(READY) ## Write the tables of the roles, and check the documentation and
 sanity: $(READY) ## Run ansible-test sanity
 	$(BIN)/python tests/sanity/ansible_test.py sanity
 
-.PHONY: unit playbooks pytest
+.PHONY: unit playbooks pytest thorough
 unit: $(READY) ## Run the unit tests
 	$(BIN)/pytest tests/unit
 playbooks: $(READY) ## Run the playbook tests
 	$(BIN)/pytest -n auto tests/playbooks
-pytest: $(READY) ## Run the unit and the playbook tests
-	$(BIN)/pytest -n auto
+pytest: $(READY) ## Run the unit and the playbook tests, but for the thorough ones
+	$(BIN)/pytest -n auto -m 'not thorough'
+thorough: $(READY) ## Run the playbook tests that take longest
+	$(BIN)/pytest -n auto -m thorough tests/playbooks
 
 .PHONY: coverage mutation
 coverage: export COVERAGE_FILE = $(VENV)/coverage

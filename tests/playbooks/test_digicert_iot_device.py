@@ -255,6 +255,7 @@ def test_a_device_id_is_one_segment_of_the_path(player):
 # What the service answers
 
 
+@pytest.mark.thorough
 def test_an_answer_that_is_of_no_use_changes_nothing(player, access_point):
     elsewhere = "https://elsewhere.example/x"
     cases = [
@@ -322,6 +323,7 @@ def test_an_outcome_that_stays_unknown_is_told(player):
 # When it is tried again
 
 
+@pytest.mark.thorough
 def test_reads_and_updates_are_sent_again_when_that_may_help(player, access_point):
     troubles = [{"status": status} for status in (408, 429, 500, 502, 503, 504)]
     troubles += [{"cut": True}, {"cut": True, "effect": True}, {"delay": 1.5}]
@@ -337,6 +339,7 @@ def test_reads_and_updates_are_sent_again_when_that_may_help(player, access_poin
     assert access_point.named_values["Site"] == f"Quay {len(troubles) - 1}"
 
 
+@pytest.mark.thorough
 def test_without_retries_the_first_trouble_is_the_end(player):
     cases = [
         (Answer(status=503, body="<html>"), "refused", "once"),
@@ -349,6 +352,7 @@ def test_without_retries_the_first_trouble_is_the_end(player):
         assert_failed(outcome, kind, word)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_wait_that_the_service_asks_for_is_kept(player, form):
     asked = "2" if form == "seconds" else formatdate(time.time() + 4, usegmt=True)
@@ -376,6 +380,7 @@ def test_an_error_that_stays_is_told_with_what_was_tried(player):
 # Certificates, keys and the environment
 
 
+@pytest.mark.thorough
 def test_ways_to_give_the_key(player, simulator):
     certificates = simulator.certificates
     locked = {"fields": SITE, "client_key": str(certificates.locked_key)}
@@ -395,6 +400,7 @@ def test_ways_to_give_the_key(player, simulator):
     assert "wrong-one" not in wrong.output
 
 
+@pytest.mark.thorough
 def test_a_certificate_that_the_service_refuses(player, simulator):
     cases = [
         ("stranger", "read_denied", "not a certificate of this device", ["GET"]),

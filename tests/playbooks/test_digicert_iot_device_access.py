@@ -89,20 +89,15 @@ def test_the_device_can_do_then_what_it_could_not(operator, player, device):
     ("before", "status", "call", "after"),
     [("ACTIVE", "disabled", "disable", "DISABLED"), ("DISABLED", "enabled", "enable", "ACTIVE")],
 )
-def test_status(operator, simulator, device, before, status, call, after):
+def test_status(operator, device, before, status, call, after):
     device.status = before
     values = dict(device.values)
-    operator.triple(["GET"], ["PUT"], device_id=device.id, status=status)
+    real = operator.triple(["GET"], ["PUT"], device_id=device.id, status=status)
     assert (device.status, device.values) == (after, values)
-    operator.player._run([operator.task(device_id=device.id, status=status)], [])
-    device.status = before
-    operator.player._run([operator.task(device_id=device.id, status=status)], [])
-    assert [request.path for request in simulator.requests] == [
-        DEVICE_PATH + device.id,
-        f"{DEVICE_PATH}{device.id}/{call}",
-    ]
+    assert real.requests[-1].path == f"{DEVICE_PATH}{device.id}/{call}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("before", "status", "calls"), [("ACTIVE", "disabled", ["", "/disable"]), ("DISABLED", "enabled", ["/enable", ""])]
 )
@@ -113,6 +108,7 @@ def test_flags_change_while_the_device_is_enabled(operator, simulator, device, b
     assert written == [f"{DEVICE_PATH}{device.id}{call}" for call in calls]
 
 
+@pytest.mark.thorough
 def test_a_device_can_be_named(operator, simulator, device):
     device.division = "Depot"
     twin = simulator.records["disabled"]
@@ -217,6 +213,7 @@ def test_the_environment(operator, device, player):
     assert player.run_one(task, environment=environment).result["changed"]
 
 
+@pytest.mark.thorough
 def test_defaults_for_the_group(operator, device, player):
     task = operator.task(device_id=device.id, allow_write=True)
     defaults = {name: task[MODULE].pop(name) for name in ("api_key", "api_url", "ca_path")}

@@ -89,6 +89,7 @@ KEYS = {
 }
 
 
+@pytest.mark.thorough
 def test_a_new_key_of_each_kind(player, simulator, tmp_path):
     devices = {key_type: Device(player, tmp_path / key_type) for key_type in KEYS}
     old = devices["same"].files
@@ -141,6 +142,7 @@ def test_the_key_is_kept(player, simulator, device):
     assert real.result["certificate_request_id"]
 
 
+@pytest.mark.thorough
 def test_owners_modes_and_links_stay(player, tmp_path):
     device = Device(player, tmp_path / "real")
     together = device.folder / "both.pem"
@@ -164,6 +166,7 @@ def test_owners_modes_and_links_stay(player, tmp_path):
     assert sorted(device.files) == ["both.pem", "device.key", "device.pem"]
 
 
+@pytest.mark.thorough
 def test_a_locked_key_stays_locked(player, simulator, device):
     device.key.write_bytes(simulator.certificates.locked_key.read_bytes())
     for options in ({}, {"regenerate_key": True, "force": True}):
@@ -178,6 +181,7 @@ def test_a_locked_key_stays_locked(player, simulator, device):
         assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_task", [])
 
 
+@pytest.mark.thorough
 def test_a_folder_behind_a_link_is_replaced_at_once(player, tmp_path):
     device = Device(player, tmp_path / "device-2026")
     (device.folder / "ca.pem").write_text("other")
@@ -212,6 +216,7 @@ def test_when_it_is_due(player, device):
     assert all(outcome.connections == [] for outcome in outcomes)
 
 
+@pytest.mark.thorough
 def test_a_request_can_be_given(player, device, tmp_path):
     subject = ["-subj", "/CN=access-point"]
     request, foreign = tmp_path / "device.csr", tmp_path / "foreign.csr"
@@ -317,6 +322,7 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("regenerate_key", [False, True])
 def test_an_answer_that_is_not_right_leaves_all_as_it_was(player, simulator, device, regenerate_key):
     old = device.files
@@ -371,6 +377,7 @@ def test_an_expired_certificate_cannot_renew_itself(player, simulator, device):
     assert "have the operator issue a new one" in outcome.result["msg"]
 
 
+@pytest.mark.thorough
 def test_a_renewal_that_was_interrupted_is_finished_by_any_module(player, device):
     old_key = device.key.read_bytes()
     player._run([device.task(regenerate_key=True)], [])

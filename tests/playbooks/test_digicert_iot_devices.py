@@ -136,6 +136,7 @@ def test_records_can_be_left_out_and_progress_is_shown(player, many, sensors, tm
     assert json.loads(path.read_text()) == {"devices": 6, "done": 6, "changed": 6, "failed": 0}
 
 
+@pytest.mark.thorough
 def test_a_long_run_can_go_on_without_a_connection(player, many, sensors, tmp_path):
     path = tmp_path / "progress.json"
     task = {**many(sensors, fields=DELFT, progress_path=str(path), max_requests_per_second=6), "async": 60, "poll": 1}
@@ -192,6 +193,7 @@ def test_options_of_the_connection_come_from_the_environment(player, many, senso
     assert not outcome.failed
 
 
+@pytest.mark.thorough
 def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors, tmp_path):
     """The service holds the third request, and then the module's own process is told to stop."""
 

@@ -17,6 +17,7 @@ import pytest
 
 from playbooks.conftest import COLLECTIONS
 
+pytestmark = pytest.mark.thorough
 ROLE = Path(__file__).resolve().parents[2] / "roles/pull"
 
 

@@ -84,6 +84,7 @@ def test_secret_values_are_hidden_when_the_task_fails(player, loudly, tmp_path, 
     assert_hidden([OLD, NEW], outcome, tmp_path)
 
 
+@pytest.mark.thorough
 def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
     leaf = simulator.certificates["access-point"]
     certificate, key, both = (path.read_text() for path in (leaf.pem, leaf.key, leaf.both))
