@@ -65,12 +65,21 @@ def test_a_device_that_moves_to_the_end_makes_no_other_lost():
     assert sorted(account.read()) == sorted(account.ids)
 
 
-def test_one_that_goes_while_one_comes():
+def test_one_goes_one_comes_and_one_moves_so_that_only_the_place_of_the_last_shows_it():
     account = Account(10, 4)
 
     def change():
-        account.ids.pop(0)
-        account.ids.append("new")
+        account.ids[:] = [*account.ids[2:], account.ids[1], "new"]
+
+    account.events[2] = change
+    assert sorted(account.read()) == sorted(account.ids)
+
+
+def test_one_goes_and_one_moves_so_that_only_the_number_of_devices_shows_it():
+    account = Account(10, 4)
+
+    def change():
+        account.ids[:] = [account.ids[-1], *account.ids[1:-1]]
 
     account.events[2] = change
     assert sorted(account.read()) == sorted(account.ids)
