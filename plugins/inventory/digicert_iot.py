@@ -143,6 +143,8 @@ sensitive_fields:
 #
 # ansible-inventory --inventory fleet.digicert_iot.yml --host gate-7.rotterdam
 #
+# In part, and without the marks by which Ansible says that a text is no template:
+#
 # {
 #     "ansible_host": "10.20.0.7",
 #     "digicert_iot_device_api_allow_read": true,
@@ -193,7 +195,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._hosts import (
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, some
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, quoted, some
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -214,8 +216,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except Failure as failure:
             raise AnsibleParserError(f"{failure} (kind: {failure.kind})") from None
         names = self._names(records)
-        for name, record in zip(names, records):
-            self._add(name, record)
+        new = [name for name in names if name not in inventory.hosts]
+        try:
+            for name, record in zip(names, records):
+                self._add(name, record)
+        except Exception:  # half of an account is no inventory, whatever the reason
+            for host in filter(None, map(inventory.hosts.get, new)):
+                inventory.remove_host(host)
+            raise
 
     def _records(self, path: str, cache: bool) -> list[Record]:
         """Return the records, from the cache if that is wanted and possible. Raises a Failure."""
@@ -241,7 +249,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             records = read_list(lambda offset: api.page(filters, page_size, offset), api.find)
         finally:
             session.close()
-        return select(records, self.get_option("statuses"), filters, self.get_option("sensitive_fields"))
+        selected, unknown = select(records, self.get_option("statuses"), filters, self.get_option("sensitive_fields"))
+        if unknown:
+            self.display.warning(f"sensitive_fields names {quoted(unknown)}, and no device has such a field.")
+        return selected
 
     def _rendered(self, api_key: t.Any) -> str:
         if self.templar.is_template(api_key):

@@ -16,7 +16,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._keep import conf
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, OperatorDeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import Plan, plan_access
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, FLAGS, Record, quoted
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, FLAGS, Record, some
 
 # What an option is called in the record.
 _KEYS = {**{flag.replace("device_api_", ""): flag for flag in FLAGS}, "status": "status"}
@@ -83,36 +83,36 @@ def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> 
         )
     if len(ids) > 1:
         raise WishesUnfit(
-            f"{len(ids)} devices have this device_identifier: give device_id, one of {quoted(ids)}, or the division_id."
+            f"{len(ids)} devices have this device_identifier: give device_id, one of {some(map(repr, ids))}, or the "
+            "division_id."
         )
     return ids[0]
 
 
 def _write(device: OperatorDeviceApi, plan: Plan, warn: t.Callable[[str], None]) -> None:
     """Carry out `plan`: a device is enabled before all else, and disabled after it."""
-    steps: list[t.Callable[[], Record]] = []
-    if plan.flags:
-        steps.append(lambda: update_record(device, plan, warn))
     status = plan.after.get("status")
-    if status != plan.before.get("status"):
-        steps.insert(0 if status == ACTIVE else len(steps), lambda: _set_status(device, status, plan.before))
-    done = False
-    for step in steps:
-        try:
-            step()
-        except Failure as failure:
-            failure.changed = failure.changed or done
-            raise
-        done = True
 
+    def update(before: Record) -> Record:
+        return update_record(device, plan._replace(before=before), warn) if plan.flags else before
 
-def _set_status(device: OperatorDeviceApi, status: str, before: Record) -> Record:
-    return confirm(
-        device,
-        lambda: device.set_status(status),
-        lambda record: [] if record.get("status") == status else ["status"],
-        before,
-    )
+    def set_status(before: Record) -> Record:
+        if before.get("status") == status:
+            return before
+        return confirm(
+            device,
+            lambda: device.set_status(status),
+            lambda record: [] if record.get("status") == status else ["status"],
+            before,
+        )
+
+    first, second = (set_status, update) if status == ACTIVE else (update, set_status)
+    between = first(plan.before)
+    try:
+        second(between)
+    except Failure as failure:
+        failure.changed = failure.changed or between is not plan.before
+        raise
 
 
 def _access_of(record: Record) -> dict[str, t.Any]:

@@ -49,17 +49,23 @@ def _is_date(text: str) -> bool:
 
 def select(
     records: t.Iterable[Record], statuses: t.Container[str], filters: dict[str, str], sensitive: t.Sequence[str]
-) -> list[Record]:
-    """Return the records with one of these statuses, with the values of `sensitive` fields masked.
+) -> tuple[list[Record], list[str]]:
+    """Return the records with one of these statuses, and the words in `sensitive` that are no field of any record.
 
-    Whether the service listens to the filter `updated_to` is not known for certain, so it is applied here as well.
+    The values of the fields with the names or IDs in `sensitive` are masked. Whether the service listens to the filter
+    `updated_to` is not known for certain, so it is applied here as well.
     """
     latest = filters.get("updated_to", "9999-12-31")
-    return [
-        masked(record, resolve(record, sensitive)[0]) if sensitive else record
+    selected = [
+        record
         for record in records
         if record.get("status", ACTIVE) in statuses and str(record.get("updated", ""))[:10] <= latest
     ]
+    if not sensitive:
+        return selected, []
+    found = [resolve(record, sensitive) for record in selected]
+    unknown = set(sensitive).intersection(*(words for _ids, words in found)) if found else set()
+    return [masked(record, ids) for record, (ids, _words) in zip(selected, found)], sorted(unknown)
 
 
 def expression_variables(record: Record) -> dict[str, t.Any]:

@@ -148,6 +148,9 @@ def findings_of(host: str, action: str, result: Result, check_mode: bool) -> lis
     module = action[len(COLLECTION) :] if action.startswith(COLLECTION) else None
     if module not in _KEEPING and not (module in _READING and result.get("failed")):
         return []
+    # An item that a condition left out, and a task that goes on without Ansible.
+    if result.get("skipped") or ("ansible_job_id" in result and not result.get("finished")):
+        return []
     entries = result.get("results") if module == "digicert_iot_devices" else None
     return [_finding(host, module, entry, check_mode) for entry in entries or [result]]
 

@@ -90,7 +90,7 @@ def test_all_that_a_source_can_say(lister, simulator):
         filters={"division_id": device.division_id, "created_from": "2026-01-01"},
         statuses=["ACTIVE", "DISABLED"],
         hostnames=["fields.Site ~ '-' ~ fields['Serial number']", "device_identifier"],
-        sensitive_fields=["Contact"],
+        sensitive_fields=["Contact", "Contakt"],
         compose={"ansible_host": "digicert_iot_fields.Redirector | urlsplit('hostname')"},
         groups={"old": "digicert_iot_fields.Firmware is version('12.4', '<')"},
         keyed_groups=[{"key": "digicert_iot_device_profile.name", "prefix": "profile"}],
@@ -102,6 +102,7 @@ def test_all_that_a_source_can_say(lister, simulator):
     names = [f"Rotterdam-AP-0042_{simulator.records[name].id}" for name in ("access-point", "write-only", "disabled")]
     assert set(listed.hosts) == {"camera.harbour", "spare-access-point.harbour", *names}
     assert "Several devices have one name" in listed.said
+    assert "sensitive_fields names 'Contakt', and no device has such a field" in listed.said
     assert listed.hosts[names[0]]["ansible_host"] == "controller.harbour.example"
     assert listed.hosts[names[0]]["digicert_iot_fields"]["Contact"] == "********"
     assert "noc@harbour.example" not in str(listed)
@@ -205,6 +206,10 @@ def test_strict(lister):
     strict = lister.list(hostnames=["fields.None + 1"], strict=True)
     assert "hostnames: 'fields.None + 1' cannot be evaluated for device" in strict.said
     assert strict.hosts == {}
+    # The first of the devices have it, and the camera has not.
+    half = lister.list(compose={"firmware": "digicert_iot_fields.Firmware"}, strict=True)
+    assert "Could not set firmware for host camera.harbour" in half.said
+    assert half.hosts == {}
 
 
 def test_the_key_can_be_looked_up_and_is_never_shown(lister, simulator):

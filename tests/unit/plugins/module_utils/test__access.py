@@ -28,7 +28,9 @@ class FakeAccount:
     def __init__(self):
         self.records = {"1": self.make("1"), "2": self.make("2", device_identifier="other")}
         self.calls = []
+        # What the calls that write raise, by their number, and which of them have no effect all the same.
         self.trouble = {}
+        self.loses = set()
         self.device_id = ""
 
     @staticmethod
@@ -69,8 +71,9 @@ class FakeAccount:
 
     def _write(self, call, change):
         self.calls.append(call)
-        trouble = self.trouble.pop(len([call for call in self.calls if call != "read"]), None)
-        if trouble is None or trouble.doubtful:
+        number = len([call for call in self.calls if call != "read"])
+        trouble = self.trouble.pop(number, None)
+        if (trouble is None or trouble.doubtful) and number not in self.loses:
             self.records[self.device_id].update(change)
         if trouble is not None:
             raise trouble
@@ -169,6 +172,14 @@ def test_a_second_step_that_fails_has_changed_something(account):
     with pytest.raises(failures.Refused) as caught:
         keep(allow_write=True, status="disabled")
     assert caught.value.changed
+
+
+def test_a_second_step_that_got_lost_without_effect_is_told_as_what_it_is(account):
+    account.records["1"]["status"] = "DISABLED"
+    account.trouble[2] = failures.ConnectionFailed("Lost.", doubtful=True)
+    account.loses = {2}
+    with pytest.raises(failures.ConnectionFailed, match=r"Lost\. The record was read again: nothing had been written"):
+        keep(allow_write=True, status="enabled")
 
 
 def test_a_first_step_that_fails_has_changed_nothing(account):

@@ -69,12 +69,18 @@ def test_selection():
     disabled = {**RECORD, "id": "2", "status": "DISABLED"}
     without = {"id": "3", "fields": []}
     records = [RECORD, disabled, without]
-    assert select(records, ["ACTIVE"], {}, []) == [RECORD, without]
-    assert select(records, ["ACTIVE", "DISABLED"], {}, []) == records
-    assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-03-01"}, []) == [RECORD]
-    assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-02-28"}, []) == []
-    (masked,) = select([RECORD], ["ACTIVE"], {}, ["Password", "unknown"])
+    assert select(records, ["ACTIVE"], {}, []) == ([RECORD, without], [])
+    assert select(records, ["ACTIVE", "DISABLED"], {}, []) == (records, [])
+    assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-03-01"}, []) == ([RECORD], [])
+    assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-02-28"}, ["Password"]) == ([], [])
+
+
+def test_sensitive_fields_are_masked_and_those_that_no_device_has_are_told():
+    without = {"id": "3", "fields": []}
+    (masked, same), unknown = select([RECORD, without], ["ACTIVE"], {}, ["Password", "unknown"])
     assert [field["value"] for field in masked["fields"]] == ["Delft", "********", None, "2"]
+    assert same == without
+    assert unknown == ["unknown"]
 
 
 def test_variables():

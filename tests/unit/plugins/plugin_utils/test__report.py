@@ -166,6 +166,14 @@ def test_other_modules_and_reading_say_nothing():
     assert report["devices"] == []
 
 
+def test_what_has_not_run_says_nothing():
+    left_out = {"changed": False, "skipped": True}
+    begun = {"changed": True, "ansible_job_id": "1.2", "started": 1, "finished": 0}
+    assert report_on(("a", DEVICE, left_out), ("a", DEVICE, begun))["devices"] == []
+    done = {**kept("1"), "ansible_job_id": "1.2", "finished": 1}
+    assert states(report_on(("a", DEVICE, done))) == {"1": "in_line"}
+
+
 def test_ids_are_one_whatever_their_case():
     report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, {"changed": False, **asked("AB")}))
     assert report["counts"]["devices"] == 1
