@@ -113,7 +113,7 @@ def main() -> None:
         folder = Path(temporary)
         say("A simulated DigiCert IoT Device Manager starts on this machine.")
         with simulator(folder) as variables:
-            expect(len(variables) == 5)
+            expect(len(variables) == 7)
             demo = Demo(folder, variables)
             before = demo.values()
             say("1. The plan: --check --diff says what would change, and writes nothing.")
