@@ -95,15 +95,16 @@ class Operator:
         return {state: count for state, count in counts.items() if count}
 
     def enrol(self) -> None:
-        """Give each device its certificate, and let the play find it."""
+        """Give each device its certificate, in a folder of its own as on a host, and let the play find it."""
         for device in self.simulator.records.devices:
             self.simulator.enrol(device)
             leaf = self.simulator.certificates[device.name]
-            for path, suffix in ((leaf.pem, "pem"), (leaf.key, "key")):
-                shutil.copy(path, self.folder / f"{device.id}.{suffix}")
+            (self.folder / device.id).mkdir()
+            shutil.copy(leaf.pem, self.folder / device.id / "device.pem")
+            shutil.copy(leaf.key, self.folder / device.id / "device.key")
         (self.folder / "group_vars/all.yml").write_text(
             self.files["group_vars/all.yml"].replace(
-                "/etc/pki/device/device.", f"{self.folder}/{{{{ digicert_iot_id }}}}."
+                "/etc/pki/device/device.", f"{self.folder}/{{{{ digicert_iot_id }}}}/device."
             )
         )
 
