@@ -52,6 +52,7 @@ class Failure(Exception):
         """Return what a module that failed for this device returns."""
         return {
             "failed": True,
+            "device_id": device_id,
             "msg": f"Device {device_id}: {self}",
             "changed": self.changed,
             "failure": self.details(),

@@ -95,8 +95,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 device_id:
-  description: The ID of the device.
-  returned: success
+  description: The ID of the device, as far as it is known.
+  returned: always, unless Ansible itself refuses an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device_identifier:
@@ -182,7 +182,8 @@ def main() -> None:
     try:
         result = keep_access(options, module.check_mode, module.warn)
     except Failure as failure:
-        module.fail_json(**failure.result(options["device_id"] or options["device_identifier"]))
+        result = failure.result(options["device_id"] or options["device_identifier"])
+        module.fail_json(**{**result, "device_id": options["device_id"]})
     module.exit_json(**result)
 
 

@@ -151,6 +151,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+device_id:
+  description: The ID of the device, as the task gave it.
+  returned: always, unless Ansible itself refuses an option
+  type: str
+  sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 should_renew:
   description: Whether the certificate was due. In check mode a certificate that is due is still the old one.
   returned: success
@@ -282,6 +287,7 @@ def main() -> None:
     renewal = outcome.renewal
     file_options = module.load_file_common_arguments(options, path=os.path.realpath(options["client_cert"]))
     module.exit_json(
+        device_id=options["device_id"],
         changed=module.set_fs_attributes_if_different(file_options, changed),
         should_renew=changed,
         reason=outcome.decision.reason,

@@ -63,6 +63,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+device_id:
+  description: The ID of the device, as the task gave it.
+  returned: failure, unless Ansible itself refuses an option
+  type: str
+  sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device:
   description:
     - The record as the service has it, with all keys that it answers, such as C(id), C(device_identifier), C(status),

@@ -162,7 +162,6 @@ def unreachable(host: str, message: str) -> Finding:
 
 def _finding(host: str, module: str | None, entry: Result, check_mode: bool) -> Finding:
     device = entry.get("device") or {}
-    asked = entry.get("invocation", {}).get("module_args") or {}
     failed = bool(entry.get("failed"))
     certificate = entry.get("certificate")
     diff = entry.get("diff")
@@ -173,7 +172,7 @@ def _finding(host: str, module: str | None, entry: Result, check_mode: bool) -> 
     changed = "drifting" if check_mode else "changed"
     return Finding(
         host,
-        entry.get("device_id") or device.get("id") or asked.get("device_id"),
+        entry.get("device_id") or device.get("id"),
         entry.get("device_identifier") or device.get("device_identifier") or after.get("device_identifier"),
         "failed" if failed else changed if entry.get("changed") else "in_line",
         differences,

@@ -38,11 +38,6 @@ def failed(kind, **keys):
     return {"failed": True, "changed": False, "msg": f"It is {kind}.", "failure": {"kind": kind}, **keys}
 
 
-def asked(device_id):
-    """Return the part of a result that says what the task was asked."""
-    return {"invocation": {"module_args": {"device_id": device_id}}}
-
-
 def report_on(*runs, check_mode=False):
     """Report on tasks, each as host, module and result."""
     findings = [finding for run in runs for finding in findings_of(*run, check_mode=check_mode)]
@@ -89,7 +84,7 @@ def test_tasks_about_one_device_are_one_row():
         ("a", ACCESS, access),
         ("a", DEVICE, kept("1", "Rotterdam")),
         ("a", DEVICE, kept("1", "Utrecht", "Rotterdam")),
-        ("a", CERTIFICATE, {**certificate, **asked("1")}),
+        ("a", CERTIFICATE, {**certificate, "device_id": "1"}),
     )
     (device,) = report["devices"]
     assert device["differences"] == [
@@ -103,7 +98,7 @@ def test_tasks_about_one_device_are_one_row():
 
 def test_a_certificate_that_is_due_is_drift():
     certificate = {"changed": True, "certificate": {"not_after": "2026-12-01T00:00:00Z", "remaining_days": 8}}
-    report = report_on(("a", CERTIFICATE, {**certificate, **asked("1")}), check_mode=True)
+    report = report_on(("a", CERTIFICATE, {**certificate, "device_id": "1"}), check_mode=True)
     assert report["devices"][0]["differences"] == [{"name": "certificate", "before": None, "after": "to be renewed"}]
 
 
@@ -125,8 +120,8 @@ def test_a_task_for_many_that_cannot_be_right():
 
 def test_failures_are_grouped_with_their_cure():
     report = report_on(
-        ("a", DEVICE, failed("refused", **asked("1"))),
-        ("b", DEVICE, failed("write_denied", **asked("2"))),
+        ("a", DEVICE, failed("refused", device_id="1")),
+        ("b", DEVICE, failed("write_denied", device_id="2")),
         ("c", DEVICE, failed("write_denied", device_id="3")),
         ("d", DEVICE, {"failed": True, "msg": "boom"}),
         ("e", DEVICE, {"failed": True, "censored": "hidden"}),
@@ -175,7 +170,7 @@ def test_what_has_not_run_says_nothing():
 
 
 def test_ids_are_one_whatever_their_case():
-    report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, {"changed": False, **asked("AB")}))
+    report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, {"changed": False, "device_id": "AB"}))
     assert report["counts"]["devices"] == 1
 
 
