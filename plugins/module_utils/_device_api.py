@@ -35,6 +35,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record import Re
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode, text_of
 
+DEVICES_PATH = "/iot/api/v2/device"
 _UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
 _DEEPEST = 20
@@ -73,7 +74,7 @@ class DeviceApi:
     def __init__(self, session: Session, device_id: str) -> None:
         self._session = session
         self.device_id = device_id
-        self._path = "/iot/api/v2/device/{}".format(quote(device_id, safe=""))
+        self._path = f"{DEVICES_PATH}/" + quote(device_id, safe="")
 
     def read(self) -> Record:
         """Return the record. Raises a Failure when there is none or it cannot be believed."""
@@ -117,13 +118,7 @@ class DeviceApi:
         try:
             return parse_record(answer.body, self.device_id)
         except ValueError as error:
-            raise AnswerUnusable(
-                f"The service answered the {verb} with {error}, so it is not believed. Check that api_url is the API's "
-                "own address and that no proxy answers in its place.",
-                http_status=answer.status,
-                retries=answer.retries,
-                doubtful=True,
-            ) from error
+            raise unusable(answer, verb, error) from error
 
     def _failure(self, answer: Answer, verb: str) -> Failure:
         denied, flag = _DENIED[verb]
@@ -251,6 +246,17 @@ def _check_depth(content: t.Any) -> None:
         ]
     if level:
         raise ValueError("it is nested too deeply")
+
+
+def unusable(answer: Answer, verb: str, error: ValueError, advice: str = "") -> AnswerUnusable:
+    """Return what it means that an answer holds what `error` says instead of what the API promises."""
+    return AnswerUnusable(
+        f"The service answered the {verb} with {error}, so it is not believed. Check that api_url is the API's own "
+        f"address and that no proxy answers in its place{advice}.",
+        http_status=answer.status,
+        retries=answer.retries,
+        doubtful=True,
+    )
 
 
 def failure_of(

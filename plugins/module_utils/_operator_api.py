@@ -15,13 +15,14 @@ import typing as t
 from urllib.parse import urlencode
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import (
+    DEVICES_PATH,
     DeviceApi,
     failure_of,
     normal_record,
     parse_object,
+    unusable,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
-    AnswerUnusable,
     ApiKeyRefused,
     DeviceUnknown,
     Failure,
@@ -30,7 +31,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._listing import P
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, Record
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 
-_LIST_PATH = "/iot/api/v2/device"
 # The API's page spells this parameter so. Which of the two the service listens to is not known, so it gets both.
 _OTHER_SPELLING = {"updated_to": "upated_to"}
 
@@ -47,19 +47,14 @@ class OperatorApi:
         `filters` are parameters of the list. Raises a Failure.
         """
         query = {**filters, **{_OTHER_SPELLING[name]: filters[name] for name in filters if name in _OTHER_SPELLING}}
-        path = f"{_LIST_PATH}?{urlencode({**query, 'limit': limit, 'offset': offset})}"
+        path = f"{DEVICES_PATH}?{urlencode({**query, 'limit': limit, 'offset': offset})}"
         answer = self._session.send("GET", path)
         if not 200 <= answer.status < 300:
             raise _failure(answer, "listing")
         try:
             return parse_page(answer.body)
         except ValueError as error:
-            raise AnswerUnusable(
-                f"The service answered the listing with {error}, so it is not believed. Check that api_url is the "
-                "API's own address and that no proxy answers in its place; page_size can be made smaller.",
-                http_status=answer.status,
-                retries=answer.retries,
-            ) from error
+            raise unusable(answer, "listing", error, "; page_size can be made smaller") from error
 
     def find(self, device_id: str) -> Record | None:
         """Return the record of a device, or None when the service does not know it. Raises a Failure."""
