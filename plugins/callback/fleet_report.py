@@ -64,16 +64,15 @@ EXAMPLES = r"""
 #   html_path = public/index.html
 """
 
-import contextlib
 import datetime
 import json
 import os
-import tempfile
 import typing as t
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._whole_file import write_whole
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import (
     Finding,
     findings_of,
@@ -122,7 +121,7 @@ class CallbackModule(CallbackBase):
         for option, text in content.items():
             path = self.get_option(option)
             try:
-                _write(path, text)
+                write_whole(path, text)
             except OSError as error:
                 self._display.error(f"fleet_report: {option}: {path} cannot be written: {error.strerror}.")
             else:
@@ -141,21 +140,3 @@ class CallbackModule(CallbackBase):
 def _part(result: t.Any, name: str) -> t.Any:
     """Return a part of a task's result, whose names began with an underscore before ansible-core 2.19."""
     return getattr(result, name) if hasattr(result, name) else getattr(result, f"_{name}")
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file whole or not at all."""
-    folder, name = os.path.split(os.path.abspath(path))
-    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        # What mkstemp makes is for its user only, and a report is to be published.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(draft, 0o666 & ~umask)
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise

@@ -9,12 +9,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._devices import Result
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._whole_file import write_whole
 
 _SECONDS_BETWEEN_LOGS = 10.0
 
@@ -59,8 +59,4 @@ class Progress:
 
     def _write(self, counts: dict[str, int]) -> None:
         if self._path is not None:
-            # Whoever reads it finds one whole object, whenever that is.
-            unfinished = f"{self._path}.{os.getpid()}"
-            with open(unfinished, "w") as file:
-                json.dump(counts, file)
-            os.replace(unfinished, self._path)
+            write_whole(self._path, json.dumps(counts))

@@ -151,4 +151,4 @@ def test_a_file_that_cannot_be_written_is_told_and_ends_nothing(reporter):
     assert ran.return_code == 0
     assert "html_path: /none/report.html cannot be written: No such file or directory" in " ".join(ran.output.split())
     assert json.loads(reporter.json.read_text())["counts"]["devices"] == 0
-    assert not [path for path in reporter.folder.iterdir() if path.name.startswith(".report")]
+    assert {path.name for path in reporter.folder.iterdir() if "report" in path.name} == {"report.html", "report.json"}
