@@ -27,9 +27,10 @@ demo: $(READY) ## See the module at work against the simulator
 test: lint docs sanity pytest ## Everything to run before a commit
 
 .PHONY: lint
-lint: $(READY) ## Check style and formatting
+lint: $(READY) ## Check style, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	cd $(VENV)/collections && mypy --config-file ../../mypy.ini --cache-dir ../mypy ansible_collections/edgeops/digicert/plugins
 	$(BIN)/shellcheck .ci/run
 	$(BIN)/ansible-lint --offline --profile production
 

@@ -234,7 +234,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         key = f"{self.get_cache_key(path)}_{digest[:16]}"
         if not cache or key not in self._cache:
             self._cache[key] = self._read()
-        return self._cache[key]
+        records: list[Record] = self._cache[key]
+        return records
 
     def _read(self) -> list[Record]:
         options = {name: self.get_option(name) for name in _CONNECTION}
@@ -258,7 +259,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if self.templar.is_template(api_key):
             # Before ansible-core 2.19 lookups have to be allowed.
             api_key = self.templar.template(api_key, **({} if _KNOWS_TRUST else {"disable_lookups": False}))
-        return to_text(api_key)
+        return str(to_text(api_key))
 
     def _names(self, records: list[Record]) -> list[str]:
         names = [self._name(record) for record in records]
@@ -269,9 +270,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 "hostnames gives no name that is fit for a host, so these devices are called by their IDs: "
                 f"{some(nameless)}."
             )
-        names = [name or device_id for name, device_id in zip(names, ids)]
-        result = distinct(names, ids)
-        shared = [new for old, new in zip(names, result) if old != new]
+        wanted = [name or device_id for name, device_id in zip(names, ids)]
+        result = distinct(wanted, ids)
+        shared = [new for old, new in zip(wanted, result) if old != new]
         if shared:
             self.display.warning(f"Several devices have one name, so their IDs are added to it: {some(shared)}.")
         return result

@@ -72,7 +72,7 @@ def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> 
         filters["division_id"] = division_id
     records = read_list(lambda offset: api.page(filters, _PAGE, offset), api.find)
     # Whether the service looks for the whole name is not said, nor whether it lists what is deleted.
-    ids = [
+    ids: list[str] = [
         record["id"]
         for record in records
         if record.get("device_identifier") == device_identifier and record.get("status") != "DELETED"
@@ -97,7 +97,7 @@ def _write(device: OperatorDeviceApi, plan: Plan, warn: t.Callable[[str], None])
         return update_record(device, plan._replace(before=before), warn) if plan.flags else before
 
     def set_status(before: Record) -> Record:
-        if before.get("status") == status:
+        if status is None or before.get("status") == status:
             return before
         return confirm(
             device,

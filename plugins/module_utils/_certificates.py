@@ -128,7 +128,7 @@ def make_key(key_type: str, like: x509.Certificate) -> t.Any:
     if kind == "rsa":
         return rsa.generate_private_key(65537, int(size))
     if kind == "p":
-        return ec.generate_private_key({"256": ec.SECP256R1, "384": ec.SECP384R1, "521": ec.SECP521R1}[size]())
+        return ec.generate_private_key({"256": ec.SECP256R1(), "384": ec.SECP384R1(), "521": ec.SECP521R1()}[size])
     return ed25519.Ed25519PrivateKey.generate()
 
 
@@ -137,7 +137,7 @@ def write_key(key: t.Any, passphrase: str | None) -> bytes:
     encryption = (
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     )
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    return bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
 
 
 def make_request(key: t.Any, like: x509.Certificate) -> x509.CertificateSigningRequest:
@@ -160,7 +160,7 @@ def write_request(request: x509.CertificateSigningRequest) -> str:
 def same_key(one: t.Any, other: t.Any) -> bool:
     """Say whether two certificates, requests or private keys have the same public key."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form)
+    return bool(one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form))
 
 
 def misfit(
@@ -191,12 +191,12 @@ def misfit(
     return None
 
 
-def _attributes(name: x509.Name) -> list[tuple[str, str]]:
+def _attributes(name: x509.Name) -> list[tuple[str, str | bytes]]:
     """Return what a name consists of. How its texts are encoded is left out: a CA may do it in another way."""
     return [(attribute.oid.dotted_string, attribute.value) for attribute in name]
 
 
-def _common_names(name: x509.Name) -> list[str]:
+def _common_names(name: x509.Name) -> list[str | bytes]:
     return [attribute.value for attribute in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
 

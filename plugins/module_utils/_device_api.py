@@ -214,12 +214,14 @@ def _parse_json(body: bytes) -> t.Any:
             raise ValueError("a key stands twice in one object")
         return result
 
-    def no_constant(name: str) -> None:
+    def no_constant(name: str) -> t.NoReturn:
         raise ValueError(f"{name} is no JSON")
 
     def finite(digits: str) -> float:
         number = float(digits)
-        return number if abs(number) < float("inf") else no_constant(digits)
+        if abs(number) == float("inf"):
+            no_constant(digits)
+        return number
 
     try:
         text = body.decode("utf-8")

@@ -51,11 +51,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy i
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path
 
-# What _device_api.py has under these names. To import it would load what talks to the network in each run.
-DeviceApi = t.Any
-Renewal = t.Any
+if t.TYPE_CHECKING:  # pragma: no cover - what talks to the network takes long to load, and few runs need it
+    from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi, Renewal
+
 # Opens the API with the options changed by these.
-Connect = t.Callable[[t.Dict[str, t.Any]], DeviceApi]
+Connect = t.Callable[[t.Dict[str, t.Any]], "DeviceApi"]
 
 
 class Outcome(t.NamedTuple):
@@ -63,7 +63,7 @@ class Outcome(t.NamedTuple):
 
     decision: Decision
     facts: Facts
-    renewal: Renewal = None
+    renewal: Renewal | None = None
 
 
 class _Present(t.NamedTuple):

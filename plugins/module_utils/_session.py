@@ -210,6 +210,8 @@ class _Socket(ssl.SSLSocket):
     reads some parts of an answer, such as the sizes of chunks, to their end. `has_sent` is set at a request.
     """
 
+    context: Context
+
     def _hurry(self) -> None:
         left = self.context.deadline - time.monotonic()
         if left <= 0:
@@ -308,7 +310,8 @@ def _too_large() -> AnswerUnusable:
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:
     """Yield `error` and what led to it, outermost first: urllib3 wraps one error in another."""
-    pending, seen = [error], []
+    pending: list[BaseException] = [error]
+    seen: list[BaseException] = []
     while pending:
         error = pending.pop(0)
         if not any(error is known for known in seen):

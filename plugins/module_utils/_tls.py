@@ -38,11 +38,23 @@ class Context(ssl.SSLContext):
     host: str | None = None
     # Whether there is a certificate to show: an operator comes without.
     has_leaf = True
+    # What a session allows its sockets, anew for each request, and whether something of the request has been sent.
+    deadline: float
+    allowance: int
+    has_sent: bool
 
     def wrap_socket(
-        self, sock: socket.socket, *arguments: t.Any, server_hostname: str | None = None, **settings: t.Any
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
     ) -> ssl.SSLSocket:
-        return super().wrap_socket(sock, *arguments, server_hostname=server_hostname or self.host, **settings)
+        return super().wrap_socket(
+            sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, server_hostname or self.host, session
+        )
 
 
 # By whom to trust (validate_certs, ca_path) and the kind of the device's key.

@@ -229,6 +229,7 @@ failure:
 
 import datetime
 import os
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -259,9 +260,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    backup_files = []
+    backup_files: list[str] = []
 
-    def connect(changes):
+    def connect(changes: dict[str, t.Any]) -> t.Any:
         # What talks to the network takes as long to load as all else, and is needed a few times a year.
         from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
         from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
@@ -270,7 +271,7 @@ def main() -> None:
         session = open_session(changed_options, [], lambda: module.tmpdir, module.warn, module.check_mode)
         return DeviceApi(session, options["device_id"])
 
-    def back_up(path):
+    def back_up(path: str) -> None:
         if options["backup"]:
             backup_files.append(module.backup_local(path))
 

@@ -277,11 +277,14 @@ results:
 """
 
 import signal
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
+    Options,
+    Result,
     diffs_of,
     read_devices,
     secrets_of,
@@ -289,11 +292,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
     summary_of_warnings,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
+from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway, Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import devices_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
 from ansible_collections.edgeops.digicert.plugins.module_utils._progress import Progress
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
 
 
 def main() -> None:
@@ -311,7 +315,7 @@ def main() -> None:
     task = module.params
     tmpdir = module.tmpdir
 
-    def keep(device, warn, contexts, pause):
+    def keep(device: Options, warn: t.Callable[[str], None], contexts: Contexts, pause: Pause) -> Result:
         result = keep_device(device, lambda: tmpdir, module.check_mode, warn, contexts, pause)
         if not task["return_records"]:
             del result["device"]

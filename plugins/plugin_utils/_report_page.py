@@ -99,7 +99,7 @@ def _moment(text: str) -> str:
 
 def _name(device: dict[str, t.Any]) -> str:
     """Return what people call `device`."""
-    return device["device_identifier"] or device["device_id"] or device["host"]
+    return str(device["device_identifier"] or device["device_id"] or device["host"])
 
 
 def _verdict(counts: dict[str, int]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import gzip
+import itertools
 import json
 import random
 import re
@@ -122,29 +123,30 @@ def _piece_faults() -> t.Iterator[tuple[str, Fault]]:
         yield f"{piece}-drip", Fault(dripping)
 
 
-def _status_faults() -> t.Iterator[tuple[str, Fault]]:
-    def answer(line: bytes, *headers: bytes, body: bytes = b"", may_follow_effect: bool = True) -> Fault:
-        head = [line, *headers]
-        if not any(header.lower().startswith(b"transfer-encoding") for header in headers):
-            head.append(b"Content-Length: %d" % len(body))
-        return Fault(lambda _right: [b"\r\n".join([*head, b"", body])], may_follow_effect=may_follow_effect)
+def _answer(line: bytes, *headers: bytes, body: bytes = b"", may_follow_effect: bool = True) -> Fault:
+    head = [line, *headers]
+    if not any(header.lower().startswith(b"transfer-encoding") for header in headers):
+        head.append(b"Content-Length: %d" % len(body))
+    return Fault(lambda _right: [b"\r\n".join([*head, b"", body])], may_follow_effect=may_follow_effect)
 
+
+def _status_faults() -> t.Iterator[tuple[str, Fault]]:
     api_error = json.dumps({"errors": [{"code": "some_code", "message": "Some \x1b[31m message \ud800"}]}).encode()
     for status in (300, 301, 302, 303, 304, 305, 307, 308, 399):
         line, may = b"HTTP/1.1 %d X" % status, status == 303
-        yield f"status-{status}", answer(line, b"Location: https://127.0.0.1:9/\x1b[31m", may_follow_effect=may)
-        yield f"status-{status}-nowhere", answer(line, may_follow_effect=may)
+        yield f"status-{status}", _answer(line, b"Location: https://127.0.0.1:9/\x1b[31m", may_follow_effect=may)
+        yield f"status-{status}-nowhere", _answer(line, may_follow_effect=may)
     for status in (400, 401, 402, 403, 404, 405, 407, 408, 409, 410, 413, 415, 421, 422, 425, 426, 428, 429, 431, 451):
         line, may = b"HTTP/1.1 %d X" % status, status == 408
-        yield f"status-{status}", answer(line, body=api_error, may_follow_effect=may)
-        yield f"status-{status}-html", answer(line, body=b"<html>", may_follow_effect=may)
+        yield f"status-{status}", _answer(line, body=api_error, may_follow_effect=may)
+        yield f"status-{status}-html", _answer(line, body=b"<html>", may_follow_effect=may)
     for status in (500, 501, 502, 503, 504, 505, 507, 508, 511, 520, 599, 600, 700, 999):
-        yield f"status-{status}", answer(b"HTTP/1.1 %d X" % status, body=api_error)
-        yield f"status-{status}-html", answer(b"HTTP/1.1 %d X" % status, body=b"<html>")
+        yield f"status-{status}", _answer(b"HTTP/1.1 %d X" % status, body=api_error)
+        yield f"status-{status}-html", _answer(b"HTTP/1.1 %d X" % status, body=b"<html>")
     for status in (200, 201, 202, 203, 204, 205, 206, 207, 226, 299):
-        yield f"status-{status}-empty", answer(b"HTTP/1.1 %d X" % status)
+        yield f"status-{status}-empty", _answer(b"HTTP/1.1 %d X" % status)
     for wait in (b"0", b"-1", b"1e9", b"9" * 5000, b"\xff\xfe", b"Fri, 31 Dec 9999 23:59:59 +9999", b"soon", b""):
-        yield f"status-503-retry-after-{wait[:12]!r}", answer(b"HTTP/1.1 503 X", b"Retry-After: " + wait)
+        yield f"status-503-retry-after-{wait[:12]!r}", _answer(b"HTTP/1.1 503 X", b"Retry-After: " + wait)
     for status in (100, 101, 102, 103, 110, 199):
         yield (
             f"status-{status}-then-right",
@@ -167,17 +169,29 @@ def _status_faults() -> t.Iterator[tuple[str, Fault]]:
         "other-protocol": b"SSH-2.0-OpenSSH_9.9",
         "escape": b"\x1b]0;title\x07\x1b[31m",
     }.items():
-        yield f"status-line-{name}", answer(line)
+        yield f"status-line-{name}", _answer(line)
 
 
-def _header_faults() -> t.Iterator[tuple[str, Fault]]:
-    def headers(*lines: bytes, body: t.Callable[[bytes], bytes] = lambda body: body, close_after: bool = True) -> Fault:
-        def acts(right: Response) -> t.Iterable[Act]:
-            head = b"\r\n".join([right.status, b"Content-Type: application/json", *lines, b"", b""])
-            return [head + body(right.body), *([close] if close_after else [])]
+CHUNKED = b"Transfer-Encoding: chunked"
 
-        return Fault(acts)
 
+def _headers(*lines: bytes, body: t.Callable[[bytes], bytes] = lambda body: body, close_after: bool = True) -> Fault:
+    def acts(right: Response) -> t.Iterable[Act]:
+        head = b"\r\n".join([right.status, b"Content-Type: application/json", *lines, b"", b""])
+        return [head + body(right.body), *([close] if close_after else [])]
+
+    return Fault(acts)
+
+
+def _chunked_then(start: bytes, block: bytes = BLOCK) -> Fault:
+    def acts(right: Response) -> t.Iterator[Act]:
+        yield right.status + b"\r\n" + CHUNKED + b"\r\n\r\n" + start
+        yield from endless(block)
+
+    return Fault(acts)
+
+
+def _length_faults() -> t.Iterator[tuple[str, Fault]]:
     for name, length in {
         "too-long": b"99999",
         "far-too-long": b"9" * 30,
@@ -191,13 +205,14 @@ def _header_faults() -> t.Iterator[tuple[str, Fault]]:
         "4400-digits": b"9" * 4400,
         "unicode": "²".encode(),
     }.items():
-        yield f"content-length-{name}", headers(b"Content-Length: " + length)
-    yield "content-length-too-long-stall", headers(b"Content-Length: 99999", close_after=False)
-    yield "content-length-twice", headers(b"Content-Length: 20", b"Content-Length: 30")
-    yield "content-length-missing", headers()
-    yield "content-length-and-chunked", headers(b"Content-Length: 20", b"Transfer-Encoding: chunked")
+        yield f"content-length-{name}", _headers(b"Content-Length: " + length)
+    yield "content-length-too-long-stall", _headers(b"Content-Length: 99999", close_after=False)
+    yield "content-length-twice", _headers(b"Content-Length: 20", b"Content-Length: 30")
+    yield "content-length-missing", _headers()
+    yield "content-length-and-chunked", _headers(b"Content-Length: 20", b"Transfer-Encoding: chunked")
 
-    chunked = b"Transfer-Encoding: chunked"
+
+def _chunk_faults() -> t.Iterator[tuple[str, Fault]]:
     for name, size in {
         "negative": b"-5",
         "to-the-end": b"-1",
@@ -214,27 +229,22 @@ def _header_faults() -> t.Iterator[tuple[str, Fault]]:
     }.items():
         yield (
             f"chunk-{name}",
-            headers(chunked, body=lambda body, size=size: size + b"\r\n" + body + b"\r\n0\r\n\r\n"),
+            _headers(CHUNKED, body=lambda body, size=size: size + b"\r\n" + body + b"\r\n0\r\n\r\n"),
         )
 
-    def chunked_then(start: bytes, block: bytes = BLOCK) -> Fault:
-        def acts(right: Response) -> t.Iterator[Act]:
-            yield right.status + b"\r\n" + chunked + b"\r\n\r\n" + start
-            yield from endless(block)
+    yield "chunk-to-the-end-oversized", _chunked_then(b"-1\r\n")
+    yield "chunk-size-oversized", _chunked_then(b"", b"0" * 65536)
+    yield "chunk-extension-oversized", _chunked_then(b"5;")
+    yield "chunk-oversized", _chunked_then(b"%x\r\n" % HUGE)
+    yield "chunks-oversized", _chunked_then(b"", (b"100\r\n" + b"x" * 256 + b"\r\n") * 200)
+    yield "chunks-tiny", _chunked_then(b"", b"1\r\nx\r\n" * 10000)
+    yield "chunk-trailer-oversized", _chunked_then(b"2\r\n{}\r\n0\r\n")
+    yield "chunk-trailers-oversized", _chunked_then(b"2\r\n{}\r\n0\r\n", b"X-Y: z\r\n" * 8000)
 
-        return Fault(acts)
 
-    yield "chunk-to-the-end-oversized", chunked_then(b"-1\r\n")
-    yield "chunk-size-oversized", chunked_then(b"", b"0" * 65536)
-    yield "chunk-extension-oversized", chunked_then(b"5;")
-    yield "chunk-oversized", chunked_then(b"%x\r\n" % HUGE)
-    yield "chunks-oversized", chunked_then(b"", (b"100\r\n" + b"x" * 256 + b"\r\n") * 200)
-    yield "chunks-tiny", chunked_then(b"", b"1\r\nx\r\n" * 10000)
-    yield "chunk-trailer-oversized", chunked_then(b"2\r\n{}\r\n0\r\n")
-    yield "chunk-trailers-oversized", chunked_then(b"2\r\n{}\r\n0\r\n", b"X-Y: z\r\n" * 8000)
-
+def _header_faults() -> t.Iterator[tuple[str, Fault]]:
     for count in (90, 101, 3000):
-        yield f"{count}-headers", headers(*[b"X-%d: y" % number for number in range(count)])
+        yield f"{count}-headers", _headers(*[b"X-%d: y" % number for number in range(count)])
     yield (
         "headers-many-megabytes-oversized",
         Fault(lambda right: (b for b in [right.status + b"\r\n", *endless(b"X: y\r\n" * 10000)])),
@@ -257,8 +267,10 @@ def _header_faults() -> t.Iterator[tuple[str, Fault]]:
         "gzip-transfer": b"Transfer-Encoding: gzip",
         "gzip-chunked-transfer": b"Transfer-Encoding: gzip, chunked",
     }.items():
-        yield f"header-{name}", headers(line)
+        yield f"header-{name}", _headers(line)
 
+
+def _encoding_faults() -> t.Iterator[tuple[str, Fault]]:
     def zeros(count: int) -> bytes:
         deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
         return b"".join(deflate.compress(bytes(1_000_000)) for _block in range(count)) + deflate.flush()
@@ -280,29 +292,32 @@ def _header_faults() -> t.Iterator[tuple[str, Fault]]:
         "many": (b", ".join([b"gzip"] * 500), lambda body: body),
     }
     for name, (encoding, encode) in encodings.items():
-        yield f"encoding-{name}", headers(b"Content-Encoding: " + encoding, body=encode)
+        yield f"encoding-{name}", _headers(b"Content-Encoding: " + encoding, body=encode)
+
+
+def _body(change: t.Callable[[bytes], bytes]) -> Fault:
+    def acts(right: Response) -> t.Iterable[Act]:
+        changed = change(right.body)
+        return [right.status + b"\r\nContent-Length: %d\r\n\r\n" % len(changed) + changed]
+
+    return Fault(acts)
+
+
+def _record(change: t.Callable[[dict[str, t.Any]], t.Any]) -> Fault:
+    def changed(right: bytes) -> bytes:
+        content = copy.deepcopy(json.loads(right))
+        replaced = change(content)
+        return json.dumps(content if replaced is None else replaced).encode()
+
+    return _body(changed)
+
+
+def _novel(text: str) -> Fault:
+    """A key that is not known, with this value."""
+    return _body(lambda right: right[:-1] + b', "novel": ' + text.encode() + b"}")
 
 
 def _body_faults() -> t.Iterator[tuple[str, Fault]]:
-    def body(change: t.Callable[[bytes], bytes]) -> Fault:
-        def acts(right: Response) -> t.Iterable[Act]:
-            changed = change(right.body)
-            return [right.status + b"\r\nContent-Length: %d\r\n\r\n" % len(changed) + changed]
-
-        return Fault(acts)
-
-    def record(change: t.Callable[[dict[str, t.Any]], t.Any]) -> Fault:
-        def changed(right: bytes) -> bytes:
-            content = copy.deepcopy(json.loads(right))
-            replaced = change(content)
-            return json.dumps(content if replaced is None else replaced).encode()
-
-        return body(changed)
-
-    def novel(text: str) -> Fault:
-        """A key that is not known, with this value."""
-        return body(lambda right: right[:-1] + b', "novel": ' + text.encode() + b"}")
-
     for name, content in {
         "empty": b"",
         "html": b"<html>\xff</html>",
@@ -315,18 +330,18 @@ def _body_faults() -> t.Iterator[tuple[str, Fault]]:
         "nul": bytes(100),
         "invalid-utf-8": b'{"id": "\xff"}',
     }.items():
-        yield f"body-is-{name}", body(lambda _right, content=content: content)
-    yield "body-utf-16", body(lambda right: right.decode().encode("utf-16"))
-    yield "body-bom", body(lambda right: b"\xef\xbb\xbf" + right)
-    yield "body-twice", body(lambda right: right * 2)
-    yield "body-nul-after", body(lambda right: right + b"\0")
-    yield "body-spaces-4-mb", body(lambda right: right + b" " * 4_000_000)
-    yield "body-spaces-oversized", body(lambda right: right + b" " * 20_000_000)
-    yield "body-duplicate-key", body(lambda right: right[:-1] + b', "fields": []}')
+        yield f"body-is-{name}", _body(lambda _right, content=content: content)
+    yield "body-utf-16", _body(lambda right: right.decode().encode("utf-16"))
+    yield "body-bom", _body(lambda right: b"\xef\xbb\xbf" + right)
+    yield "body-twice", _body(lambda right: right * 2)
+    yield "body-nul-after", _body(lambda right: right + b"\0")
+    yield "body-spaces-4-mb", _body(lambda right: right + b" " * 4_000_000)
+    yield "body-spaces-oversized", _body(lambda right: right + b" " * 20_000_000)
+    yield "body-duplicate-key", _body(lambda right: right[:-1] + b', "fields": []}')
     yield "body-followed-by-an-answer", Fault(lambda right: [right.head + right.body + right.head + right.body])
     for depth in (50, 200, 400, 960, 980, 990, 5000):
-        yield f"novel-nested-{depth}", novel("[" * depth + "]" * depth)
-        yield f"novel-nested-{depth}-escape", novel("[" * depth + r'"\u00e9"' + "]" * depth)
+        yield f"novel-nested-{depth}", _novel("[" * depth + "]" * depth)
+        yield f"novel-nested-{depth}-escape", _novel("[" * depth + r'"\u00e9"' + "]" * depth)
     for name, text in {
         "digits": "9" * 4200,
         "too-many-digits": "9" * 100_000,
@@ -338,25 +353,28 @@ def _body_faults() -> t.Iterator[tuple[str, Fault]]:
         "control": '"\x01"',
         "duplicates": '{"a": 1, "a": 2}',
     }.items():
-        yield f"novel-{name}", novel(text)
+        yield f"novel-{name}", _novel(text)
+
+
+def _record_faults() -> t.Iterator[tuple[str, Fault]]:
     wrong: tuple[t.Any, ...] = (None, True, 0, -1, 1.5, "", "x", [], {}, [None], [[]], [1], ["x"], [{}], {"id": "x"})
     for key in ("id", "fields", "device_identifier", "status", "device_api_allow_write"):
         for value in wrong:
-            yield f"{key}={value!r}", record(lambda content, key=key, value=value: content.update({key: value}))
-        yield f"{key}-missing", record(lambda content, key=key: content.pop(key) and None)
+            yield f"{key}={value!r}", _record(lambda content, key=key, value=value: content.update({key: value}))
+        yield f"{key}-missing", _record(lambda content, key=key: content.pop(key) and None)
     for key in ("id", "name", "value", "mandatory"):
         for value in (*wrong, "\0", "\x1b[31m", "x" * 70_000):
             yield (
                 f"field-{key}={value!r:.20}",
-                record(lambda content, key=key, value=value: content["fields"][0].update({key: value})),
+                _record(lambda content, key=key, value=value: content["fields"][0].update({key: value})),
             )
-        yield f"field-{key}-missing", record(lambda content, key=key: content["fields"][0].pop(key) and None)
-    yield "field-twice", record(lambda content: content["fields"].append(content["fields"][0]))
+        yield f"field-{key}-missing", _record(lambda content, key=key: content["fields"][0].pop(key) and None)
+    yield "field-twice", _record(lambda content: content["fields"].append(content["fields"][0]))
     yield (
         "fields-20000",
-        record(lambda content: content["fields"].extend({"id": f"{n}", "name": f"n{n}"} for n in range(20_000))),
+        _record(lambda content: content["fields"].extend({"id": f"{n}", "name": f"n{n}"} for n in range(20_000))),
     )
-    yield "record-in-a-list", record(lambda content: [content])
+    yield "record-in-a-list", _record(lambda content: [content])
 
 
 def _catalogue() -> dict[str, Fault]:
@@ -364,7 +382,10 @@ def _catalogue() -> dict[str, Fault]:
     for step, made in {
         "handshake": _handshake_faults(),
         "send": _send_faults(),
-        "answer": (pair for group in (_piece_faults, _status_faults, _header_faults, _body_faults) for pair in group()),
+        "answer": itertools.chain(
+            *(_piece_faults(), _status_faults(), _length_faults(), _chunk_faults(), _header_faults()),
+            *(_encoding_faults(), _body_faults(), _record_faults()),
+        ),
     }.items():
         for name, fault in made:
             label = f"{step}:{name}"

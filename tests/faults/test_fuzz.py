@@ -89,8 +89,13 @@ def mutated_records(draw: st.DrawFn) -> bytes:
         elif isinstance(record.get("fields"), list):
             record["fields"].append(draw(JUNK))
     text = json.dumps(record, ensure_ascii=draw(st.booleans()))
+    return draw(spoilt(text.encode("utf-8", "surrogatepass")))
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, body: bytes) -> bytes:
+    """An object of JSON as bytes of which some may not be as they should be."""
     spoil = draw(st.sampled_from(["", "", "", "deep", "twice", "number", "cut", "byte"]))
-    body = text.encode("utf-8", "surrogatepass")
     if spoil == "deep":
         depth = draw(st.integers(1, 1200))
         core = draw(st.sampled_from(['"\\u00e9"', "1"]))

@@ -55,10 +55,8 @@ class Operator:
             simulator.records.remove(device)
         self.files = files_of_the_guide()
         for name, text in self.files.items():
-            for shown, real in ids.items():
-                text = text.replace(shown, real)
             (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(text)
+            (folder / name).write_text(re.sub("|".join(ids), lambda found: ids[found[0]], text))
 
     def run(self, command: str, return_code: int = 0) -> str:
         """Run a command line in a shell, as a pipeline does, and return what it printed."""
