@@ -45,6 +45,16 @@ docs: $(READY) ## Write the tables of the roles, and check the documentation and
 	HOME=$(CURDIR)/$(VENV)/home $(BIN)/antsibull-docs lint-collection-docs --plugin-docs .
 	$(BIN)/antsibull-changelog lint
 
+SITE := $(VENV)/site
+.PHONY: site
+site: $(READY) ## Build the documentation as a site, in .venv/site/html
+	rm -rf $(SITE)
+	mkdir -p -m 700 $(SITE)/rst/docsite
+	antsibull-docs --config-file docs/site/antsibull-docs.cfg collection --use-current --squash-hierarchy --fail-on-error \
+	    --dest-dir $(SITE)/rst edgeops.digicert
+	cp docs/docsite/rst/*.svg $(SITE)/rst/docsite
+	sphinx-build -M html $(SITE)/rst $(SITE) -c docs/site -W --keep-going --quiet
+
 .PHONY: sanity
 sanity: $(READY) ## Run ansible-test sanity
 	$(BIN)/python tests/sanity/ansible_test.py sanity
