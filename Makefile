@@ -46,7 +46,9 @@ docs: $(READY) ## Write the tables of the roles, and check the documentation and
 	$(BIN)/antsibull-changelog lint
 
 SITE := $(VENV)/site
-.PHONY: site
+.PHONY: picture site
+picture: $(READY) ## Draw the picture of the demo anew
+	$(BIN)/python tests/demo/picture.py
 site: $(READY) ## Build the documentation as a site, in .venv/site/html
 	rm -rf $(SITE)
 	mkdir -p -m 700 $(SITE)/rst/docsite
@@ -89,8 +91,8 @@ awx: $(READY) ## Run a job as AWX does, and see what its images need
 	$(BIN)/pytest tests/awx
 browser: $(READY) ## Try the page of a fleet report in a browser (needs chromium and its driver)
 	$(BIN)/pytest tests/browser
-guides: $(READY) ## Go the ways of the guides, with the files that stand in them
-	$(BIN)/pytest tests/guides
+guides: $(READY) ## Check each example in the guides and in the README, and go their ways
+	$(BIN)/pytest -n auto tests/guides tests/demo
 servers: $(READY) ## Try the modules behind nginx and tinyproxy
 	$(BIN)/pytest -n auto tests/servers
 

@@ -9,18 +9,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
-from playbooks.conftest import TARGET, environment_in
+from guides.conftest import Reader, files_of
 from simulator import API_KEY, Simulator
 
-ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "docs/docsite/rst/guide_operators.rst"
 # IDs in the guide -> what stands there in the simulator.
 PROFILE, FIRMWARE, SERIAL_NUMBER = (
     "9d1e7c5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",
@@ -30,20 +26,10 @@ PROFILE, FIRMWARE, SERIAL_NUMBER = (
 DIVISION = "4f1d6a2e-8c0b-4b5e-9a37-2d9b7c6e5f10"
 
 
-def files_of_the_guide() -> dict[str, str]:
-    """Return what the guide's blocks with a caption hold, by that caption."""
-    blocks = re.findall(
-        r"^\.\. code-block:: \w+\n    :caption: (\S+)\n\n((?:    .*\n|\n)+)", GUIDE.read_text(), re.MULTILINE
-    )
-    return {name: textwrap.dedent(block) for name, block in blocks}
-
-
-class Operator:
-    """Someone who follows the guide in a folder of their own."""
+class Operator(Reader):
+    """Someone who follows the guide."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
-        self.simulator = simulator
-        self.folder = folder
         model = simulator.records["access-point"]
         ids = {
             DIVISION: model.division_id,
@@ -53,36 +39,22 @@ class Operator:
         }
         for device in simulator.records.devices:
             simulator.records.remove(device)
-        self.files = files_of_the_guide()
-        for name, text in self.files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(re.sub("|".join(ids), lambda found: ids[found[0]], text))
+        self.files = {
+            name: re.sub("|".join(ids), lambda found: ids[found[0]], text)
+            for name, text in files_of("guide_operators").items()
+        }
+        variables = {
+            "DIGICERT_IOT_API_KEY": API_KEY,
+            "DIGICERT_IOT_OPERATOR_API_URL": simulator.operator_url,
+            "SSL_CERT_FILE": str(simulator.certificates.ca),
+        }
+        super().__init__(simulator, folder, self.files, variables)
 
     def run(self, command: str, return_code: int = 0) -> str:
-        """Run a command line in a shell, as a pipeline does, and return what it printed."""
-        self.simulator.clear_log()
-        ran = subprocess.run(
-            ["bash", "-ec", command],
-            cwd=self.folder,
-            env={
-                **environment_in(self.folder),
-                "ANSIBLE_PYTHON_INTERPRETER": TARGET,
-                "ANSIBLE_TRANSPORT": "local",
-                "DIGICERT_IOT_API_KEY": API_KEY,
-                "DIGICERT_IOT_API_URL": self.simulator.url,
-                "DIGICERT_IOT_CA_PATH": str(self.simulator.certificates.ca),
-                "DIGICERT_IOT_OPERATOR_API_URL": self.simulator.operator_url,
-                "SSL_CERT_FILE": str(self.simulator.certificates.ca),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == return_code, ran.stdout
-        assert API_KEY not in ran.stdout
-        return ran.stdout
+        """Run a command line, which may not show the API key, and return what it printed."""
+        printed = super().run(command, return_code)
+        assert API_KEY not in printed
+        return printed
 
     def job(self, name: str, return_code: int = 0) -> dict[str, int]:
         """Run a job of the pipeline, and return the counts of its report."""

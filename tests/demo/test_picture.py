@@ -1,0 +1,18 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from demo.picture import PICTURE, demo_on_a_terminal, draw, shortened
+
+
+def test_the_picture_shows_what_the_demo_prints():
+    """How it is drawn may differ between versions of rich; the texts may not."""
+
+    def texts(picture: str) -> list[str]:
+        return [element.text for element in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+
+    assert texts(draw(shortened(demo_on_a_terminal()))) == texts(PICTURE.read_text())
