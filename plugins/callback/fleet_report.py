@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: fleet_report
 type: aggregate
 short_description: Write a report on all devices of a playbook's run
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:

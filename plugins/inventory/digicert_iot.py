@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: digicert_iot
 short_description: The devices of DigiCert IoT Device Manager as hosts
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: digicert_iot_device_access
 short_description: Say what a device of DigiCert IoT Device Manager may do with its own certificate
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:

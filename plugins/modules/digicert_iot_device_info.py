@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: digicert_iot_device_info
 short_description: Read a device's record in DigiCert IoT Device Manager
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: digicert_iot_devices
 short_description: Keep the records of many devices in DigiCert IoT Device Manager true
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
