@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._values import MAXIMUM_VALUE_LENGTH
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes, read_wishes
 
 
@@ -38,7 +39,7 @@ def test_wishes_are_read():
     assert read_wishes(given) == (Wishes("gate", fields, True, ("Owner",)), [])
 
 
-@pytest.mark.parametrize("fields", [[], [{"id": "a", "value": "x" * 1024}], [{"id": "a", "value": 0}]])
+@pytest.mark.parametrize("fields", [[], [{"id": "a", "value": "x" * MAXIMUM_VALUE_LENGTH}], [{"id": "a", "value": 0}]])
 def test_at_the_edge_but_right(fields):
     assert read_wishes(options(fields))[1] == []
 
@@ -64,7 +65,10 @@ def test_at_the_edge_but_right(fields):
         (options([{"name": "A", "value": [1]}]), "is a list, which has no exact text: quote it"),
         (options([{"name": "A", "value": {"b": 1}}]), "is a dict, which has no exact text: quote it"),
         (options([{"name": "A", "value": "\ud800"}]), "field 'A': the value is not valid Unicode"),
-        (options([{"name": "A", "value": "x" * 1025}]), "field 'A': the value has 1025 characters, and 1024 are"),
+        (
+            options([{"name": "A", "value": "x" * (MAXIMUM_VALUE_LENGTH + 1)}]),
+            f"field 'A': the value has {MAXIMUM_VALUE_LENGTH + 1} characters, and {MAXIMUM_VALUE_LENGTH} are",
+        ),
         (options([{"name": "A", "value": "1"}] * 2), "The field with the name 'A' is listed more than once"),
         (options([{"id": "a", "value": "1"}] * 3), "The field with the id 'a' is listed more than once"),
         (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "needs every field by its id"),
