@@ -95,19 +95,8 @@ options:
 """
 
 EXAMPLES = r"""
-# The file fleet.digicert_iot.yml. With DIGICERT_IOT_API_KEY in the environment this is all:
----
-plugin: edgeops.digicert.digicert_iot
-
-# ansible-inventory --inventory fleet.digicert_iot.yml --graph
-#
-# @all:
-#   |--@ungrouped:
-#   |  |--gate-7.rotterdam
-#   |  |--gate-8.rotterdam
-
----
-# The devices of one division, grouped by site and by profile
+# The file fleet.digicert_iot.yml. With DIGICERT_IOT_API_KEY in the environment its first line is all that it needs.
+# The rest: the devices of one division, grouped by site and by profile.
 plugin: edgeops.digicert.digicert_iot
 api_key: "{{ lookup('community.hashi_vault.vault_kv2_get', 'digicert').secret.api_key }}"
 filters:
@@ -127,6 +116,15 @@ keyed_groups:
     prefix: profile
 sensitive_fields:
   - Admin password
+# List what is disabled too
+statuses:
+  - ACTIVE
+  - DISABLED
+# Keep what was read for ten minutes
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.cache/digicert_iot
+cache_timeout: 600
 
 # ansible-inventory --inventory fleet.digicert_iot.yml --graph
 #
@@ -158,20 +156,6 @@ sensitive_fields:
 #     "digicert_iot_id": "5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7",
 #     "digicert_iot_status": "ACTIVE"
 # }
-
----
-# Keep what was read for ten minutes, and list what is disabled too
-plugin: edgeops.digicert.digicert_iot
-statuses:
-  - ACTIVE
-  - DISABLED
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: ~/.cache/digicert_iot
-cache_timeout: 600
-keyed_groups:
-  - key: digicert_iot_status | lower
-    separator: ""
 """
 
 import hashlib
