@@ -49,7 +49,7 @@ def copy_collection(command: str) -> Path:
         wanted = not (command == "units" and ONLY_FOR_THE_CONTROLLER.match(name))
         if wanted and (CHECKOUT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, copy / name)
+            shutil.copy2(CHECKOUT / name, copy / name, follow_symlinks=False)
     return copy
 
 
