@@ -57,6 +57,12 @@ site: $(READY) ## Build the documentation as a site, in .venv/site/html
 	cp docs/docsite/rst/*.svg $(SITE)/rst/docsite
 	sphinx-build -M html $(SITE)/rst $(SITE) -c docs/site -W --keep-going --quiet
 
+.PHONY: conformance
+conformance: export CI = true
+conformance: $(READY) ## Run the sessions of antsibull-nox that need no containers
+	# In CI nothing is reformatted, only told. NOXSESSION may name some of the sessions.
+	$(BIN)/nox --envdir $(VENV)/nox --error-on-missing-interpreters
+
 .PHONY: sanity
 sanity: $(READY) ## Run ansible-test sanity
 	$(BIN)/python tests/sanity/ansible_test.py sanity
