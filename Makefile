@@ -32,6 +32,9 @@ lint: $(READY) ## Check style, formatting and types
 	$(BIN)/ruff format --check
 	cd $(VENV)/collections && mypy --config-file ../../mypy.ini --cache-dir ../mypy ansible_collections/edgeops/digicert/plugins
 	$(BIN)/shellcheck .ci/run
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/ansible-lint --offline --profile production
 
 .PHONY: format
@@ -66,6 +69,9 @@ conformance: $(READY) ## Run the sessions of antsibull-nox that need no containe
 .PHONY: sanity
 sanity: $(READY) ## Run ansible-test sanity
 	$(BIN)/python tests/sanity/ansible_test.py sanity
+.PHONY: cores
+cores: $(READY) ## Run ansible-test sanity with each ansible-core (takes long)
+	$(BIN)/python tests/sanity/each_core.py
 
 .PHONY: unit playbooks pytest thorough
 unit: $(READY) ## Run the unit tests
