@@ -269,4 +269,9 @@ def test_links_lead_somewhere(path):
         if (target := child.attrs.get("href", child.attrs.get("src")))
     ]
     for link in links:
-        assert "://" in link or link.startswith("#") or (path.parent / link.partition("#")[0]).exists(), link
+        assert (
+            "mailto:" in link
+            or "://" in link
+            or link.startswith("#")
+            or (path.parent / link.partition("#")[0]).exists()
+        ), link
