@@ -149,7 +149,7 @@ def test_variables_of_roles_exist(block):
 
 
 def test_plays_and_tasks_pass_ansible_lint(folder):
-    """ansible-lint knows modules, their options and choices, and the syntax of playbooks."""
+    """ansible-lint knows the syntax of playbooks and what makes them good. Options are looked at above."""
     places = {}
     for number, block in enumerate(block for block in BLOCKS if block.language == "yaml"):
         content = next(yaml.safe_load_all(block.text))
@@ -160,7 +160,6 @@ def test_plays_and_tasks_pass_ansible_lint(folder):
             places[f"{file.parent.name}/{file.name}"] = block
     assert len(places) > 20
     (folder / ".ansible-lint").write_text("profile: production\noffline: true\n")
-    (folder / "playbooks/ansible.cfg").touch()
     ran = subprocess.run(
         [BIN / "ansible-lint", "--format", "json", *places],
         cwd=folder,
@@ -169,7 +168,6 @@ def test_plays_and_tasks_pass_ansible_lint(folder):
             **environment_in(folder),
             "DIGICERT_IOT_DEVICE_ID": "d",
             "DIGICERT_IOT_API_KEY": "k",
-            "ANSIBLE_LINT_NODEPS": "1",
         },
         capture_output=True,
         text=True,
