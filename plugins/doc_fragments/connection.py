@@ -45,6 +45,9 @@ attributes:
 requirements:
   - python >= 3.7
   - requests >= 2.22
+seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_errors
+    description: What each failure means, and what to do.
 """
 
     # The options of the modules that come as a device.
@@ -93,6 +96,9 @@ attributes:
     support: full
     membership:
       - edgeops.digicert.digicert_iot
+seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
+    description: Where certificates and keys can be, and whom to trust.
 """
 
     # The option of the modules that are about one device.
@@ -123,4 +129,7 @@ options:
       - If not set, the environment variable E(DIGICERT_IOT_API_KEY) is used.
     type: str
     required: true
+seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_operators
+    description: From an empty account to a fleet that keeps itself true.
 """

@@ -92,4 +92,7 @@ options:
       - fail
       - overwrite
     default: fail
+seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_fields
+    description: What fields, purge and check mode do, with before and after.
 """

@@ -119,6 +119,8 @@ options:
 notes:
   - The API names no way to look for a request that waits for approval, so each run asks for another certificate.
 seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_renewal
+    description: What happens when it is due, and what a crash leaves behind.
   - module: edgeops.digicert.digicert_iot_device
   - module: community.crypto.x509_certificate_info
 """

@@ -18,6 +18,9 @@ description:
   - Each device comes with its own certificate over a connection of its own.
   - A device that fails stops no other, unless O(fail_fast=true). The task fails at its end when any device failed.
   - When the task is told to stop by SIGTERM, it ends within seconds and returns what was done by then.
+seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_gateways
+    description: How a gateway keeps many devices, and sees how far it is.
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
