@@ -43,22 +43,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def documented(kind: str) -> dict[str, t.Any]:
     """Return what ansible-doc knows of the collection's plugins of this kind, by their names."""
-    command = [BIN / "ansible-doc", "--type", kind, "--json"]
-    ours = subprocess.run(
-        [*command, "--list", NAMESPACE.rstrip(".")],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment_in(ROOT / ".venv/home"),
-    )
-    named = subprocess.run(
-        [*command, *json.loads(ours.stdout)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment_in(ROOT / ".venv/home"),
-    )
-    return json.loads(named.stdout)
+
+    def told(*arguments: str) -> dict[str, t.Any]:
+        command = [BIN / "ansible-doc", "--type", kind, "--json", *arguments]
+        environment = environment_in(ROOT / ".venv/home")
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+
+    return told(*told("--list", NAMESPACE.rstrip(".")))
 
 
 def options_of(kind: str) -> set[str]:
@@ -224,10 +215,14 @@ def test_commands_pass_shellcheck(folder):
         assert ran.returncode == 0, f"{place}\n{ran.stdout}"
 
 
+def make_targets() -> set[str]:
+    """Return the targets of the Makefile."""
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
 @each("console", "shell")
 def test_what_make_is_told_exists(block):
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z-]+)", commands_of(block))) <= targets
+    assert set(re.findall(r"\bmake ([a-z-]+)", commands_of(block))) <= make_targets()
 
 
 @pytest.mark.parametrize(
@@ -236,8 +231,7 @@ def test_what_make_is_told_exists(block):
 def test_what_stands_in_the_text_exists(path):
     """Targets of make and names of this collection, wherever a sentence names them."""
     text = path.read_text()
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= make_targets()
     kinds = ("module", "inventory", "callback", "role")
     known = {name for kind in kinds for name in documented(kind)} | {f"{NAMESPACE}docsite", f"{NAMESPACE}git"}
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]

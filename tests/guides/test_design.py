@@ -30,9 +30,10 @@ IMPURE = {
     "ssl",
     "subprocess",
     "tempfile",
+    "threading",
     "time",
+    "urllib3",
 }
-IMPURE |= {"threading", "urllib3"}
 
 
 def rooms() -> list[set[str]]:
