@@ -77,7 +77,10 @@ options:
     type: bool
     default: false
   keep_fields:
-    description: Names or IDs of fields that O(purge_fields) leaves alone.
+    description:
+      - The names or IDs of fields that O(purge_fields) does not remove. IDs are compared without regard to case.
+      - If an entry matches no field of the record and the purge would remove a value, the task fails. A typo in this
+        list would otherwise remove the value that the list protects.
     type: list
     elements: str
     default: []

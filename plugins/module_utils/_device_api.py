@@ -31,7 +31,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     RenewDenied,
     WriteDenied,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, id_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode, text_of
 
@@ -160,7 +160,7 @@ def parse_record(body: bytes, device_id: str) -> Record:
     missing, null or empty, which all mean none.
     """
     record = parse_object(body)
-    if str(record.get("id")).lower() != device_id.lower():
+    if id_key(str(record.get("id"))) != id_key(device_id):
         raise ValueError("the record of another device, {}".format(_excerpt(record.get("id"))))
     return normal_record(record)
 
@@ -180,7 +180,7 @@ def normal_record(record: t.Any) -> Record:
     if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
         raise ValueError("a record whose fields are not a list of objects")
     record["fields"] = [_parse_field(field) for field in fields]
-    if len({field["id"] for field in fields}) < len(fields):
+    if len({id_key(field["id"]) for field in fields}) < len(fields):
         raise ValueError("a record that has two fields with one ID")
     return record
 

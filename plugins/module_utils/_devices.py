@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, some
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, id_key, some
 
 # They belong together: a device that has one of them takes none from the task.
 _PAIR = ("client_cert", "client_cert_content", "client_key", "client_key_content")
@@ -31,8 +31,7 @@ def read_devices(options: Options) -> list[Options]:
     """
     devices = options["devices"]
     problems = []
-    # The service takes IDs without regard to case.
-    counts = Counter(device["device_id"].lower() for device in devices)
+    counts = Counter(id_key(device["device_id"]) for device in devices)
     twice = [device_id for device_id, count in counts.items() if count > 1]
     if twice:
         problems.append(f"devices has {some(map(repr, twice))} more than once: list each device once.")

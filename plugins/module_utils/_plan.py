@@ -16,6 +16,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
     MASK,
     Field,
     Record,
+    id_key,
+    is_called,
     is_mandatory,
     labels_of,
     masked,
@@ -28,7 +30,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wi
 class Plan(t.NamedTuple):
     """The record as it is and as it shall be; equal when nothing is to do. Everything else follows from the two.
 
-    `asked` are the IDs of the fields that the task is about, `secret` those whose values nobody may see.
+    `asked` has the `id_key` of each field that the task manages, `secret` of each field whose value must not be shown.
     """
 
     before: Record
@@ -75,7 +77,7 @@ class Plan(t.NamedTuple):
         return [
             label
             for label, field in zip(labels_of(self.after["fields"]), self.after["fields"])
-            if field["value"] != before.get(field["id"])
+            if field["value"] != before.get(id_key(field["id"]))
         ]
 
     @property
@@ -91,7 +93,9 @@ class Plan(t.NamedTuple):
         return {
             side: {
                 "device_identifier": record.get("device_identifier"),
-                "fields": {label: values.get(field["id"]) for label, field in zip(labels, self.after["fields"])},
+                "fields": {
+                    label: values.get(id_key(field["id"])) for label, field in zip(labels, self.after["fields"])
+                },
             }
             for side, record, values in (("before", self.before, before), ("after", self.after, after))
         }
@@ -103,7 +107,7 @@ class Plan(t.NamedTuple):
             field["value"]
             for record in (self.before, self.after)
             for field in record["fields"]
-            if field["id"] in self.secret and field["value"] is not None
+            if id_key(field["id"]) in self.secret and field["value"] is not None
         }
         return sorted(found, key=len, reverse=True)
 
@@ -119,24 +123,22 @@ def plan_change(record: Record, wishes: Wishes) -> Plan:
     """
     fields: list[Field] = record["fields"]
     wanted, problems, warnings = _resolve(fields, wishes.fields)
-    values = {field_id: wish.value for field_id, wish in wanted.items()}
+    values = {key: wish.value for key, wish in wanted.items()}
     problems += [
         f"The field {label!r} is mandatory, so its value cannot be removed: give it another value."
         for label, field in zip(labels_of(fields), fields)
-        if is_mandatory(field) and values.get(field["id"], "") is None
+        if is_mandatory(field) and values.get(id_key(field["id"]), "") is None
     ]
+    purged = _purged(fields, values, wishes)
+    problems += _keep_problems(wishes.keep, fields, wanted, purged)
     if problems:
         raise WishesUnfit(" ".join(problems))
-    purged = _purged(fields, values, wishes)
     values.update(dict.fromkeys(purged))
     asked = frozenset(values)
-    after = [dict(field, value=values.pop(field["id"], field["value"])) for field in fields]
-    after += [{"id": field_id, "value": value} for field_id, value in values.items() if value is not None]
+    after = [dict(field, value=values.pop(id_key(field["id"]), field["value"])) for field in fields]
+    after += [{"id": wanted[key].id, "value": value} for key, value in values.items() if value is not None]
     name = {} if wishes.device_identifier is None else {"device_identifier": wishes.device_identifier}
     plan = Plan(record, {**record, **name, "fields": after}, asked, _secret(wanted))
-    unknown = set(wishes.keep).difference(*((field["id"], field.get("name")) for field in fields))
-    if purged and unknown:
-        warnings.append(f"keep_fields names {quoted(sorted(unknown))}, and the record has no such field.")
     return plan._replace(warnings=(*warnings, *_hollow_warnings(plan)))
 
 
@@ -173,7 +175,7 @@ def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
         "The record could not be read, so nothing was compared: values that it had beside the task's fields are "
         "removed, and a change is reported although the others may have been the same."
     )
-    wanted = {wish.id: wish for wish in wishes.fields if wish.id is not None}
+    wanted = {id_key(wish.id): wish for wish in wishes.fields if wish.id is not None}
     return Plan(before, after, frozenset(wanted), _secret(wanted), (warning,))
 
 
@@ -195,7 +197,7 @@ def _differing(plan: Plan, record: Record, ids: frozenset[str]) -> list[str]:
     return [
         label
         for label, field in zip(labels_of(plan.after["fields"]), plan.after["fields"])
-        if field["id"] in ids and values.get(field["id"]) != field["value"]
+        if id_key(field["id"]) in ids and values.get(id_key(field["id"])) != field["value"]
     ]
 
 
@@ -204,21 +206,21 @@ def settle(plan: Plan, record: Record) -> Record:
 
     The API does not say whether a field without a value is listed. One that was known before the update stays listed.
     """
-    answered = {field["id"]: field for field in record["fields"]}
-    fields = [answered.pop(field["id"], dict(field, value=None)) for field in plan.after["fields"]]
+    answered = {id_key(field["id"]): field for field in record["fields"]}
+    fields = [answered.pop(id_key(field["id"]), dict(field, value=None)) for field in plan.after["fields"]]
     return dict(record, fields=fields + list(answered.values()))
 
 
 def _resolve(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[str, Wish], list[str], list[str]]:
-    """Return the wishes by field ID, then why some have no place in a record with these fields, and warnings."""
+    """Return the wishes by the `id_key` of their field, why others match no field of the record, and warnings."""
     wanted: dict[str, Wish] = {}
     problems, warnings = [], []
     for wish in wishes:
         matches = [field for field in fields if field.get("name") == wish.name]
         if wish.id is not None:
-            field_id = wish.id
+            key = id_key(wish.id)
         elif len(matches) == 1:
-            field_id = matches[0]["id"]
+            key = id_key(matches[0]["id"])
         elif matches:
             problems.append(_shared_name(wish, matches))
             continue
@@ -238,15 +240,15 @@ def _resolve(fields: list[Field], wishes: tuple[Wish, ...]) -> tuple[dict[str, W
                 # A service may stop listing a field whose value is removed, so this wish can be fulfilled already.
                 warnings.append(unknown)
             continue
-        if field_id in wanted:
+        if key in wanted:
             problems.append(f"The {wish.label} is listed a second time, by its ID or its name.")
-        wanted[field_id] = wish
+        wanted[key] = wish
     return wanted, problems, warnings
 
 
 def _secret(wanted: dict[str, Wish]) -> frozenset[str]:
-    """Return the IDs of the fields whose values nobody may see."""
-    return frozenset(field_id for field_id, wish in wanted.items() if wish.secret)
+    """Return the `id_key` of each field whose value must not be shown."""
+    return frozenset(key for key, wish in wanted.items() if wish.secret)
 
 
 def _shared_name(wish: Wish, matches: list[Field]) -> str:
@@ -255,14 +257,33 @@ def _shared_name(wish: Wish, matches: list[Field]) -> str:
 
 
 def _purged(fields: list[Field], values: dict[str, str | None], wishes: Wishes) -> list[str]:
-    """Return the IDs of the fields whose values a purge removes; `values` are the wished ones by ID."""
+    """Return the `id_key` of each field whose value a purge removes; `values` has the desired values by that key."""
     if not wishes.purge:
         return []
     return [
-        field["id"]
+        id_key(field["id"])
         for field in fields
         if field["value"] is not None
         and not is_mandatory(field)
-        and not {field["id"], field.get("name")}.intersection(wishes.keep)
-        and field["id"] not in values
+        and not any(is_called(field, entry) for entry in wishes.keep)
+        and id_key(field["id"]) not in values
+    ]
+
+
+def _keep_problems(
+    keep: tuple[str, ...], fields: list[Field], wanted: t.Container[str], purged: list[str]
+) -> list[str]:
+    """Return why a purge of the fields with these keys is rejected: an entry of keep_fields protects no field.
+
+    An entry is right where it is the ID of a desired field that the record does not list.
+    """
+    unmatched = [
+        entry for entry in keep if id_key(entry) not in wanted and not any(is_called(field, entry) for field in fields)
+    ]
+    if not unmatched or not purged:
+        return []
+    labels = [label for label, field in zip(labels_of(fields), fields) if id_key(field["id"]) in purged]
+    return [
+        f"keep_fields lists {quoted(unmatched)}, but the record has no such field, and the purge removes "
+        f"{quoted(labels)}. Correct these entries, or drop them for this device."
     ]

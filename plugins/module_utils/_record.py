@@ -28,9 +28,17 @@ NAMED = 5
 MASK = "********"
 
 
+def id_key(identifier: str) -> str:
+    """Return the form in which two IDs, of fields or of devices, are compared: IDs are UUIDs, whose case means nothing.
+
+    RFC 9562, section 4, has them written in lower case and read in either.
+    """
+    return identifier.lower()
+
+
 def values_by_id(record: Record) -> dict[str, str | None]:
-    """Return the values of a record's fields by field ID."""
-    return {field["id"]: field["value"] for field in record["fields"]}
+    """Return the values of a record's fields by the `id_key` of the field ID."""
+    return {id_key(field["id"]): field["value"] for field in record["fields"]}
 
 
 def is_mandatory(field: Field) -> bool:
@@ -54,18 +62,21 @@ def by_name(record: Record) -> dict[str, str | None]:
 
 
 def resolve(record: Record, words: t.Iterable[str]) -> tuple[set[str], list[str]]:
-    """Return the IDs of all fields that have one of `words` for their name or their ID, and the words that none has."""
+    """Return the `id_key` of each field that one of `words` names or identifies, and the words that match no field."""
     words = list(words)
-    found = {
-        word: [field["id"] for field in record["fields"] if word in (field["id"], field.get("name"))] for word in words
-    }
+    found = {word: [id_key(field["id"]) for field in record["fields"] if is_called(field, word)] for word in words}
     return {field_id for ids in found.values() for field_id in ids}, [word for word in words if not found[word]]
 
 
+def is_called(field: Field, name_or_id: str) -> bool:
+    """Say whether `name_or_id` is the name or the ID of this field."""
+    return name_or_id == field.get("name") or id_key(name_or_id) == id_key(field["id"])
+
+
 def masked(record: Record, secret: t.Container[str]) -> Record:
-    """Return `record` with the mask in the place of the values of the fields with the IDs in `secret`."""
+    """Return `record` with the mask in place of the values of the fields whose `id_key` is in `secret`."""
     fields = [
-        dict(field, value=MASK) if field["id"] in secret and field["value"] is not None else field
+        dict(field, value=MASK) if id_key(field["id"]) in secret and field["value"] is not None else field
         for field in record["fields"]
     ]
     return dict(record, fields=fields)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import id_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import (
     MAXIMUM_VALUE_LENGTH,
     is_unicode,
@@ -65,12 +66,13 @@ def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
     wishes = [
         _read_wish(name, number, entry, problems) for name in lists for number, entry in enumerate(options[name], 1)
     ]
-    for attribute in ("id", "name"):
+    for attribute, key_of in (("id", id_key), ("name", str)):
         given = [getattr(wish, attribute) for wish in wishes if getattr(wish, attribute) is not None]
+        keys = [key_of(text) for text in given]
         problems += [
             f"The field with the {attribute} {twice!r} is listed more than once."
-            for twice in dict.fromkeys(given)
-            if given.count(twice) > 1
+            for twice, key in dict(zip(given, keys)).items()
+            if keys.count(key) > 1
         ]
     if options["on_read_denied"] == "overwrite" and not (
         wishes and all(wish.id is not None and wish.value is not None for wish in wishes)

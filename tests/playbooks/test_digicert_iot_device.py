@@ -85,6 +85,33 @@ def test_a_purge_leaves_mandatory_and_kept_fields(player, access_point):
     assert sorted(access_point.named_values) == ["Firmware", "Serial number"]
 
 
+def test_ids_are_compared_without_regard_to_case(player, access_point):
+    access_point.valueless = "null"
+    contact, redirector, owner, site = (
+        access_point.field_id(name).upper() for name in ("Contact", "Redirector", "Owner", "Site")
+    )
+    secret = access_point.named_values["Site"]
+    task = player.task(
+        device_id=access_point.id.upper(),
+        fields=[{"id": contact, "state": "absent"}, {"id": owner, "value": "Harbour"}],
+        secret_fields=[{"id": site, "value": "Delft"}],
+        purge_fields=True,
+        keep_fields=[redirector],
+    )
+    real = player.triple(task)
+    assert sorted(access_point.named_values) == ["Firmware", "Owner", "Redirector", "Serial number", "Site"]
+    assert access_point.named_values["Site"] == "Delft"
+    assert secret not in str(real.result)
+
+
+def test_a_purge_with_a_kept_field_that_the_record_lacks_is_rejected(player, access_point):
+    before = access_point.named_values
+    task = player.task(fields=SITE, purge_fields=True, keep_fields=["Redirecter"])
+    for outcome in (*player.check(task), *player.run(task)):
+        assert_failed(outcome, "wishes_unfit", "'Redirecter'", "'Redirector'")
+    assert access_point.named_values == before
+
+
 @pytest.mark.parametrize("valueless", ["null", "empty"])
 def test_a_field_without_a_value_can_be_set_by_its_name(player, simulator, valueless):
     spare = simulator.records["spare-access-point"]

@@ -158,8 +158,9 @@ class Device:
         values: dict[str, str] = {}
         for field in fields:
             field_id, value = field.get("id"), field.get("value")
-            if not isinstance(field_id, str) or field_id not in known:
+            if not isinstance(field_id, str) or field_id.lower() not in known:
                 raise invalid(f"Field with id {field_id} does not exist in the profile of the device")
+            field_id = field_id.lower()
             if field_id in values:
                 raise invalid(f"Field with id {field_id} is given twice")
             if not isinstance(value, str) or len(value) > MAXIMUM_VALUE_LENGTH:
@@ -205,7 +206,7 @@ class Records:
 
     def find(self, device_id: str) -> Device:
         """Return the device with this ID. Raises Refusal."""
-        device = self._devices.get(device_id)
+        device = self._devices.get(device_id.lower())
         if device is None:
             raise Refusal(400, "entity_not_found", f"Device with id {device_id} does not exist")
         return device

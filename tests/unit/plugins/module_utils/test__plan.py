@@ -167,10 +167,42 @@ def test_a_record_without_names_says_so():
         plan_change(record(), wishes(by_name("A", "1")))
 
 
-def test_keep_that_matches_nothing_is_a_warning_only_when_something_is_removed():
-    assert plan_change(RECORD, wishes(purge=True, keep=("Typo",))).warnings
-    assert not plan_change(RECORD, wishes(purge=True, keep=("Typo", "A", "B", "SHARED"))).warnings
-    assert not plan_change(RECORD, wishes(by_name("A", "1"), keep=("Typo",))).warnings
+def test_keep_that_matches_no_field_is_an_error_only_when_a_value_would_be_removed():
+    with pytest.raises(WishesUnfit, match=r"keep_fields lists 'Typo', but .* removes 'A', 'SHARED .s1.'"):
+        plan_change(RECORD, wishes(purge=True, keep=("Typo", "B")))
+    assert not plan_change(RECORD, wishes(purge=True, keep=("Typo", "A", "B", "SHARED"))).changed
+    assert plan_change(RECORD, wishes(by_name("A", "1"), keep=("Typo",))).changed
+    assert plan_change(RECORD, wishes(by_id("new", "1"), purge=True, keep=("NEW",))).changed
+
+
+def test_ids_are_compared_without_regard_to_case():
+    plan = plan_change(
+        RECORD,
+        Wishes(None, (Wish("A", None, None), Wish("B", None, "new", secret=True)), purge=True, keep=("S1", "s2")),
+    )
+    assert values_by_id(plan.after) == {**VALUES, "a": None, "b": "new"}
+    assert [entry["id"] for entry in plan.payload["fields"]] == ["m", "b", "s1", "s2"]
+    assert plan.secret_values == ["kept", "new"]
+    assert plan.diff["before"]["fields"]["B"] == MASK
+    answer = record(*(dict(entry, id=entry["id"].upper()) for entry in plan.after["fields"]))
+    assert (not_kept(plan, answer), changed_by_others(plan, answer)) == ([], [])
+    assert plan.masked(answer)["fields"][2]["value"] == MASK
+    assert [entry["value"] for entry in settle(plan, answer)["fields"]] == list(values_by_id(plan.after).values())
+
+
+def test_a_field_by_its_id_in_two_spellings_is_listed_twice():
+    with pytest.raises(WishesUnfit, match="a second time"):
+        plan_change(RECORD, wishes(by_id("a", "1"), by_id("A", "1")))
+
+
+def test_an_unlisted_id_is_verified_in_the_spelling_of_the_response():
+    plan = plan_change(RECORD, wishes(by_id("NEW", "1")))
+    assert plan.after["fields"][-1] == {"id": "NEW", "value": "1"}
+    answer = record(*plan.after["fields"][:-1], field("new", "1"))
+    assert not_kept(plan, answer) == []
+    assert settle(plan, answer)["fields"][-1]["name"] == "NEW"
+    overwrite = plan_overwrite("d", wishes(by_id("NEW", "1")))
+    assert not_kept(overwrite, record(field("new", "1"))) == []
 
 
 def test_a_mandatory_field_without_a_value_is_a_warning_when_an_update_is_sent():
@@ -293,7 +325,9 @@ def records_and_wishes(draw):
         value = draw(VALUE if not known["mandatory"] else TEXT)
         use_name = known["name"] and names.count(known["name"]) == 1 and draw(st.booleans())
         wanted.append(by_name(known["name"], value) if use_name else by_id(key, value))
-    keep = tuple(draw(st.lists(st.sampled_from([*IDS, "Site", "Owner"]), unique=True)))
+    # An entry that matches no field makes a purge fail.
+    known_words = [entry["id"] for entry in before["fields"]] + [name for name in names if name]
+    keep = tuple(draw(st.lists(st.sampled_from(known_words), unique=True))) if known_words else ()
     identifier = draw(st.one_of(st.none(), st.sampled_from(["gate", "door"])))
     return before, wishes(*wanted, identifier=identifier, purge=draw(st.booleans()), keep=keep)
 

@@ -30,6 +30,7 @@ def test_values_by_name():
 
 def test_fields_are_found_by_name_or_id():
     assert resolve(RECORD, ["Twin", "d", "Nothing"]) == ({"b", "c", "d"}, ["Nothing"])
+    assert resolve(RECORD, ["D", "twin"]) == ({"d"}, ["twin"])
     assert resolve(RECORD, []) == (set(), [])
 
 
