@@ -22,6 +22,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import FilesNotReplaced
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT
 
 # What a file is called that will replace another and is not whole yet.
@@ -134,6 +135,9 @@ def finish(pair: Pair, passphrase: str | None, check_mode: bool, warn: t.Callabl
 def fit(certificate: str, key: str, passphrase: str | None) -> bool:
     """Say whether two files are a certificate and its key."""
     try:
+        # OpenSSL would read a FIFO or a device file without an end.
+        for path in (certificate, key):
+            read_regular_file(path)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: passphrase or "")
     except (OSError, ValueError):
         return False

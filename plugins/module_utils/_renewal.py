@@ -43,6 +43,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._pair import (
     replace,
     reserve,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import (
     Decision,
     Policy,
@@ -150,8 +151,7 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
 
 def _look(pair: Pair, policy: Policy) -> _Present:
     try:
-        with open(pair.certificate, "rb") as file:
-            content = file.read()
+        content = read_regular_file(pair.certificate)
         chain = read_chain(content)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -178,8 +178,7 @@ def _make_request(
     try:
         if options["csr_path"] is not None:
             label = "csr_path: {}".format(options["csr_path"])
-            with open(options["csr_path"], encoding="utf-8", errors="replace") as file:
-                content = file.read()
+            content = read_regular_file(options["csr_path"]).decode("utf-8", "replace")
         if content is not None:
             request = read_request(content.encode("utf-8", "replace"))
             if not same_key(request, leaf):
@@ -196,8 +195,7 @@ def _make_request(
         label = f"client_key: {pair.key or pair.certificate} (where it is in hardware, give csr_path or csr_content)"
         key_content = present.key_blocks
         if pair.key is not None:
-            with open(pair.key, "rb") as file:
-                key_content = file.read()
+            key_content = read_regular_file(pair.key)
         return make_request(read_key(key_content, options["client_key_passphrase"]), leaf), None
     except (OSError, ValueError) as error:
         raise InvalidTask(f"{label} cannot be used: {getattr(error, 'strerror', None) or error}.") from error

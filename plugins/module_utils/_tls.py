@@ -19,6 +19,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
 
 # How a renewal calls a key that it lays beside the old one, until the certificate is in its place.
@@ -155,6 +156,8 @@ def _load_trust(context: ssl.SSLContext, ca_path: str | None) -> list[str]:
         if os.path.isdir(ca_path):
             context.load_verify_locations(capath=ca_path)
         else:
+            # OpenSSL would read a FIFO or a device file without an end.
+            read_regular_file(ca_path)
             context.load_verify_locations(cafile=ca_path)
     except ssl.SSLError:
         return [f"ca_path: {ca_path} holds no PEM certificates."]
@@ -257,8 +260,7 @@ def _find_pem(
         pem = _Pem(files.enter_context(_nameless_file(content, folder)), f"{option}_content", content)
     elif path is not None:
         try:
-            with open(path, "rb") as file:
-                pem = _Pem(path, f"{option}: {path}", file.read())
+            pem = _Pem(path, f"{option}: {path}", read_regular_file(path))
         except OSError as error:
             problems.append(f"{option}: {path} cannot be read: {error.strerror}.")
             return None
@@ -304,11 +306,7 @@ def leaf_dates(options: dict[str, t.Any]) -> str:
         return ""
     content = options["client_cert_content"]
     try:
-        if content is None:
-            with open(options["client_cert"], "rb") as file:
-                pem = file.read()
-        else:
-            pem = content.encode("ascii")
+        pem = read_regular_file(options["client_cert"]) if content is None else content.encode("ascii")
         begin, end = facts_of(read_chain(pem)[0])[2:4]
     except (OSError, ValueError):
         return ""

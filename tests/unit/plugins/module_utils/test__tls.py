@@ -48,6 +48,15 @@ def alert(reason):
     return error
 
 
+@pytest.mark.parametrize("option", ["client_cert", "client_key", "ca_path"])
+def test_a_path_that_is_not_a_regular_file_is_rejected_and_does_not_block(option, tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    for unfit in (str(path), "/dev/zero"):
+        problems = load(**{option: unfit})[1]
+        assert f"{option}: {unfit} cannot be read: It is not a regular file." in problems
+
+
 def test_the_service_is_checked_and_old_versions_are_refused():
     context = load()[0]
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2

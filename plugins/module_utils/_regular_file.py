@@ -1,0 +1,39 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Reads files that a task names. A FIFO, a device file or a file without an end cannot block the task."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+# In bytes. The bundle of all public CA certificates has less than 1 MiB.
+MAXIMUM_SIZE = 8 * 1024 * 1024
+
+
+def read_regular_file(path: str) -> bytes:
+    """Return the content of the regular file at `path`, which can be a symbolic link.
+
+    Raises OSError, which has a `strerror` for the message, or ValueError if `path` cannot be a path.
+    """
+    # To open a device file can have an effect, such as to start a watchdog, so its type is checked before that, too.
+    _check_type(os.stat(path).st_mode)
+    # With O_NONBLOCK the call returns at once, also when a FIFO has replaced the file in between.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
+        _check_type(os.fstat(file.fileno()).st_mode)
+        content = file.read(MAXIMUM_SIZE + 1)
+    if len(content) > MAXIMUM_SIZE:
+        raise OSError(errno.EFBIG, f"It is larger than {MAXIMUM_SIZE // 1024 // 1024} MiB")
+    return content
+
+
+def _check_type(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "It is not a regular file")
