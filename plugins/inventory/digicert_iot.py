@@ -83,7 +83,7 @@ options:
     elements: str
     default:
       - device_identifier
-  sensitive_fields:
+  mask_fields:
     description: Names or IDs of fields whose values shall not be in the inventory nor in its cache.
     type: list
     elements: str
@@ -114,7 +114,7 @@ keyed_groups:
     prefix: site
   - key: digicert_iot_device_profile.name
     prefix: profile
-sensitive_fields:
+mask_fields:
   - Admin password
 # List what is disabled too
 statuses:
@@ -213,7 +213,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Return the records, from the cache if that is wanted and possible. Raises a Failure."""
         if not self.get_option("cache"):
             return self._read()
-        asked = {name: self.get_option(name) for name in ("api_url", "filters", "statuses", "sensitive_fields")}
+        asked = {name: self.get_option(name) for name in ("api_url", "filters", "statuses", "mask_fields")}
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8")).hexdigest()
         key = f"{self.get_cache_key(path)}_{digest[:16]}"
         if not cache or key not in self._cache:
@@ -234,9 +234,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             records = read_list(lambda offset: api.page(filters, page_size, offset), api.find)
         finally:
             session.close()
-        selected, unknown = select(records, self.get_option("statuses"), filters, self.get_option("sensitive_fields"))
+        selected, unknown = select(records, self.get_option("statuses"), filters, self.get_option("mask_fields"))
         if unknown:
-            self.display.warning(f"sensitive_fields names {quoted(unknown)}, and no device has such a field.")
+            self.display.warning(f"mask_fields names {quoted(unknown)}, and no device has such a field.")
         return selected
 
     def _rendered(self, api_key: t.Any) -> str:

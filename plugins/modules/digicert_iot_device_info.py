@@ -26,7 +26,7 @@ attributes:
     description: This module changes nothing.
     support: N/A
 options:
-  sensitive_fields:
+  mask_fields:
     description:
       - The fields, by name or by ID, whose values shall not be seen. What is returned has V(********) in their place.
       - A name that several fields share stands for all of them. One that no field has is a warning.
@@ -43,7 +43,7 @@ EXAMPLES = r"""
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     client_cert: /etc/pki/device/device.pem
     client_key: /etc/pki/device/device.key
-    sensitive_fields:
+    mask_fields:
       - Enrolment code
   register: record
 
@@ -122,7 +122,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **connection_argument_spec(),
-            "sensitive_fields": {"type": "list", "elements": "str", "default": []},
+            "mask_fields": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -132,9 +132,9 @@ def main() -> None:
         record = DeviceApi(session, options["device_id"]).read()
     except Failure as failure:
         module.fail_json(**failure.result(options["device_id"]))
-    sensitive, unknown = resolve(record, options["sensitive_fields"])
+    sensitive, unknown = resolve(record, options["mask_fields"])
     if unknown:
-        module.warn(f"sensitive_fields names {quoted(unknown)}, and the record has no such field.")
+        module.warn(f"mask_fields names {quoted(unknown)}, and the record has no such field.")
     device = masked(record, sensitive)
     module.exit_json(changed=False, device=device, fields_by_name=by_name(device))
 

@@ -30,7 +30,7 @@ def test_a_record_is_read_and_nothing_changed(player, simulator):
 def test_sensitive_values_are_hidden(player, simulator, by):
     device = simulator.records["access-point"]
     sensitive = "Contact" if by == "name" else device.field_id("Contact")
-    outcome = player.run_one(player.task(module=MODULE, sensitive_fields=[sensitive, "Nothing"]))
+    outcome = player.run_one(player.task(module=MODULE, mask_fields=[sensitive, "Nothing"]))
     assert outcome.result["fields_by_name"] == {**device.named_values, "Contact": "********"}
     assert device.named_values["Contact"] not in outcome.output
     assert "'Nothing'" in outcome.result["warnings"][0]
@@ -39,7 +39,7 @@ def test_sensitive_values_are_hidden(player, simulator, by):
 def test_names_that_fields_share_stay_apart(player, simulator):
     camera = simulator.records["camera"]
     first, second = camera.profile.ids_of("Location")
-    outcome = player.run_one(player.task("camera", module=MODULE, sensitive_fields=["Location"]))
+    outcome = player.run_one(player.task("camera", module=MODULE, mask_fields=["Location"]))
     labels = {f"Location ({first})", f"Location ({second})"}
     assert {outcome.result["fields_by_name"][label] for label in labels} == {"********"}
 

@@ -90,7 +90,7 @@ def test_all_that_a_source_can_say(lister, simulator):
         filters={"division_id": device.division_id, "created_from": "2026-01-01"},
         statuses=["ACTIVE", "DISABLED"],
         hostnames=["fields.Site ~ '-' ~ fields['Serial number']", "device_identifier"],
-        sensitive_fields=["Contact", "Contakt"],
+        mask_fields=["Contact", "Contakt"],
         compose={"ansible_host": "digicert_iot_fields.Redirector | urlsplit('hostname')"},
         groups={"old": "digicert_iot_fields.Firmware is version('12.4', '<')"},
         keyed_groups=[{"key": "digicert_iot_device_profile.name", "prefix": "profile"}],
@@ -102,7 +102,7 @@ def test_all_that_a_source_can_say(lister, simulator):
     names = [f"Rotterdam-AP-0042_{simulator.records[name].id}" for name in ("access-point", "write-only", "disabled")]
     assert set(listed.hosts) == {"camera.harbour", "spare-access-point.harbour", *names}
     assert "Several devices have one name" in listed.said
-    assert "sensitive_fields names 'Contakt', and no device has such a field" in listed.said
+    assert "mask_fields names 'Contakt', and no device has such a field" in listed.said
     assert listed.hosts[names[0]]["ansible_host"] == "controller.harbour.example"
     assert listed.hosts[names[0]]["digicert_iot_fields"]["Contact"] == "********"
     assert "noc@harbour.example" not in str(listed)
@@ -223,15 +223,15 @@ def test_the_key_can_be_looked_up_and_is_never_shown(lister, simulator):
 
 def test_the_cache(lister, simulator, tmp_path):
     cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
-    first = lister.list(**cache, sensitive_fields=["Contact"])
+    first = lister.list(**cache, mask_fields=["Contact"])
     assert simulator.methods == ["GET"]
-    again = lister.list(**cache, sensitive_fields=["Contact"])
+    again = lister.list(**cache, mask_fields=["Contact"])
     assert simulator.methods == []
     assert first.hosts == again.hosts
     assert "noc@harbour.example" not in "".join(path.read_text() for path in (tmp_path / "cache").iterdir())
-    lister.list(**cache, sensitive_fields=["Contact"], statuses=["DISABLED"])
+    lister.list(**cache, mask_fields=["Contact"], statuses=["DISABLED"])
     assert simulator.methods == ["GET"]
-    lister.list("--flush-cache", **cache, sensitive_fields=["Contact"])
+    lister.list("--flush-cache", **cache, mask_fields=["Contact"])
     assert simulator.methods == ["GET"]
 
 

@@ -75,7 +75,7 @@ def test_selection():
     assert select([RECORD], ["ACTIVE"], {"updated_to": "2026-02-28"}, ["Password"]) == ([], [])
 
 
-def test_sensitive_fields_are_masked_and_those_that_no_device_has_are_told():
+def test_mask_fields_are_masked_and_unknown_names_are_returned():
     without = {"id": "3", "fields": []}
     (masked, same), unknown = select([RECORD, without], ["ACTIVE"], {}, ["Password", "unknown"])
     assert [field["value"] for field in masked["fields"]] == ["Delft", "********", None, "2"]
