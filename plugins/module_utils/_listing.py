@@ -20,6 +20,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record import Re
 
 # So often the list is read when it changes all the time.
 _READINGS = 5
+# An API that pads its list, or never ends it, must not occupy the controller forever. Ansible handles no inventory of
+# more devices, and no page size that makes sense needs more requests, all readings together.
+_MOST_DEVICES = 250_000
+_MOST_REQUESTS = 25_000
+# A list may double while it is read. A short one may grow by this number of devices: a site that is enrolled meanwhile.
+_GROWTH = 1000
 
 
 class Page(t.NamedTuple):
@@ -37,6 +43,47 @@ class _Reading(t.NamedTuple):
     whole: bool
 
 
+class _BoundedList:
+    """The list behind `page` and `find`, both of which raise ListIncomplete when it exceeds its bounds."""
+
+    def __init__(self, page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> None:
+        self._page = page
+        self._find = find
+        self._requests = 0
+        self._first: int | None = None
+
+    def page(self, offset: int) -> Page:
+        """Return the page that begins with the device of this number."""
+        self._count()
+        current = self._page(offset)
+        if self._first is None:
+            self._first = current.total
+        shown = max(current.total, offset + len(current.records))
+        if shown > _MOST_DEVICES:
+            raise ListIncomplete(
+                f"The API returns a list of more than {_MOST_DEVICES} devices. Limit the list with filters."
+            )
+        if shown > self._first + max(self._first, _GROWTH):
+            raise ListIncomplete(
+                f"The list of devices grew from {self._first} to {shown} devices while it was read. Either the API "
+                "pads the list, or very many devices are created. Try again later, or limit the list with filters."
+            )
+        return current
+
+    def find(self, device_id: str) -> Record | None:
+        """Return the record of one device, or None."""
+        self._count()
+        return self._find(device_id)
+
+    def _count(self) -> None:
+        self._requests += 1
+        if self._requests > _MOST_REQUESTS:
+            raise ListIncomplete(
+                f"The list of devices was incomplete after {_MOST_REQUESTS} requests. Increase page_size, or limit the "
+                "list with filters."
+            )
+
+
 def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> list[Record]:
     """Return all records of a list, each once.
 
@@ -44,13 +91,14 @@ def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | No
     something moved, the list is read again, until a reading shows nothing that was not known before; which of the
     devices that it does not show are still there is then asked for each. Raises ListIncomplete.
     """
+    source = _BoundedList(page, find)
     known: dict[str, Record] = {}
     for _attempt in range(_READINGS):
-        reading = _read(page)
+        reading = _read(source)
         if reading.whole:
             return list(reading.records.values())
         if known and known.keys() >= reading.records.keys():
-            found = [find(device_id) for device_id in known if device_id not in reading.records]
+            found = [source.find(known[key]["id"]) for key in known if key not in reading.records]
             records = list(reading.records.values()) + [record for record in found if record is not None]
             if len(records) == reading.total:
                 return records
@@ -62,13 +110,14 @@ def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | No
     )
 
 
-def _read(page: t.Callable[[int], Page]) -> _Reading:
+def _read(source: _BoundedList) -> _Reading:
+    """Read all pages once. The keys of the records are IDs in lower case, because the API ignores their case."""
     records: dict[str, Record] = {}
     whole = True
     offset, last, total = 0, None, None
     while True:
-        current = page(offset)
-        ids = [record["id"] for record in current.records]
+        current = source.page(offset)
+        ids = [record["id"].lower() for record in current.records]
         whole = whole and total in (None, current.total) and (last is None or ids[:1] == [last])
         total = current.total
         known = len(records)

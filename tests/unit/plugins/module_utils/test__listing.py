@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,3 +129,109 @@ def test_a_list_that_lacks_devices_is_no_list(shown):
 def test_a_service_that_always_gives_the_first_page():
     with pytest.raises(ListIncomplete):
         read_list(lambda _offset: Page(10**9, [{"id": "a"}, {"id": "b"}]), find_nobody)
+
+
+def numbered(first, count):
+    """Return `count` records with the IDs from `first` on."""
+    return [{"id": str(number)} for number in range(first, first + count)]
+
+
+class Hostile:
+    """A list whose page number N, from 0 on, is what `answer(N, offset)` returns. Fails the test if it is endless."""
+
+    def __init__(self, answer, most):
+        self.answer = answer
+        self.most = most
+        self.requests = 0
+
+    def page(self, offset):
+        self.requests += 1
+        assert self.requests <= self.most, "the list is still read"
+        return Page(*self.answer(self.requests - 1, offset))
+
+    def find(self, device_id):
+        self.requests += 1
+        assert self.requests <= self.most, "devices are still looked up"
+        return {"id": device_id}
+
+
+def follow(offset, size):
+    """Return the page that begins at `offset`, as a service does that has a device for each number."""
+    return numbered(offset, size)
+
+
+# What the service answers -> how many requests may be sent, and a word of the error.
+ENDLESS = {
+    "the total grows with each page": (lambda _page, offset: (offset + 1000, follow(offset, 100)), 30, "grew"),
+    "the total grows by one": (lambda page, offset: (1000 + page, follow(offset, 2)), 25_000, "grew|requests"),
+    "the total doubles": (lambda page, offset: (200 * 2**page, follow(offset, 100)), 30, "grew"),
+    "the total is huge": (lambda _page, offset: (10**9, follow(offset, 1000)), 1, "more than 250000 devices"),
+    "the total has no end": (lambda _page, offset: (10**4000, follow(offset, 10)), 1, "more than 250000 devices"),
+    "the total grows in a later reading": (
+        lambda page, offset: (10 * 10**page, follow(offset, 5)),
+        30,
+        "grew",
+    ),
+    "pages become small": (lambda page, offset: (200_000, follow(offset, 2 if page else 100)), 25_000, "requests"),
+    "single devices": (lambda _page, offset: (200_000, follow(offset, 1)), 25_000, "requests"),
+    "more devices than it says": (lambda _page, offset: (10, follow(offset, 2000)), 30, "grew|whole"),
+    "empty pages": (lambda _page, _offset: (500, []), 30, "showed 0"),
+    "an empty page at the end": (lambda page, offset: (500, [] if page % 2 else follow(offset, 100)), 30, "whole"),
+    "the same page": (lambda _page, _offset: (500, follow(0, 100)), 30, "whole"),
+    "the same device": (lambda _page, _offset: (500, [{"id": "a"}] * 100), 30, "whole"),
+    "a page that repeats itself": (lambda _page, offset: (500, follow(offset, 50) * 2), 60, "whole"),
+    "other devices in each reading": (
+        lambda page, offset: (100, follow(offset + 1_000_000 * page, 40)),
+        60,
+        "grew|whole",
+    ),
+    "IDs that differ in case alone": (
+        lambda _page, _offset: (2, [{"id": "a"}, {"id": "A"}]),
+        30,
+        "showed 1",
+    ),
+    "no devices and one": (lambda _page, _offset: (0, [{"id": "a"}]), 30, "whole"),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_padded_list_ends_with_an_error_after_a_bounded_number_of_requests(name):
+    answer, most, words = ENDLESS[name]
+    service = Hostile(answer, most)
+    with pytest.raises(ListIncomplete, match=words):
+        read_list(service.page, service.find)
+
+
+def test_devices_that_a_list_no_longer_shows_are_looked_up_within_bounds():
+    # Two readings show 20,000 devices in full pages, and those after them a few: all others would be looked up.
+    def answer(page, offset):
+        return (20_000, follow(offset, 1000)) if page < 30 else (20_000 + page, follow(0, 10))
+
+    service = Hostile(answer, 25_000)
+    with pytest.raises(ListIncomplete):
+        read_list(service.page, service.find)
+
+
+def test_fifty_thousand_devices_and_a_list_that_grows_or_shrinks_while_it_is_read():
+    assert len(read_list(lambda offset: Page(50_000, follow(offset, min(100, 50_000 - offset))), find_nobody)) == 50_000
+    # Enrollment of a site takes place during the first reading.
+    totals = itertools.chain(range(300, 1200, 300), itertools.repeat(1200))
+
+    def growing(offset):
+        total = next(totals)
+        return Page(total, follow(offset, max(0, min(100, total - offset))))
+
+    assert len(read_list(growing, find_nobody)) == 1200
+    falling = itertools.chain(range(1000, 920, -10), itertools.repeat(920))
+
+    def shrinking(offset):
+        total = next(falling)
+        return Page(total, follow(offset, max(0, min(100, total - offset))))
+
+    assert len(read_list(shrinking, find_nobody)) == 920
+
+
+def test_a_device_whose_id_comes_in_two_cases_is_one_device():
+    pages = {0: [{"id": "a"}, {"id": "B"}], 1: [{"id": "b"}, {"id": "c"}]}
+    records = read_list(lambda offset: Page(3, pages[offset]), find_nobody)
+    assert [record["id"].lower() for record in records] == ["a", "b", "c"]
