@@ -90,6 +90,8 @@ options:
       - With V(fail) the task fails.
       - With V(overwrite) the fields are sent without being compared, which B(removes every value that is not listed).
         The task always reports a change then. All fields must be given by O(fields[].id) and with a value.
+      - Only the documented error body of the API counts as a denial. If a firewall, a proxy or a gateway rejects the
+        request, the task fails and sends no update, whatever this option says.
     type: str
     choices:
       - fail

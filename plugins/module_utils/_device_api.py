@@ -127,7 +127,7 @@ class DeviceApi:
             "is not a certificate of this device, or api_url is not the address for devices, which begins with "
             "'clientauth.' at DigiCert."
         )
-        return failure_of(answer, verb, denied, advice, "client_cert", self._session.leaf_dates)
+        return failure_of(answer, verb, {"access_denied": denied}, advice, "client_cert", self._session.leaf_dates)
 
 
 def _parse_renewal(answer: Answer) -> Renewal:
@@ -264,16 +264,19 @@ def unusable(answer: Answer, verb: str, error: ValueError, advice: str = "") -> 
 def failure_of(
     answer: Answer,
     verb: str,
-    denied: type[Failure],
+    denied: t.Mapping[str, type[Failure]],
     denied_advice: str,
     credential: str,
     leaf_dates: t.Callable[[], str] = str,
 ) -> Failure:
     """Return what an answer that is an error means.
 
-    `denied` is raised, with this advice, when who asks may not. `credential` is the option that shows who it is.
+    `denied` has the documented codes by which the API denies the operation, and what each means, with this advice.
+    A 401 or 403 with any other body says nothing about permissions, because a firewall or a gateway can have sent it.
+    `credential` is the option that shows who it is.
     """
     code, message = _error_of(answer.body)
+    is_api_error = code is not None and message is not None
     title = _title_of(answer.body) if message is None else ""
     details: dict[str, t.Any] = {
         "http_status": answer.status,
@@ -298,19 +301,22 @@ def failure_of(
             "if that is the right place, put it into api_url."
         )
         return Redirected(f"{said} {advice}", **details)
-    if code in _UNKNOWN_DEVICE_CODES or (answer.status == 404 and message is not None):
+    if is_api_error and code in _UNKNOWN_DEVICE_CODES and answer.status in (400, 404):
         advice = "Check device_id and that api_url is the address of the account's own service."
         return DeviceUnknown(f"{said} {advice}", **details)
-    if answer.status in (401, 403):
-        return denied(f"{said} {denied_advice}", **details)
+    if answer.status in (401, 403) and is_api_error:
+        return denied.get(str(code), Refused)(f"{said} {denied_advice}", **details)
     if answer.status == 407:
         return Refused(f"{said} The proxy wants a user name and a password: put them into its URL.", **details)
     if answer.status == 429 or answer.status >= 500:
         sent = "%s times" % (answer.retries + 1) if answer.retries else "once"
         advice = f"The request was sent {sent}. Run the task again later, or raise retries."
         return Refused(f"{said} {advice}", **details)
-    if message is None:
-        advice = f"That is no answer of the API: check api_url, and whether a proxy on the way refuses {credential}."
+    if not is_api_error:
+        advice = (
+            "The response is not an error of the API, so it says nothing about the device. Check api_url, and whether "
+            f"a proxy, a firewall or a gateway on the network path rejects {credential}."
+        )
         return Refused(f"{said} {advice}", **details)
     return Refused(f"{said} Correct what it names and run the task again.", **details)
 

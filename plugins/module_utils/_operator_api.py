@@ -88,7 +88,8 @@ def _failure(answer: Answer, verb: str) -> Failure:
         "Check that api_key is valid, that its user may do this, and that api_url is the address for operators of the "
         "account that the key belongs to."
     )
-    return failure_of(answer, verb, ApiKeyRefused, advice, "api_key")
+    denied = dict.fromkeys(("access_denied", "invalid_api_key"), ApiKeyRefused)
+    return failure_of(answer, verb, denied, advice, "api_key")
 
 
 def parse_page(body: bytes) -> Page:

@@ -17,11 +17,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._access import ke
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi
-from simulator import API_KEY, Answer, Simulator
+from simulator import API_KEY, DENIAL, Answer, Simulator
 from simulator.records import FLAGS
 
 FAULTS = {
-    "refused": Answer(status=403),
+    "denied": Answer(status=403, body=DENIAL),
+    "foreign denial": Answer(status=403, body={"message": "Forbidden"}),
     "busy": Answer(status=503),
     "cut": Answer(cut=True),
     "late": Answer(delay_answer=1.1),
@@ -52,14 +53,14 @@ def _state(device: t.Any) -> tuple[t.Any, ...]:
     return (device.status, *(getattr(device, flag) for flag in FLAGS))
 
 
-# A service that refuses has not done it.
+# An API that denies an operation has not done it.
 @pytest.mark.parametrize(
     ("fault", "effect"),
     [
         (name, effect)
         for name in FAULTS
         for effect in (False, True)
-        if not effect or name not in ("refused", "redirect")
+        if not effect or name not in ("denied", "foreign denial", "redirect")
     ],
 )
 @pytest.mark.parametrize("times", [1, 9])

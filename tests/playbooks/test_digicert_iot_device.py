@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.edgeops.digicert.plugins.modules import digicert_iot_device
-from simulator import FOREVER, PASSPHRASE, Answer
+from simulator import DENIAL, FOREVER, PASSPHRASE, Answer
 
 SITE = [{"name": "Site", "value": "Delft"}]
 
@@ -242,9 +242,20 @@ def test_a_flag_that_changes_in_between_is_an_error_of_the_service(player, acces
 
 
 def test_a_device_that_may_not_read_fails(player):
-    script = [Answer(), Answer(status=401)]
+    script = [Answer(), Answer(status=401, body=DENIAL)]
     for outcome in player.run(*[player.task("write-only", fields=SITE)] * 2, script=script):
         assert_failed(outcome, "read_denied", "device_api_allow_read")
+
+
+def test_a_denial_of_another_server_writes_nothing(player, access_point):
+    before = access_point.named_values
+    fields = [{"id": access_point.field_id(name), "value": "new"} for name in ("Firmware", "Serial number", "Site")]
+    bodies = [b"", "<html><title>Forbidden</title></html>", {"message": "Forbidden"}, {"error": "access_denied"}]
+    script = [Answer(status=status, body=body) for status in (401, 403) for body in bodies]
+    tasks = [player.task(fields=fields, on_read_denied="overwrite")] * len(script)
+    for outcome in player.run(*tasks, script=script):
+        assert_failed(outcome, "refused", "not an error of the API")
+    assert access_point.named_values == before
 
 
 def test_a_device_that_may_not_read_is_overwritten_when_asked(player, simulator):

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from simulator import API_KEY, DEVICE_PATH, LIST_PATH, READER_API_KEY, Answer
+from simulator import API_KEY, DENIAL, DEVICE_PATH, LIST_PATH, READER_API_KEY, Answer
 from simulator.records import FLAGS
 
 MODULE = "edgeops.digicert.digicert_iot_device_access"
@@ -178,7 +178,7 @@ def test_an_update_whose_answer_got_lost_is_looked_at(operator, device):
 
 def test_a_failure_after_the_first_of_two_steps_has_changed_something(operator, device):
     task = operator.task(device_id=device.id, allow_write=True, status="disabled")
-    script = [Answer(method="PUT", effect=True), Answer(method="PUT", status=403)]
+    script = [Answer(method="PUT", effect=True), Answer(method="PUT", status=403, body=DENIAL)]
     (outcome,) = operator.player._run([task], [], script=script)
     assert outcome.result["failure"]["kind"] == "api_key_refused"
     assert outcome.result["changed"]

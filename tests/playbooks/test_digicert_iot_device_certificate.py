@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from simulator import PASSPHRASE, Answer
+from simulator import DENIAL, PASSPHRASE, Answer
 from simulator.certificates import DAY
 
 MODULE = "edgeops.digicert.digicert_iot_device_certificate"
@@ -314,7 +314,7 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
         "503": ([Answer(method="POST", status=503)], "outcome_unknown", ["503", "may have been issued"]),
         "400": ([Answer(method="POST", status=400)], "refused", ["400"]),
         "not let in": (
-            [Answer(), Answer(method="GET", status=403), Answer(method="GET")],
+            [Answer(), Answer(method="GET", status=403, body=DENIAL), Answer(method="GET")],
             "renewal_unproven",
             ["could not be shown to work", "old certificate and its key stay"],
         ),

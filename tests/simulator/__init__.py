@@ -66,11 +66,12 @@ from __future__ import annotations
 
 from simulator.certificates import PASSPHRASE
 from simulator.operator_door import API_KEY, LIST_PATH, READER_API_KEY
-from simulator.script import FOREVER, Answer
+from simulator.script import DENIAL, FOREVER, Answer
 from simulator.server import DEVICE_PATH, Simulator
 
 __all__ = [
     "API_KEY",
+    "DENIAL",
     "DEVICE_PATH",
     "FOREVER",
     "LIST_PATH",

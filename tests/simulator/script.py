@@ -14,6 +14,8 @@ import typing as t
 from simulator.records import Record, Records
 
 FOREVER = math.inf
+# The body of a response by which the API itself denies an operation.
+DENIAL = {"errors": [{"code": "access_denied", "message": "The operation is not permitted"}]}
 
 
 @dataclasses.dataclass(frozen=True)

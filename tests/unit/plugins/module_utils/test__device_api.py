@@ -127,17 +127,20 @@ def nginx(title):
     [
         (400, error("entity_not_found"), failures.DeviceUnknown, "Check device_id"),
         (404, error("resource_not_found"), failures.DeviceUnknown, "Check device_id"),
-        (404, b"<html>", failures.Refused, "no answer of the API"),
+        (404, b"<html>", failures.Refused, "not an error of the API"),
+        (404, error("no_route", "No route"), failures.Refused, "Correct what it names"),
+        (500, error("entity_not_found"), failures.Refused, "sent 3 times"),
         (400, error("invalid_input", "Value too long"), failures.Refused, "invalid_input: Value too long"),
-        (400, b"<html>", failures.Refused, "refuses client_cert"),
+        (400, b"<html>", failures.Refused, "rejects client_cert"),
         (400, nginx("400 No required SSL certificate was sent"), failures.Refused, "takes other kinds of keys"),
         (400, nginx("400 The SSL certificate error"), failures.Refused, "has to follow in the same file. It expired."),
         (403, nginx("400 The SSL certificate error"), failures.Refused, "expired, revoked or of a CA"),
         (400, b"<HTML><Title>\nGo\x1b away</TITLE>", failures.Refused, "status 400 (Go  away)"),
         (502, nginx("502 Bad Gateway"), failures.Refused, "status 502 (502 Bad Gateway)"),
-        (401, error(), failures.ReadDenied, "device_api_allow_read"),
+        (401, error("access_denied"), failures.ReadDenied, "device_api_allow_read"),
+        (401, error("invalid_api_key"), failures.Refused, "'clientauth.'"),
         (403, error("access_denied"), failures.ReadDenied, "device_api_allow_read"),
-        (403, b"<html>", failures.ReadDenied, "not a certificate of this device"),
+        (400, error("access_denied"), failures.Refused, "Correct what it names"),
         (301, b"", failures.Redirected, "redirects to https://elsewhere.example/"),
         (407, b"", failures.Refused, "proxy wants a user name"),
         (429, error("request_limit_exceeded"), failures.Refused, "sent 3 times"),
@@ -155,9 +158,59 @@ def test_an_error_says_what_it_means(status, answer, kind, words):
     assert caught.value.doubtful
 
 
+# What firewalls, API gateways and proxies answer.
+FOREIGN_DENIALS = [
+    b"",
+    b" ",
+    b"Forbidden",
+    b"<html><head><title>403 Forbidden</title></head></html>",
+    b'"access_denied"',
+    b"[]",
+    b"{}",
+    b"null",
+    b'{"errors": [{"code": "access_denied", "message": "N',
+    b'\xef\xbb\xbf{"errors": [{"code": "access_denied", "message": "No"}]}',
+    b'{"errors": []}',
+    b'{"errors": {"code": "access_denied", "message": "No"}}',
+    b'{"errors": ["access_denied"]}',
+    b'{"errors": [{"code": "access_denied"}]}',
+    b'{"errors": [{"code": "access_denied", "message": null}]}',
+    b'{"errors": [{"message": "access_denied"}]}',
+    b'{"errors": [{"code": 403, "message": "Forbidden"}]}',
+    b'{"errors": [{"code": "waf_block", "message": "Blocked"}]}',
+    b'{"errors": [{"code": "ACCESS_DENIED", "message": "Blocked"}]}',
+    b'{"error": "access_denied", "error_description": "No"}',
+    b'{"error": {"code": 403, "message": "Forbidden", "status": "PERMISSION_DENIED"}}',
+    b'{"error": {"code": "Forbidden", "message": "No"}}',
+    b'{"error": {"code": "rate_limited", "message": "No"}}',
+    b'{"code": "access_denied", "message": "No"}',
+    b'{"message": "Forbidden"}',
+    b'{"statusCode": 401, "message": "Access denied due to missing subscription key"}',
+    b'{"fault": {"faultstring": "Invalid key", "detail": {"errorcode": "oauth.v2.InvalidApiKey"}}}',
+    b'{"type": "about:blank", "title": "Forbidden", "status": 403, "detail": "access_denied"}',
+]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("content", FOREIGN_DENIALS, ids=repr)
+def test_a_denial_that_is_not_the_api_s_own_says_nothing_about_permissions(status, content):
+    for call in ("read", "update", "renew"):
+        api = DeviceApi(OneAnswer(Answer(status, {}, content)), "D-1")
+        with pytest.raises(failures.Refused) as caught:
+            getattr(api, call)(*[{}] * (call != "read"))
+        assert caught.value.kind == "refused"
+
+
+@pytest.mark.parametrize("shape", ['{"errors": [%s, {"code": "other"}], "trace": 1}', '{"error": %s}'])
+def test_a_denial_of_the_api_in_either_documented_shape(shape):
+    content = (shape % '{"code": "access_denied", "message": "No"}').encode()
+    with pytest.raises(failures.ReadDenied):
+        DeviceApi(OneAnswer(Answer(403, {}, content)), "D-1").read()
+
+
 def test_an_update_that_is_denied_names_the_other_flag():
     with pytest.raises(failures.WriteDenied, match="device_api_allow_write"):
-        DeviceApi(OneAnswer(Answer(403, {}, error())), "D-1").update({})
+        DeviceApi(OneAnswer(Answer(403, {}, error("access_denied"))), "D-1").update({})
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,21 @@ def test_a_page_that_is_not_believed(content, words):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_is_refused(status):
-    api = OperatorApi(FakeSession(status, {"error": {"code": "access_denied", "message": "No"}}))
+@pytest.mark.parametrize("code", ["access_denied", "invalid_api_key"])
+def test_a_key_that_is_rejected(status, code):
+    api = OperatorApi(FakeSession(status, {"error": {"code": code, "message": "No"}}))
     for call in (lambda: api.page({}, 20, 0), lambda: api.find("1"), lambda: api.device("1").set_status("ACTIVE")):
         with pytest.raises(failures.ApiKeyRefused, match="Check that api_key is valid"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [(404, b"<html>"), (404, {"message": "no route"}), (404, {"error": {"code": "no_route", "message": "No"}})],
+)
+def test_a_404_that_is_not_the_api_s_own_is_no_missing_device(status, content):
+    with pytest.raises(failures.Refused):
+        OperatorApi(FakeSession(status, content)).find("1")
 
 
 def test_a_redirect_is_not_followed():
