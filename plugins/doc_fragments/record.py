@@ -34,8 +34,14 @@ options:
         description:
           - The value, at most 1024 characters.
           - Strings are stored as they are, integers as digits, booleans as V(true) or V(false).
-          - Other types are refused, because they have lost how they were written. Quote them, such as V("1.10").
-          - An empty value is refused. Use O(fields[].state=absent).
+          - Other types are rejected because YAML does not preserve their notation. An unquoted V(1.10) becomes V(1.1).
+          - YAML converts some unquoted values to numbers or booleans before the module receives them, which the module
+            cannot detect. An unquoted V(0042) becomes V(34), V(12:30:45) becomes V(45045), the MAC address
+            V(12:34:56:12:34:56) becomes V(9783981296), V(on) becomes V(true), V(1_000) becomes V(1000), and
+            V(2026-01-31T10:00:00Z) becomes V(2026-01-31T10:00:00+00:00).
+          - Quote every value that is not a plain word, for example V("0042"). The result of a Jinja2 template is not
+            affected if the value of the variable is a string.
+          - An empty value is rejected. Use O(fields[].state=absent) to remove a value.
         type: raw
       state:
         description: Whether the field shall have the value, or none.

@@ -148,7 +148,9 @@ def plan_access(record: Record, wanted: dict[str, t.Any]) -> Plan:
     Raises WishesUnfit for a device that is deleted.
     """
     if record.get("status") == "DELETED":
-        raise WishesUnfit("The device is deleted, which cannot be undone: create it again.")
+        raise WishesUnfit(
+            "The device is deleted. Restore it in the console of DigiCert IoT Device Manager, or create it again."
+        )
     plan = Plan(record, {**record, **wanted})
     # Only the flags take an update.
     return plan._replace(warnings=_hollow_warnings(plan)) if plan.flags else plan

@@ -15,7 +15,7 @@ RETRIED_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
 FIRST_WAIT = 0.5
 FIRST_SPREAD = 10.0
 LONGEST_WAIT = 30.0
-# The limits that DigiCert publishes look at five minutes at the most.
+# DigiCert's published limits use windows of up to three minutes, and of five minutes on an older page.
 LONGEST_RETRY_AFTER = 300.0
 
 

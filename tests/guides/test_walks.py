@@ -13,6 +13,7 @@ import re
 import pytest
 import requests
 
+from ansible_collections.edgeops.digicert.plugins.doc_fragments import record
 from guides.code_blocks import GUIDES, blocks_of
 from guides.conftest import Reader, files_of
 from simulator import DEVICE_PATH, Simulator
@@ -47,6 +48,39 @@ def test_what_a_guide_shows_is_what_happens(guide, simulator, tmp_path):
         if output.language == "ansible-output":
             printed = reader.run(command.text.removeprefix("$ "))
             assert comparable(printed) == comparable(output.text), output.place
+
+
+def conversions() -> list[tuple[str, str]]:
+    """Return the rows of the table in the guide on fields: an unquoted value, and what the record stores for it."""
+    table = (GUIDES / "guide_fields.rst").read_text().partition("\nQuote values\n")[2].partition("\nQuote every")[0]
+    cells = [
+        re.findall(r"``(.+?)``|(rejected)", line) for line in table.splitlines() if re.match(r"   (\*| ) - ", line)
+    ]
+    rows = []
+    for unquoted, stored in zip(cells[3::3], cells[4::3], strict=True):
+        texts = [literal or word for literal, word in stored]
+        rows += itertools.zip_longest([literal for literal, _word in unquoted], texts, fillvalue=texts[-1])
+    return rows
+
+
+def test_values_that_yaml_converts_are_stored_as_the_guide_says(simulator, tmp_path):
+    rows = conversions()
+    tasks = "".join(
+        f"    - edgeops.digicert.digicert_iot_device: {{fields: [{{name: Contact, value: {unquoted}}}]}}\n"
+        "      ignore_errors: true\n"
+        for unquoted, _text in rows
+    )
+    play = f"- hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}"
+    reader = make_reader(simulator, tmp_path, "guide_fields")
+    (tmp_path / "values.yml").write_text(play)
+    reader.run("ansible-playbook values.yml")
+    contact = simulator.records["access-point"].field_id("Contact")
+    sent = [request.payload for request in simulator.requests if request.method == "PUT"]
+    values = [field["value"] for payload in sent for field in payload["fields"] if field["id"] == contact]
+    expected = [text for _unquoted, text in rows if text != "rejected"]
+    assert values == [text for text, _same in itertools.groupby(expected)]
+    documented = re.findall(r"V\((\S+?)\)\s+becomes\s+V\((\S+?)\)", record.ModuleDocFragment.DOCUMENTATION)
+    assert set(documented) - {("1.10", "1.1")} <= set(rows)
 
 
 def values_of(simulator: Simulator) -> dict[str, str]:
