@@ -19,6 +19,11 @@ description:
   - What a device has in its record is never taken for a template.
   - When the list cannot be read as a whole, no host comes of it. Ansible goes on with its other sources then, unless
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is V(true), which pipelines should set.
+  - The cache is separate for each API key, O(api_url), O(filters), O(statuses) and O(mask_fields). While the cached
+    list is valid, the plugin does not send a request, so a revoked API key can read it until O(cache_timeout) is over.
+  - Files of P(ansible.builtin.jsonfile#cache) hold all values that O(mask_fields) does not mask. Keep them in a
+    directory that only one user can read.
+  - If the cache is damaged, or cannot be read or written, the plugin warns and reads the list from the API.
 extends_documentation_fragment:
   - constructed
   - inventory_cache
@@ -162,7 +167,7 @@ import hashlib
 import json
 import typing as t
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
@@ -178,7 +183,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._hosts import (
     select,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
-from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, parse_records
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, quoted, some
 
 
@@ -194,7 +199,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Add the devices to `inventory`, none of them when anything is wrong."""
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        self._read_options(path)
         try:
             records = self._records(path, cache)
         except Failure as failure:
@@ -209,21 +214,57 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 inventory.remove_host(host)
             raise
 
+    def _read_options(self, path: str) -> None:
+        try:
+            self._read_config_data(path)
+        except AnsibleError as error:
+            # Errors in options have classes of their own, or leave no options. The others are of the cache plugin.
+            if type(error) is not AnsibleError or not self._options.get("cache"):
+                raise
+            self._warn_of_cache(error)
+            self.set_option("cache", False)
+
     def _records(self, path: str, cache: bool) -> list[Record]:
         """Return the records, from the cache if that is wanted and possible. Raises a Failure."""
+        api_key = self._rendered(self.get_option("api_key"))
         if not self.get_option("cache"):
-            return self._read()
+            return self._read(api_key)
         asked = {name: self.get_option(name) for name in ("api_url", "filters", "statuses", "mask_fields")}
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode("utf-8")).hexdigest()
-        key = f"{self.get_cache_key(path)}_{digest[:16]}"
-        if not cache or key not in self._cache:
-            self._cache[key] = self._read()
-        records: list[Record] = self._cache[key]
+        key = f"{self.get_cache_key(path)}_{_fingerprint(api_key, asked)}"
+        records = self._cached(key) if cache else None
+        if records is None:
+            records = self._read(api_key)
+            self._remember(key, records)
         return records
 
-    def _read(self) -> list[Record]:
-        options = {name: self.get_option(name) for name in _CONNECTION}
-        options["api_key"] = self._rendered(options["api_key"])
+    def _cached(self, key: str) -> list[Record] | None:
+        """Return the records in the cache, or None if there are none or they are damaged."""
+        try:
+            return parse_records(self._cache[key])
+        except KeyError:
+            return None
+        except ValueError as error:
+            self._warn_of_cache(f"it holds {error}")
+        except Exception as error:  # noqa: BLE001 (a cache plugin can raise anything)
+            self._warn_of_cache(error)
+        return None
+
+    def _remember(self, key: str, records: list[Record]) -> None:
+        """Write the records to the cache. Ansible would do so later, and take an error for one of the inventory."""
+        try:
+            self._cache[key] = records
+            self._cache.update_cache_if_changed()
+        except Exception as error:  # noqa: BLE001 (a cache plugin can raise anything)
+            self._warn_of_cache(error)
+            self._cache.pop(key, None)
+
+    def _warn_of_cache(self, reason: object) -> None:
+        self.display.warning(
+            f"The plugin cannot use the inventory cache ({reason}), so it reads the list of devices from the API."
+        )
+
+    def _read(self, api_key: str) -> list[Record]:
+        options = {**{name: self.get_option(name) for name in _CONNECTION}, "api_key": api_key}
         filters, problems = read_filters(self.get_option("filters"))
         page_size = self.get_option("page_size")
         if not 1 <= page_size <= 1000:
@@ -290,7 +331,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
 
 
-_CONNECTION = ("api_url", "api_key", "ca_path", "validate_certs", "timeout", "retries", "use_proxy")
+_CONNECTION = ("api_url", "ca_path", "validate_certs", "timeout", "retries", "use_proxy")
 # From ansible-core 2.19 on a text is a template only where its source is trusted, which this plugin does not claim.
 _KNOWS_TRUST = hasattr(BaseInventoryPlugin, "trusted_by_default")
 
@@ -298,3 +339,12 @@ _KNOWS_TRUST = hasattr(BaseInventoryPlugin, "trusted_by_default")
 def _foreign(variables: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return variables whose texts are never taken for templates."""
     return variables if _KNOWS_TRUST else wrap_var(variables)
+
+
+def _fingerprint(api_key: str, asked: dict[str, t.Any]) -> str:
+    """Return a word for what this API key asked for, to name a cache by.
+
+    It is part of a file name, so the derivation is slow: the API key cannot be found by trying.
+    """
+    salt = json.dumps(asked, sort_keys=True, default=str).encode("utf-8")
+    return hashlib.pbkdf2_hmac("sha256", api_key.encode("utf-8", "surrogatepass"), salt, 100_000, 16).hex()

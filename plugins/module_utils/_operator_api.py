@@ -11,6 +11,7 @@ The rules come from the vendor's pages on the calls with an API key: the list's 
 
 from __future__ import annotations
 
+import json
 import typing as t
 from urllib.parse import urlencode
 
@@ -101,3 +102,18 @@ def parse_page(body: bytes) -> Page:
     if not isinstance(records, list):
         raise ValueError("a list without devices")
     return Page(total, [normal_record(record) for record in records])
+
+
+def parse_records(content: t.Any) -> list[Record]:
+    """Return the records of a list that was kept outside the API, such as in a cache.
+
+    They are held to the same rules as those of a response. Raises ValueError with what the content has instead.
+    """
+    try:
+        body = json.dumps({"total": 0, "records": content}).encode("ascii")
+    except (TypeError, RecursionError) as error:
+        raise ValueError("no JSON") from error
+    records = parse_page(body).records
+    if len({record["id"].lower() for record in records}) < len(records):
+        raise ValueError("a list that has one device twice")
+    return records

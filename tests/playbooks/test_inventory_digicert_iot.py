@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import typing as t
@@ -233,6 +234,123 @@ def test_the_cache(lister, simulator, tmp_path):
     assert simulator.methods == ["GET"]
     lister.list("--flush-cache", **cache, mask_fields=["Contact"])
     assert simulator.methods == ["GET"]
+
+
+def cache_in(folder) -> dict[str, t.Any]:
+    """Return the options that cache the list in `folder`."""
+    return {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(folder)}
+
+
+def test_the_cache_of_one_api_key_is_not_for_another(lister, simulator, tmp_path):
+    lister.list(**cache_in(tmp_path / "cache"))
+    other = lister.list(**cache_in(tmp_path / "cache"), api_key="key-of-another-account")
+    assert other.hosts == {}
+    assert simulator.methods == ["GET"]
+    assert "api_key_refused" in other.said
+    # Neither a template nor the environment is another way in.
+    template = {"api_key": "{{ lookup('ansible.builtin.env', 'ELSEWHERE') }}"}
+    for source, environment in ((template, {"ELSEWHERE": "old"}), ({"api_key": None}, {"DIGICERT_IOT_API_KEY": "old"})):
+        assert lister.list(**cache_in(tmp_path / "cache"), **source, environment=environment).hosts == {}
+        assert simulator.methods == ["GET"]
+    elsewhere = {"ELSEWHERE": API_KEY}
+    assert len(lister.list(**cache_in(tmp_path / "cache"), **template, environment=elsewhere).hosts) == 5
+    assert simulator.methods == []
+    (file,) = (tmp_path / "cache").iterdir()
+    assert API_KEY not in file.name + file.read_text()
+    # A digest of the key alone is not to be found either.
+    digests = [hashlib.new(name, API_KEY.encode()).hexdigest()[:6] for name in ("md5", "sha1", "sha256", "sha512")]
+    assert not [digest for digest in digests if digest in file.name]
+
+
+def payload(file, content: t.Any) -> str:
+    """Return what the file of the cache holds when its list is `content`."""
+    cached = json.loads(file.read_text())
+    # Newer versions of ansible-core wrap what they cache.
+    return json.dumps({**cached, "__payload__": json.dumps(content)} if "__payload__" in cached else content)
+
+
+def a_record(**keys: t.Any) -> dict[str, t.Any]:
+    """Return a record with these keys."""
+    return {"id": "a-1", "device_identifier": "gate-7.rotterdam", "fields": [], **keys}
+
+
+DAMAGES: dict[str, t.Callable[[t.Any], str]] = {
+    "cut off": lambda file: file.read_text()[:100],
+    "without its end": lambda file: file.read_text()[:-1],
+    "empty": lambda _file: "",
+    "zeros": lambda _file: "\0" * 4096,
+    "not UTF-8": lambda _file: "\udcff",
+    "null": lambda _file: "null",
+    "a text": lambda _file: '"x"',
+    "a list of texts": lambda _file: '["x"]',
+    "NaN": lambda _file: "NaN",
+    "deep": lambda _file: "[" * 100_000,
+    "list: null": lambda file: payload(file, None),
+    "list: a number": lambda file: payload(file, 7),
+    "list: a text": lambda file: payload(file, "x"),
+    "list: an object": lambda file: payload(file, {"hosts": {}}),
+    "list: of texts": lambda file: payload(file, ["x"]),
+    "list: of lists": lambda file: payload(file, [[]]),
+    "a record without fields": lambda file: payload(file, [{"id": "a-1", "device_identifier": "h"}]),
+    "a record without an ID": lambda file: payload(file, [{"fields": []}]),
+    "a record whose ID is a number": lambda file: payload(file, [a_record(id=7)]),
+    "a record whose name is a list": lambda file: payload(file, [a_record(device_identifier=["x"])]),
+    "a record with NaN": lambda file: payload(file, [a_record(more=float("nan"))]),
+    "a record with no Unicode": lambda file: payload(file, [a_record(more="\ud800")]),
+    "a field without an ID": lambda file: payload(file, [a_record(fields=[{"name": "Site"}])]),
+    "a field whose value is an object": lambda file: payload(file, [a_record(fields=[{"id": "f", "value": {}}])]),
+    "one device twice": lambda file: payload(file, [a_record(), a_record(id="A-1")]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cache_is_read_anew(lister, simulator, tmp_path, damage):
+    first = lister.list(**cache_in(tmp_path / "cache"))
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_text(DAMAGES[damage](file), encoding="utf-8", errors="surrogateescape")
+    listed = lister.list(**cache_in(tmp_path / "cache"))
+    assert listed.return_code == 0
+    assert listed.hosts == first.hosts
+    assert simulator.methods == ["GET"]
+    assert "cannot use the inventory cache" in listed.said
+    # What was read anew is in the cache again.
+    assert lister.list(**cache_in(tmp_path / "cache")).hosts == first.hosts
+    assert simulator.methods == []
+
+
+def test_an_empty_list_in_the_cache_is_a_list(lister, simulator, tmp_path):
+    for _time in range(2):
+        listed = lister.list(**cache_in(tmp_path / "cache"), filters={"device_identifier": "unknown"})
+        assert listed.hosts == {}
+        assert "cannot use the inventory cache" not in listed.said
+    assert simulator.methods == []
+
+
+@pytest.mark.parametrize("place", ["a file", "below a file", "a device", "a file of the cache is a directory"])
+def test_without_a_usable_cache_there_are_hosts_and_a_warning(lister, simulator, tmp_path, place):
+    (tmp_path / "file").touch()
+    folder = {"a file": tmp_path / "file", "below a file": tmp_path / "file/cache", "a device": "/dev/null"}.get(
+        place, tmp_path / "cache"
+    )
+    if place == "a file of the cache is a directory":
+        lister.list(**cache_in(folder))
+        (file,) = folder.iterdir()
+        file.unlink()
+        (file / "inner").mkdir(parents=True)
+    environment = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
+    listed = lister.list(**cache_in(folder), environment=environment)
+    assert listed.return_code == 0, listed.said
+    assert len(listed.hosts) == 5
+    assert simulator.methods == ["GET"]
+    assert "cannot use the inventory cache" in listed.said
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_options_that_are_wrong_are_errors_with_a_cache_too(lister, simulator, tmp_path):
+    listed = lister.list(**cache_in(tmp_path / "cache"), statuses=["active"])
+    assert listed.hosts == {}
+    assert "statuses" in listed.said
+    assert simulator.connections == []
 
 
 def test_only_files_with_its_name_are_for_the_plugin(lister, simulator):

@@ -9,7 +9,11 @@ import json
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
-from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, parse_page
+from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import (
+    OperatorApi,
+    parse_page,
+    parse_records,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer
 
 RECORD = {"id": "1", "device_identifier": "gate", "fields": [{"id": "a", "value": ""}], "status": "ACTIVE"}
@@ -106,3 +110,23 @@ def test_status(status, call):
     session = FakeSession(200, RECORD)
     OperatorApi(session).device("1").set_status(status)
     assert session.asked == [("PUT", f"/iot/api/v2/device/1/{call}", None)]
+
+
+def test_records_that_were_kept_outside_the_api_follow_the_same_rules():
+    assert parse_records([RECORD]) == [{**RECORD, "fields": [{"id": "a", "value": None}]}]
+    assert parse_records([]) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"hosts": {}}, "a list without devices"),
+        ([{"id": "1"}], "fields are not a list"),
+        ([{**RECORD, "more": float("nan")}], "not valid JSON"),
+        ([{**RECORD, "more": object()}], "no JSON"),
+        ([{**RECORD, "id": "a"}, {**RECORD, "id": "A"}], "one device twice"),
+    ],
+)
+def test_records_that_were_kept_outside_the_api_and_damaged(content, words):
+    with pytest.raises(ValueError, match=words):
+        parse_records(content)
