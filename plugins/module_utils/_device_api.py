@@ -33,6 +33,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, id_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode, text_of
 
 DEVICES_PATH = "/iot/api/v2/device"
@@ -116,7 +117,9 @@ class DeviceApi:
         if not 200 <= answer.status < 300:
             raise self._failure(answer, verb)
         try:
-            return parse_record(answer.body, self.device_id)
+            # An update may have taken effect even if the host has no memory left for the response.
+            with host_errors("The response of the API cannot be read", doubtful=True):
+                return parse_record(answer.body, self.device_id)
         except ValueError as error:
             raise unusable(answer, verb, error) from error
 

@@ -81,6 +81,18 @@ class RequirementMissing(Failure):
     kind = "requirement_missing"
 
 
+class HostError(Failure):
+    """The managed host lacks a resource that the task requires, such as disk space, file descriptors or memory."""
+
+    kind = "host_error"
+
+
+class InternalError(Failure):
+    """An error that the collection does not expect. It can be a defect."""
+
+    kind = "internal_error"
+
+
 class ConnectionFailed(Failure):
     """No answer: the name, the network, a proxy, a time-out or a connection that was cut."""
 

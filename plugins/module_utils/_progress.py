@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import typing as t
@@ -36,7 +37,12 @@ class Progress:
             raise InvalidTask(f"progress_path: {path!r} cannot be written: {error}.") from error
 
     def report(self, results: t.Collection[Result]) -> None:
-        """Show what the results so far come to."""
+        """Show the counts of the results so far."""
+        # An error here must not lose the results.
+        with contextlib.suppress(Exception):
+            self._report(results)
+
+    def _report(self, results: t.Collection[Result]) -> None:
         counts = self._counts(results)
         now = time.monotonic()
         if now >= self._logged + _SECONDS_BETWEEN_LOGS:

@@ -12,6 +12,8 @@ import errno
 import os
 import stat
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
+
 # In bytes. The bundle of all public CA certificates has less than 1 MiB.
 MAXIMUM_SIZE = 8 * 1024 * 1024
 
@@ -19,8 +21,14 @@ MAXIMUM_SIZE = 8 * 1024 * 1024
 def read_regular_file(path: str) -> bytes:
     """Return the content of the regular file at `path`, which can be a symbolic link.
 
-    Raises OSError, which has a `strerror` for the message, or ValueError if `path` cannot be a path.
+    Raises OSError, which has a `strerror` for the message, or ValueError if `path` cannot be a path. Raises HostError
+    if the host has no resources left to read it.
     """
+    with host_errors(f"{path} cannot be read"):
+        return _read(path)
+
+
+def _read(path: str) -> bytes:
     # To open a device file can have an effect, such as to start a watchdog, so its type is checked before that, too.
     _check_type(os.stat(path).st_mode)
     # With O_NONBLOCK the call returns at once, also when a FIFO has replaced the file in between.

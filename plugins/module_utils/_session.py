@@ -40,6 +40,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
     wait_before_retry,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context, explain, is_about_leaf, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_error
 
 # A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
 MAXIMUM_ANSWER = 8 * 1024 * 1024
@@ -170,7 +171,7 @@ class Session:
                 return Answer(response.status, response.headers, body)
             finally:
                 response.release_conn()
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError, MemoryError) as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> Failure:
@@ -178,6 +179,10 @@ class Session:
         host = urlsplit(self._api_url).netloc
         causes = list(_causes(error))
         for cause in causes:
+            lacking = host_error(cause, f"The request to {host} could not be sent or its response received")
+            if lacking is not None:
+                lacking.doubtful = self._context.has_sent
+                return lacking
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
                 doubtful = self._context.has_sent and not is_about_leaf(cause)

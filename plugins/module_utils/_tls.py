@@ -18,14 +18,17 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import HostError, InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
 
 # How a renewal calls a key that it lays beside the old one, until the certificate is in its place.
 NEXT = ".next"
 # PEM_BUFSIZE of OpenSSL.
 _LONGEST_PASSPHRASE = 1024
+# The directories in which a process finds its open files by their descriptors.
+_DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 # How a PEM file begins that only names a key in hardware -> the provider of OpenSSL 3 that knows the key.
 _PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
@@ -198,7 +201,8 @@ def _load_pair(context: Context, pair: _PemPair, passphrase: str | None, warn: t
         return passphrase or ""
 
     try:
-        context.load_cert_chain(certificate.path, key.path if key else None, answer)
+        with host_errors(f"{key_holder.label} cannot be loaded"):
+            context.load_cert_chain(certificate.path, key.path if key else None, answer)
     except OSError as error:
         return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
     return []
@@ -282,13 +286,46 @@ def _nameless_file(content: bytes, folder: t.Callable[[], str]) -> t.Iterator[st
 
     The file has lost its name before there is anything in it, so it goes with the process, however that ends.
     """
-    descriptor, path = tempfile.mkstemp(dir=folder())
-    os.unlink(path)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        file.seek(0)
-        yield f"/dev/fd/{descriptor}"
+    directory = folder()
+    try:
+        descriptor, path = tempfile.mkstemp(dir=directory)
+    except OSError as error:
+        raise _no_temporary_file(directory, error) from error
+    try:
+        _write_nameless(descriptor, path, content, directory)
+        yield _path_of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_nameless(descriptor: int, path: str, content: bytes, directory: str) -> None:
+    """Write the content of an open file that has no name any more. Raises HostError."""
+    left = memoryview(content)
+    try:
+        os.unlink(path)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except OSError as error:
+        raise _no_temporary_file(directory, error) from error
+
+
+def _path_of(descriptor: int) -> str:
+    """Return a path at which this process can open a descriptor. Raises HostError."""
+    path = next((path for path in (f"{parent}/{descriptor}" for parent in _DESCRIPTORS) if os.path.exists(path)), None)
+    if path is None:
+        raise HostError(
+            "OpenSSL cannot read the content of a certificate or key, because the managed host has neither /dev/fd nor "
+            "/proc. Mount /proc, or use client_cert and client_key in place of the content."
+        )
+    return path
+
+
+def _no_temporary_file(directory: str, error: OSError) -> HostError:
+    return HostError(
+        f"The content of a certificate or key cannot be written to a temporary file in {directory}: {error.strerror}. "
+        "Correct that, or set remote_tmp of Ansible to another directory of the managed host."
+    )
 
 
 def leaf_dates(options: dict[str, t.Any]) -> str:

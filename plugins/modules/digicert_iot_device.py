@@ -161,9 +161,9 @@ failure:
   contains:
     kind:
       description:
-        - What kind of failure it is. V(invalid_task), V(requirement_missing), V(connection_failed),
-          V(handshake_failed), V(redirected), V(read_denied), V(write_denied), V(device_unknown), V(refused),
-          V(answer_unusable), V(wishes_unfit), V(not_kept) or V(outcome_unknown).
+        - What kind of failure it is. V(invalid_task), V(requirement_missing), V(host_error), V(internal_error),
+          V(connection_failed), V(handshake_failed), V(redirected), V(read_denied), V(write_denied), V(device_unknown),
+          V(refused), V(answer_unusable), V(wishes_unfit), V(not_kept) or V(outcome_unknown).
         - Only with V(not_kept) and V(outcome_unknown) can the record have been changed. RV(ignore:changed) says so.
       type: str
     http_status:
@@ -194,6 +194,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
     connection_argument_spec,
     record_argument_spec,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
@@ -201,7 +202,8 @@ def main() -> None:
         argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True
     )
     try:
-        result = keep_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)
+        with unexpected_errors():
+            result = keep_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)
     except Failure as failure:
         module.fail_json(**failure.result(module.params["device_id"]))
     module.exit_json(**result)

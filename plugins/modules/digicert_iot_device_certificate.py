@@ -240,6 +240,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal import renew_when_due
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import days_left
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
@@ -278,7 +279,8 @@ def main() -> None:
             backup_files.append(module.backup_local(path))
 
     try:
-        outcome = renew_when_due(options, connect, back_up, module.check_mode, module.warn)
+        with unexpected_errors():
+            outcome = renew_when_due(options, connect, back_up, module.check_mode, module.warn)
     except Failure as failure:
         request_id = getattr(failure, "certificate_request_id", None)
         module.fail_json(**failure.result(options["device_id"]), certificate_request_id=request_id)

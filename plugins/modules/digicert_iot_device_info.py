@@ -116,6 +116,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._device_api impor
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import by_name, masked, quoted, resolve
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
@@ -128,8 +129,9 @@ def main() -> None:
     )
     options = module.params
     try:
-        session = open_session(options, [], lambda: module.tmpdir, module.warn, module.check_mode)
-        record = DeviceApi(session, options["device_id"]).read()
+        with unexpected_errors():
+            session = open_session(options, [], lambda: module.tmpdir, module.warn, module.check_mode)
+            record = DeviceApi(session, options["device_id"]).read()
     except Failure as failure:
         module.fail_json(**failure.result(options["device_id"]))
     sensitive, unknown = resolve(record, options["mask_fields"])

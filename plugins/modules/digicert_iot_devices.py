@@ -17,7 +17,9 @@ description:
     with the same messages. It is for gateways and pipelines that hold the certificates of many devices.
   - Each device comes with its own certificate over a connection of its own.
   - A device that fails stops no other, unless O(fail_fast=true). The task fails at its end when any device failed.
-  - When the task is told to stop by SIGTERM, it ends within seconds and returns what was done by then.
+  - An error of the managed host, such as a lack of file descriptors, threads or disk space, is a failure of that device
+    only. A device that makes no progress for 30 seconds plus twice its O(timeout) fails, too.
+  - On SIGTERM, SIGINT or SIGHUP the task ends within seconds and returns the results so far.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_gateways
     description: How a gateway keeps many devices, and sees how far it is.
@@ -301,6 +303,19 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._options import d
 from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
 from ansible_collections.edgeops.digicert.plugins.module_utils._progress import Progress
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
+
+
+def _stop_on_signals(gateway: Gateway) -> None:
+    """Let a signal that asks the process to end stop the gateway, so that the task returns its results."""
+
+    def stop(number: int, _frame: t.Any) -> None:
+        gateway.request_stop(f"The task received {signal.Signals(number).name}.", grace=5.0)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # A signal that the parent process ignores, as nohup does, stays ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def main() -> None:
@@ -325,12 +340,13 @@ def main() -> None:
         return result
 
     try:
-        devices = read_devices(task)
-        progress = Progress(task["progress_path"], len(devices), module.log)
-        gateway = Gateway(devices, keep, task["parallel"], Pace(task["max_requests_per_second"]), task["fail_fast"])
-        signal.signal(signal.SIGTERM, lambda *_signal: gateway.stop("The task was told to stop (SIGTERM).", grace=5.0))
-        results = gateway.run(progress.report)
-        progress.report(results)
+        with unexpected_errors():
+            devices = read_devices(task)
+            progress = Progress(task["progress_path"], len(devices), module.log)
+            gateway = Gateway(devices, keep, task["parallel"], Pace(task["max_requests_per_second"]), task["fail_fast"])
+            _stop_on_signals(gateway)
+            results = gateway.run(progress.report)
+            progress.report(results)
     except Failure as failure:
         module.fail_json(msg=str(failure), failure=failure.details())
     # Ansible looks for each secret in each text, which with thousands of both takes minutes; a device's own are enough.

@@ -41,6 +41,14 @@ CAUSES = {
         "A Python package is missing on the host that runs the module.",
         "Install what the message names there; the role edgeops.digicert.device does it.",
     ),
+    "host_error": (
+        "The managed host lacks a resource, such as disk space or file descriptors.",
+        "Correct what the message names on the managed host.",
+    ),
+    "internal_error": (
+        "An error that the collection does not expect.",
+        "Run it again; if it fails again, report the error to the maintainers.",
+    ),
     "connection_failed": (
         "There was no whole answer, after all retries.",
         "Check the network, the proxy and the firewall between the host and the service, then run it again.",

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -193,8 +194,60 @@ def test_options_of_the_connection_come_from_the_environment(player, many, senso
     assert not outcome.failed
 
 
+def interpreter(folder, limits):
+    """Return a Python that runs with these limits of the shell."""
+    path = folder / "python"
+    path.write_text(f'#!/bin/bash\n{limits}\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    return {"ANSIBLE_PYTHON_INTERPRETER": str(path)}
+
+
+def failures(outcome):
+    assert "Traceback" not in outcome.output
+    return [entry.get("failure", {}).get("kind") for entry in outcome.result["results"]]
+
+
 @pytest.mark.thorough
-def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors, tmp_path):
+@pytest.mark.parametrize("content", [False, True])
+def test_a_lack_of_descriptors_fails_single_devices(player, many, simulator, tmp_path, content):
+    sensors = simulator.add_devices(30)
+    own = {}
+    for sensor in sensors if content else ():
+        leaf = simulator.certificates[sensor.name]
+        own[sensor.id] = {
+            "client_cert": None,
+            "client_cert_content": leaf.pem.read_text(),
+            "client_key": None,
+            "client_key_content": leaf.key.read_text(),
+        }
+    task = many(sensors, own, fields=DELFT, parallel=30)
+    script = [Answer(method="GET", delay=1.0, times=30)]
+    (outcome,) = player._run([task], [], script=script, environment=interpreter(tmp_path, "ulimit -n 20"))
+    simulator.clear_script()
+    kinds = failures(outcome)
+    assert {None, "host_error"} == set(kinds)
+    assert "Too many open files" in outcome.result["msg"]
+    assert [kind is None for kind in kinds] == [site == "Delft" for site in sites(sensors)]
+
+
+@pytest.mark.thorough
+def test_files_without_an_end_fail_single_devices(player, many, sensors, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    own = {
+        sensors[0].id: {"client_cert": str(fifo)},
+        sensors[1].id: {"client_key": "/dev/zero"},
+        sensors[2].id: {"ca_path": str(fifo)},
+        sensors[3].id: {"client_cert": str(tmp_path)},
+    }
+    (outcome,) = player._run([many(sensors, own, fields=DELFT)], [])
+    assert failures(outcome) == ["invalid_task"] * 4 + [None] * 2
+    assert sites(sensors) == ["Rotterdam"] * 4 + ["Delft"] * 2
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors, tmp_path, number):
     """The service holds the third request, and then the module's own process is told to stop."""
 
     def stop(_records):
@@ -203,7 +256,7 @@ def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 ours = str(tmp_path).encode() in (process / "environ").read_bytes()
                 if ours and len(words) > 1 and b"/AnsiballZ_digicert_iot_devices" in words[1]:
-                    os.kill(int(process.name), signal.SIGTERM)
+                    os.kill(int(process.name), number)
                     stopped.append(time.monotonic())
 
     stopped = []
@@ -214,5 +267,5 @@ def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors
     assert time.monotonic() - stopped[0] < 15
     kinds = [entry.get("failure", {}).get("kind") for entry in outcome.result["results"]]
     assert kinds == [None, None, "outcome_unknown", "stopped", "stopped", "stopped"]
-    assert "SIGTERM" in outcome.result["msg"]
+    assert number.name in outcome.result["msg"]
     assert len(stopped) == 1

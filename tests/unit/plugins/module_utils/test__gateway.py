@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils import _gateway
+from ansible_collections.edgeops.digicert.plugins.module_utils import _gateway, _unexpected
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Refused, Stopped
 from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
 
@@ -168,17 +169,23 @@ def test_the_first_failure_lets_those_at_work_come_to_an_end():
 def test_who_is_told_to_stop_says_what_was_done():
     held = threading.Event()
 
-    def keep(device, *_arguments):
+    def keep(device, _warn, _contexts, pause):
+        if device["device_id"] != "5":
+            pause(0.0, None)
         if device["device_id"] in ("4", "5"):
-            crew.stop("It is enough.", grace=WAIT)
+            at_work.wait(10)
+            crew.request_stop("It is enough.", grace=WAIT)
             held.wait(10)
         return {"changed": True}
 
-    crew = gateway(keep, parallel=1)
+    at_work = threading.Barrier(2)
+
+    crew = gateway(keep, parallel=2)
     results = run(crew)
     held.set()
     assert kinds(results) == [""] * 4 + ["outcome_unknown"] + ["stopped"] * 15
-    assert results[4]["changed"]
+    assert [result["changed"] for result in results[3:6]] == [True, True, False]
+    assert "No request was sent" in results[5]["msg"]
     assert "It is enough." in results[19]["msg"]
 
 
@@ -188,12 +195,154 @@ def test_reports_tell_how_far_it_is():
     assert counts[-1] == len(DEVICES)
 
 
-def test_a_defect_is_not_swallowed():
-    def keep(*_arguments):
-        raise ZeroDivisionError
+ERRORS = {
+    "host_error": [
+        OSError(errno.EMFILE, "Too many open files"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        PermissionError(errno.EACCES, "Permission denied", "/tmp/x"),
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+    ],
+    "internal_error": [RecursionError(), ZeroDivisionError(), UnicodeError(), Exception("secret"), AssertionError()],
+}
 
-    with pytest.raises(ZeroDivisionError):
-        run(gateway(keep))
+
+@pytest.mark.parametrize(("kind", "error"), [(kind, error) for kind, errors in ERRORS.items() for error in errors])
+def test_an_unexpected_error_is_a_failure_of_that_device_only(kind, error):
+    def keep(device, *_arguments):
+        if device["device_id"] == "3":
+            raise error
+        return {"changed": True}
+
+    results = run(gateway(keep))
+    assert kinds(results) == [""] * 3 + [kind] + [""] * 16
+    assert "secret" not in results[3]["msg"]
+
+
+def test_a_thread_that_ends_without_a_failure_loses_no_other_result(monkeypatch):
+    def keep(device, _warn, _contexts, pause):
+        if device["device_id"] == "2":
+            raise MemoryError
+        pause(0.0, None)
+        if device["device_id"] == "3":
+            raise MemoryError
+        return {"changed": True}
+
+    def no_memory(_error):
+        raise MemoryError
+
+    monkeypatch.setattr(_unexpected, "failure_from", no_memory)
+    results = run(gateway(keep))
+    assert kinds(results) == ["", "", "stopped", "outcome_unknown"] + [""] * 16
+    assert [result["changed"] for result in results[2:4]] == [False, True]
+
+
+def forbid_threads(monkeypatch, after, error):
+    """Let the host start only so many threads."""
+    started = []
+    start = threading.Thread.start
+
+    def limited(thread):
+        if len(started) == after:
+            raise error
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_threads_that_run_do_the_work_when_no_other_can_start(monkeypatch, after, error):
+    def keep(_device, _warn, _contexts, pause):
+        pause(0.0, None)
+        pause(WAIT, 503)
+        return {"changed": True}
+
+    forbid_threads(monkeypatch, after, error)
+    assert kinds(run(gateway(keep))) == [""] * 20
+
+
+def test_without_a_thread_all_devices_fail(monkeypatch):
+    forbid_threads(monkeypatch, 0, RuntimeError("can't start new thread"))
+    results = run(gateway(kept))
+    assert kinds(results) == ["host_error"] * 20
+    assert "cannot start a thread" in results[0]["msg"]
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    """Yield what keeps devices: the first `hanging.count` hang, after a request if `hanging.sends`."""
+
+    class Hanging:
+        def __init__(self):
+            self.count, self.sends = 1, False
+            self.released = threading.Event()
+            self.late = []
+
+        def __call__(self, device, _warn, _contexts, pause):
+            if int(device["device_id"]) < self.count:
+                if self.sends:
+                    pause(0.0, None)
+                self.released.wait(30)
+                try:
+                    pause(0.0, None)
+                except Stopped as stopped:
+                    self.late.append(stopped)
+                    raise
+            return {"changed": True}
+
+    monkeypatch.setattr(_gateway, "_MARGIN", 1.2)
+    monkeypatch.setattr(_gateway, "_THREADS_FOR_EACH_AT_WORK", 2)
+    hanging = Hanging()
+    yield hanging
+    hanging.released.set()
+
+
+def test_a_device_that_hangs_before_its_first_request_fails_and_another_takes_its_place(hanging):
+    results = run(gateway(hanging, parallel=1))
+    assert kinds(results) == ["host_error"] + [""] * 19
+    assert "No request was sent" in results[0]["msg"]
+    assert not results[0]["changed"]
+
+
+def test_the_outcome_of_a_device_that_hangs_after_a_request_is_unknown(hanging):
+    hanging.sends = True
+    results = run(gateway(hanging, parallel=1))
+    assert kinds(results) == ["outcome_unknown"] + [""] * 19
+    assert results[0]["changed"]
+
+
+def test_a_device_that_was_given_up_sends_no_request_later(hanging):
+    def report(results):
+        if results:
+            hanging.released.set()
+
+    crew = gateway(lambda *arguments: [time.sleep(0.2), hanging(*arguments)][1], parallel=1)
+    results = crew.run(report)
+    assert kinds(results) == ["host_error"] + [""] * 19
+    assert len(hanging.late) == 1
+
+
+def test_devices_that_all_hang_end_with_the_task(hanging):
+    hanging.count = 20
+    results = run(gateway(hanging, parallel=1))
+    assert kinds(results) == ["host_error"] * 20
+    assert ["cannot start a thread" in result["msg"] for result in results] == [False] * 2 + [True] * 18
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_device_that_waits_for_a_retry_does_not_hang():
+    def keep(device, _warn, _contexts, pause):
+        pause(3.0 if device["device_id"] == "0" else 0.0, 503)
+        return {"changed": True}
+
+    assert kinds(run(gateway(keep, parallel=1))) == [""] * 20
+
+
+def test_a_device_that_hangs_can_stop_all_others(hanging):
+    results = run(gateway(hanging, parallel=1, fail_fast=True))
+    assert kinds(results) == ["host_error"] + ["stopped"] * 19
 
 
 def test_a_wait_that_is_cut_short_is_a_failure():

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import HostError
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 
 
@@ -83,3 +85,12 @@ def test_a_fifo_that_replaces_the_file_after_the_first_check_does_not_block(tmp_
 def test_a_path_that_cannot_be_is_a_value_error():
     with pytest.raises(ValueError, match="null"):
         read_regular_file("a\0b")
+
+
+def test_a_lack_of_descriptors_is_an_error_of_the_host(monkeypatch):
+    def fail(*_arguments):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(_regular_file.os, "open", fail)
+    with pytest.raises(HostError, match="cannot be read: Too many open files"):
+        read_regular_file(__file__)

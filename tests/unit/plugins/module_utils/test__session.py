@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import importlib.util
 import os
@@ -23,6 +24,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     AnswerUnusable,
     ConnectionFailed,
     HandshakeFailed,
+    HostError,
     Refused,
     RequirementMissing,
     Stopped,
@@ -409,3 +411,12 @@ def test_a_session_closes_its_connections():
     session._manager.connection_from_url("https://device.example")
     session.close()
     assert len(session._manager.pools) == 0
+
+
+def test_a_lack_of_descriptors_is_no_failure_of_the_network():
+    refused = urllib3.exceptions.NewConnectionError(None, "Too many open files")
+    refused.__cause__ = OSError(errno.EMFILE, "Too many open files")
+    for error in (refused, MemoryError()):
+        with pytest.raises(HostError, match="could not be sent") as caught:
+            send(Network(error))
+        assert not caught.value.doubtful

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import ssl
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _certificates, _tls
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import HostError, InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     client_context,
     explain,
@@ -310,3 +311,46 @@ def test_the_kind_of_a_key_is_as_its_certificate_names_it(make_leaf, key):
 @pytest.mark.parametrize("pem", [b"", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----", b"MIIB"])
 def test_what_is_no_certificate_has_no_kind_of_key(pem):
     assert key_kind(pem) is None
+
+
+class FullDisk:
+    """An error of the system in one function of os or tempfile."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def __call__(self, *_arguments, **_keywords):
+        raise OSError(self.code, os.strerror(self.code))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EDQUOT])
+@pytest.mark.parametrize(("owner", "function"), [(tempfile, "mkstemp"), (os, "write"), (os, "unlink")])
+def test_content_that_cannot_be_written_is_an_error_of_the_host(monkeypatch, tmp_path, code, owner, function):
+    opened = len(os.listdir("/proc/self/fd"))
+    given = options(client_cert=None, client_cert_content="-----BEGIN")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, function, FullDisk(code))
+        with pytest.raises(HostError, match="temporary file in") as failure:
+            client_context(given, lambda: str(tmp_path), [].append)
+    assert os.strerror(code) in str(failure.value)
+    assert "BEGIN" not in str(failure.value)
+    assert len(os.listdir("/proc/self/fd")) == opened
+    assert len(os.listdir(tmp_path)) == (function == "unlink")
+
+
+def test_content_is_read_by_another_path_where_dev_fd_is_missing(monkeypatch, leaf):
+    content = {"client_cert": None, "client_cert_content": leaf.certificate + leaf.key}
+    monkeypatch.setattr(_tls, "_DESCRIPTORS", ("/does/not/exist", "/proc/self/fd"))
+    assert load(**content)[1] == []
+    monkeypatch.setattr(_tls, "_DESCRIPTORS", ("/does/not/exist",))
+    with pytest.raises(HostError, match="neither /dev/fd nor /proc"):
+        load(**content)
+
+
+def test_a_key_that_cannot_be_read_for_lack_of_descriptors_is_an_error_of_the_host(monkeypatch, leaf, files):
+    def fail(*_arguments):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(_tls.Context, "load_cert_chain", fail)
+    with pytest.raises(HostError, match=r"client_key: .* cannot be loaded: Too many open files"):
+        load(**files(client_cert=leaf.certificate, client_key=leaf.key))

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Turns errors that no other code handles into failures: of the managed host's resources, or of the collection."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import traceback
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure, HostError, InternalError
+
+# The resources of a host that can be used up, and the remedy for each.
+_REMEDIES = {
+    errno.EMFILE: "Raise the limit of open files of the process (ulimit -n), or lower parallel.",
+    errno.ENFILE: "Close files of other processes on the managed host, or raise fs.file-max.",
+    errno.ENOMEM: "Free memory on the managed host, or lower parallel.",
+    errno.ENOBUFS: "Free memory on the managed host, or lower parallel.",
+    errno.ENOSPC: "Free disk space on the managed host.",
+    errno.EDQUOT: "Free disk space in the quota of the user.",
+}
+
+
+@contextlib.contextmanager
+def host_errors(operation: str, doubtful: bool = False) -> t.Iterator[None]:
+    """Raise HostError if the block fails because the host has no resources left. All other errors pass unchanged.
+
+    `operation` begins the message, such as "/etc/ca.pem cannot be read". `doubtful` is that of Failure.
+    """
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        failure = host_error(error, operation)
+        if failure is None:
+            raise
+        failure.doubtful = doubtful
+        raise failure from error
+
+
+@contextlib.contextmanager
+def unexpected_errors() -> t.Iterator[None]:
+    """Raise a Failure in place of any other exception."""
+    try:
+        yield
+    except Failure:
+        raise
+    except Exception as error:
+        raise failure_from(error) from error
+
+
+def host_error(error: BaseException, operation: str) -> HostError | None:
+    """Return the failure if `error` means that the host has no resources left, else None."""
+    code = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    if code not in _REMEDIES or hasattr(error, "reason"):  # errno of an ssl.SSLError is another kind of number.
+        return None
+    return HostError(f"{operation}: {os.strerror(code)}. {_REMEDIES[code]}")
+
+
+def failure_from(error: Exception) -> Failure:
+    """Return the failure for an error that no other code handles.
+
+    The text of the error can have a secret in it, so the message has only the text of the system, the type and the
+    place.
+    """
+    operation = "The managed host cannot run the task"
+    failure = host_error(error, operation)
+    if failure is not None:
+        return failure
+    if isinstance(error, OSError) and isinstance(error.errno, int) and not hasattr(error, "reason"):
+        path = "" if error.filename is None else f"{error.filename}: "
+        return HostError(f"{operation}: {path}{os.strerror(error.errno)}. Correct that on the managed host.")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return no_thread()
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
+    return InternalError(
+        f"The collection did not expect this error: {type(error).__name__}{place}. Run the task again. If it fails "
+        "again, report the error to the maintainers of the collection."
+    )
+
+
+def no_thread() -> HostError:
+    """Return the failure of a device for which no thread can be started."""
+    return HostError(
+        "The managed host cannot start a thread for this device. Raise the limit of processes and threads (ulimit -u, "
+        "pids.max of the control group), free memory, or lower parallel."
+    )
