@@ -28,9 +28,9 @@ else:
     HAS_CRYPTOGRAPHY = tuple(map(int, cryptography.__version__.split(".")[:2])) >= (3, 3)
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import RequirementMissing
+from ansible_collections.edgeops.digicert.plugins.module_utils._pem import certificates
 
 KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "p_256", "p_384", "p_521", "ed_25519")
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
 
@@ -55,14 +55,11 @@ def need_cryptography() -> None:
 
 
 def read_chain(content: bytes) -> list[x509.Certificate]:
-    """Return the certificates in `content` (PEM, perhaps with other things between), the leaf first.
+    """Return the certificates in `content` (PEM, perhaps with other objects between), in the order of the content.
 
     Raises ValueError when there is none, or one that cannot be read.
     """
-    found = _CERTIFICATE.findall(content)
-    if not found:
-        raise ValueError("there is no certificate in PEM form")
-    return [x509.load_pem_x509_certificate(pem) for pem in found]
+    return [x509.load_der_x509_certificate(der) for der in certificates(content)]
 
 
 def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:

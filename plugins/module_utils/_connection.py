@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
@@ -103,22 +104,42 @@ def id_problems(device_id: str) -> list[str]:
 
 
 def _problems(options: dict[str, t.Any]) -> list[str]:
-    problems = []
-    try:
-        url = urlsplit(options["api_url"])
-        usable = url.scheme == "https" and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
-        usable = usable and not {"?", "#"}.intersection(options["api_url"]) and is_unicode(options["api_url"])
-    except ValueError:
-        usable = False
-    if not usable:
-        problems.append(
-            "api_url {!r} is not a base URL: it must be https://, a host, and no more than a path.".format(
-                options["api_url"]
-            )
-        )
+    problem = _url_problem(options["api_url"])
+    problems = [f"api_url {problem}. It must be https://, a host, and optionally a port and a path."] if problem else []
     # Sockets cannot wait for longer than the clock counts; a day is long enough.
     if not 1 <= options["timeout"] <= 86400:
         problems.append("timeout is {}, and must be at least 1 second and at most 86400.".format(options["timeout"]))
     if options["retries"] < 0:
         problems.append("retries is {}, and must not be negative.".format(options["retries"]))
     return problems
+
+
+# A host as the DNS knows it (RFC 1035, section 2.3.4) or in brackets an IPv6 address; a port; a path (RFC 3986).
+_HOST = r"(?=[^/:]{1,254}(?:[/:]|\Z))[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]"
+_BASE_URL = re.compile(
+    rf"(?i:https)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+)
+
+
+def _url_problem(url: str) -> str | None:
+    """Return why this is no base URL, as the rest of a sentence. It does not repeat the URL, which can hold secrets."""
+    if not all("!" <= character <= "~" for character in url):
+        return "has blanks, line ends, or characters that are not ASCII"
+    if not url.lower().startswith("https://"):
+        return "does not begin with https://"
+    if "@" in url[len("https://") :].partition("/")[0]:
+        return "has a user name or a password, which the API does not use"
+    if {"?", "#"}.intersection(url):
+        return "has a query or a fragment"
+    found = _BASE_URL.fullmatch(url)
+    if found is None or not 0 < int(found.group("port") or 443) < 65536 or not _is_host(found.group("host")):
+        return "has no valid host, port or path"
+    return None
+
+
+def _is_host(host: str) -> bool:
+    try:
+        return not host.startswith("[") or bool(ipaddress.IPv6Address(host[1:-1]))
+    except ValueError:
+        return False

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import binascii
 import contextlib
 import datetime
 import os
@@ -19,6 +18,15 @@ import tempfile
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import HostError, InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._pem import (
+    BOM,
+    CERTIFICATE,
+    PRIVATE_KEY,
+    certificates,
+    describe_problem,
+    element,
+    is_open,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode
@@ -63,6 +71,14 @@ class Context(ssl.SSLContext):
 
 # By whom to trust (validate_certs, ca_path) and the kind of the device's key.
 Contexts = t.Dict[t.Tuple[bool, t.Optional[str], t.Optional[bytes]], Context]
+
+
+def pair_problems(options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]) -> list[str]:
+    """Return why OpenSSL cannot use certificate and key of `options`, without looking at the trust store."""
+    problems: list[str] = []
+    with contextlib.ExitStack() as files:
+        pair = _find_pair(options, folder, files, problems)
+        return problems + (_load_pair(_new_context(), pair, options["client_key_passphrase"], warn) if pair else [])
 
 
 def client_context(
@@ -115,22 +131,14 @@ def key_kind(pem: bytes) -> bytes | None:
     shows the one that the service prefers, so what replaces a certificate there has to be of its kind.
     """
     try:
-        der = binascii.a2b_base64(pem.split(b"-----BEGIN CERTIFICATE-----", 1)[1].split(b"-----END", 1)[0])
-        at = _content(der, _content(der, 0)[0])[0]  # of the Certificate, then of its TBSCertificate
+        der = certificates(pem)[0]
+        at = element(der, element(der, 0)[0])[0]  # of the Certificate, then of its TBSCertificate
         for _before_key in range(6 if der[at] == 0xA0 else 5):  # a version; serialNumber to subject
-            at = _content(der, at)[1]
-        at = _content(der, at)[0]
-        return der[at : _content(der, at)[1]] or None
+            at = element(der, at)[1]
+        at = element(der, at)[0]
+        return der[at : element(der, at)[1]] or None
     except (IndexError, ValueError):
         return None
-
-
-def _content(der: bytes, at: int) -> tuple[int, int]:
-    """Return where the content of the DER element at this place begins and ends (X.690, section 8.1)."""
-    begin, size = at + 2, der[at + 1]
-    if size & 0x80:
-        begin, size = begin + (size & 0x7F), int.from_bytes(der[begin : begin + (size & 0x7F)], "big")
-    return begin, begin + size
 
 
 def _new_context() -> Context:
@@ -142,6 +150,8 @@ def _new_context() -> Context:
             "provider 'default' too."
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # RFC 8446, section 4.6.2: a server may ask for the certificate after it has read the request.
+    context.post_handshake_auth = True
     return context
 
 
@@ -204,12 +214,91 @@ def _load_pair(context: Context, pair: _PemPair, passphrase: str | None, warn: t
         with host_errors(f"{key_holder.label} cannot be loaded"):
             context.load_cert_chain(certificate.path, key.path if key else None, answer)
     except OSError as error:
-        return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
+        problem = _certificate_problem(certificate) or _order_problem(certificate, key_holder, error, answer)
+        if problem is None:
+            return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
+        key_problem = describe_problem(key.content, PRIVATE_KEY) if key else None
+        return [f"{certificate.label} {problem}."] + ([f"{key.label} {key_problem}."] if key and key_problem else [])
+    if passphrase and is_open(key_holder.content):
+        warn("client_key_passphrase is not used: the private key is not encrypted.")
     return []
 
 
+def _certificate_problem(certificate: _Pem) -> str | None:
+    """Return why OpenSSL rejects the file of a certificate, whatever the key is, or None when OpenSSL accepts it."""
+    try:
+        # No file can be below a file, so this error shows that OpenSSL got as far as the key.
+        _new_context().load_cert_chain(certificate.path, os.path.join(certificate.path, "no key"))
+    except NotADirectoryError:
+        return None
+    except OSError as error:
+        reason = getattr(error, "reason", None) or str(error)
+    if certificate.content.startswith(BOM) and ssl.OPENSSL_VERSION_INFO < (3,):
+        return "begins with a byte order mark, which the OpenSSL of this host cannot read: save it without one"
+    return (
+        describe_problem(certificate.content, CERTIFICATE)
+        or _damaged(certificate)
+        or _TOO_WEAK.get(reason)
+        or f"cannot be loaded by the OpenSSL of this host ({reason}): have the certificate issued anew"
+    )
+
+
+def _damaged(certificate: _Pem) -> str | None:
+    ders = certificates(certificate.content)
+    number = next((number for number, der in enumerate(ders, start=1) if not _is_x509(der)), None)
+    return f"is damaged: certificate {number} of {len(ders)} in it is no valid X.509 certificate" if number else None
+
+
+def _is_x509(der: bytes) -> bool:
+    try:
+        _new_context().load_verify_locations(cadata=der)
+    except ssl.SSLError:
+        return False
+    return True
+
+
+# What the security level of OpenSSL rejects.
+_TOO_WEAK = {
+    "EE_KEY_TOO_SMALL": "has a key that is too short for the OpenSSL of this host: have a certificate issued for a "
+    "longer key, such as RSA with 2048 bits",
+    "CA_KEY_TOO_SMALL": "holds a CA certificate with a key that is too short for the OpenSSL of this host: remove it, "
+    "or have a certificate issued by another CA",
+    "CA_MD_TOO_WEAK": "holds a certificate whose signature uses a digest that is too weak for this host's OpenSSL, "
+    "such as SHA-1: have a certificate issued with SHA-256",
+}
+# The second is OpenSSL's reason where the types of the keys differ.
+_MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED", "KEY_TYPE_MISMATCH")
+
+
+def _order_problem(certificate: _Pem, key_holder: _Pem, error: Exception, answer: t.Callable[[], str]) -> str | None:
+    """Return why OpenSSL takes a certificate for the device's that is another one, or None when that is not so.
+
+    OpenSSL takes the first certificate that it finds, and overlooks those that are laid out wrongly.
+    """
+    if getattr(error, "reason", None) not in _MISMATCHES:
+        return None
+    problem = describe_problem(certificate.content, CERTIFICATE)
+    if problem is None and any(_is_pair(der, key_holder.path, answer) for der in certificates(certificate.content)[1:]):
+        problem = (
+            "has another certificate before that of the device: put the device's certificate first, then the CA "
+            "certificates, each after the one that it signed"
+        )
+    return problem
+
+
+def _is_pair(der: bytes, key_path: str, answer: t.Callable[[], str]) -> bool:
+    with tempfile.TemporaryFile() as file:
+        file.write(ssl.DER_cert_to_PEM_cert(der).encode("ascii"))
+        file.flush()
+        try:
+            _new_context().load_cert_chain(f"/dev/fd/{file.fileno()}", key_path, answer)
+        except OSError:
+            return False
+    return True
+
+
 def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, error: Exception, asked: bool) -> str:
-    """Return what is the matter with a key that could not be loaded; `asked` says that it wanted a passphrase."""
+    """Return why OpenSSL rejects a key whose certificate it accepts; `asked` is whether it wanted a passphrase."""
     content = (key or certificate).content
     provider = next((provider for mark, provider in _PROVIDERS if mark in content), None)
     reason = getattr(error, "reason", None)
@@ -217,7 +306,9 @@ def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, er
         return f"names a key in hardware, which needs OpenSSL 3: the Python of this host has {ssl.OPENSSL_VERSION}"
     if asked and passphrase is None:
         return "is locked: give client_key_passphrase" + (", the key's PIN or password" if provider else "")
-    if reason == "KEY_VALUES_MISMATCH":
+    if reason == "KEY_VALUES_MISMATCH" or (reason in _MISMATCHES and not provider):
+        if key is None:
+            return "holds a private key that does not match its certificate"
         return f"is not the key of the certificate in {certificate.label}"
     if provider:
         return (
@@ -225,11 +316,14 @@ def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, er
             f"configuration that activates the provider '{provider}', and check that it reaches the key, that the PIN "
             f"is right and that the certificate in {certificate.label} is the key's"
         )
-    hint = "holds no private key that can be loaded"
-    if passphrase is not None:
-        hint += " with this client_key_passphrase"
-    elif key is None:
-        hint += ", so client_key is needed"
+    return _unloadable_key(content, key is None, reason, asked)
+
+
+def _unloadable_key(content: bytes, is_combined: bool, reason: str | None, asked: bool) -> str:
+    problem = describe_problem(content, PRIVATE_KEY)
+    if problem:
+        return problem + (": client_key is required" if is_combined else "")
+    hint = "holds no private key that can be loaded" + (" with this client_key_passphrase" if asked else "")
     return f"{hint} ({reason})" if reason else hint
 
 
@@ -273,10 +367,6 @@ def _find_pem(
             return None
     else:
         return None
-    # What kind of key it is only OpenSSL can tell: it may be a reference to one in hardware.
-    mark = "-----BEGIN CERTIFICATE-----" if option == "client_cert" else "-----BEGIN "
-    if mark.encode("ascii") not in pem.content:
-        problems.append(f"{pem.label} is not PEM, which has a line that begins with {mark.strip()}.")
     return pem
 
 

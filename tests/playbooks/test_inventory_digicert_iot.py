@@ -188,7 +188,7 @@ def test_names_that_could_do_harm(lister, simulator):
     [
         ({"api_key": None}, "api_key"),
         ({"api_key": "a b"}, "api_key is empty, or has"),
-        ({"api_url": "http://localhost"}, "is not a base URL"),
+        ({"api_url": "http://localhost"}, "does not begin with https://"),
         ({"filters": {"site": "x"}, "page_size": 0, "timeout": 0}, "filters has site, and can have"),
         ({"filters": {}, "page_size": 0}, "page_size is 0, and must be 1 to 1000"),
         ({"statuses": ["active"]}, "statuses"),

@@ -10,7 +10,7 @@ import ipaddress
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, settings
 
@@ -69,3 +69,9 @@ def make_leaf():
 def leaf():
     """A certificate that is valid, and its key."""
     return Leaf()
+
+
+@pytest.fixture(scope="session")
+def rsa_leaf():
+    """A certificate with an RSA key, and that key: many lines of PEM."""
+    return Leaf(key=rsa.generate_private_key(65537, 2048))

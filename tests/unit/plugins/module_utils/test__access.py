@@ -207,7 +207,7 @@ def test_a_status_whose_answer_got_lost_is_read(account):
         ({"api_key": ""}, "api_key is empty"),
         ({"api_key": "a\nb"}, "api_key is empty, or has blanks, line ends"),
         ({"api_key": "schlüssel"}, "api_key is empty, or has"),
-        ({"api_url": "http://one.example"}, "is not a base URL"),
+        ({"api_url": "http://one.example"}, "does not begin with https://"),
         ({"ca_path": "/none"}, "ca_path: /none cannot be read"),
         ({"timeout": 0}, "timeout is 0"),
     ],

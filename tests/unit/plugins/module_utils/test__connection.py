@@ -38,6 +38,10 @@ def test_only_the_missing_certificate_is_wrong():
         "https://localhost:8443/",
         "https://[::1]:8443/base/path",
         "HTTPS://DEVICE.EXAMPLE",
+        "https://device.example.",
+        "https://xn--gert-loa.example/",
+        "https://192.0.2.1",
+        "https://device_1.example//a/%20b/@c",
     ],
 )
 def test_base_urls(url):
@@ -45,27 +49,56 @@ def test_base_urls(url):
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "words"),
     [
-        "",
-        "device.example",
-        "http://device.example",
-        "https://",
-        "https://:443",
-        "https://device.example:port",
-        "https://device.example:99999",
-        "https://device.example:0",
-        "https://user:secret@device.example",
-        "https://:secret@device.example",
-        "https://device.example?",
-        "https://device.example/?query",
-        "https://device.example/#fragment",
-        "https://[::1",
-        "https://\udc80",
+        ("", "does not begin with https://"),
+        ("device.example", "does not begin with https://"),
+        ("http://device.example", "does not begin with https://"),
+        ("https:/device.example", "does not begin with https://"),
+        ("https://", "no valid host"),
+        ("https:///path", "no valid host"),
+        ("https://:443", "no valid host"),
+        ("https://device.example:port", "no valid host, port"),
+        ("https://device.example:99999", "no valid host, port"),
+        ("https://device.example:0", "no valid host, port"),
+        ("https://device.example:4_4", "no valid host, port"),
+        ("https://device.example:+443", "no valid host, port"),
+        ("https://user:secret@device.example", "has a user name or a password"),
+        ("https://:secret@device.example", "has a user name or a password"),
+        ("https://secret@device.example/?secret", "has a user name or a password"),
+        ("https://device.example?", "has a query"),
+        ("https://device.example/?secret", "has a query"),
+        ("https://device.example/#secret", "has a query or a fragment"),
+        ("https://[::1", "no valid host"),
+        ("https://[:::]", "no valid host"),
+        ("https://[]", "no valid host"),
+        ("https://[fe80::1%25eth0]", "no valid host"),
+        ("https://device..example", "no valid host"),
+        ("https://.device.example", "no valid host"),
+        ("https://" + "a" * 64 + ".example", "no valid host"),
+        ("https://" + ".".join(["a" * 63] * 5), "no valid host"),
+        ("https://device.example\\path", "no valid host"),
+        ("https://device.example/%zz", "no valid host, port or path"),
+        ("https://device.example/<path>", "no valid host, port or path"),
+        ("https://device%2eexample", "no valid host"),
+        ("https://*.example", "no valid host"),
+        *(
+            (f"https://device.example{character}", "has blanks")
+            for character in "\n\r\t \0\x7f\x0b\xa0\u2028\u200b\ufeff"
+        ),
+        *((f"https://device{character}example", "has blanks") for character in "\n\t \u3002\xad"),
+        *((f"{character}https://device.example", "has blanks") for character in "\n \ufeff"),
+        ("https://device.example/a b", "has blanks"),
+        ("https://ger\xe4t.example", "not ASCII"),
+        ("https://\udc80", "not ASCII"),
+        ("https://user:secret@device.example\n", "has blanks"),
     ],
 )
-def test_what_is_no_base_url(url):
-    assert "is not a base URL" in problems_of(api_url=url)
+def test_what_is_no_base_url_is_not_repeated(url, words):
+    problem = problems_of(api_url=url)
+    assert f"{words}" in problem
+    assert problem.startswith("api_url ")
+    assert "secret" not in problem
 
 
 @pytest.mark.parametrize("device_id", ["", ".", "..", "\udc80"])

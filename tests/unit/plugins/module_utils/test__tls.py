@@ -23,6 +23,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     is_final,
     key_kind,
     leaf_dates,
+    pair_problems,
 )
 
 
@@ -63,6 +64,7 @@ def test_the_service_is_checked_and_old_versions_are_refused():
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.post_handshake_auth
 
 
 def test_the_service_is_not_checked_when_that_is_asked_for():
@@ -71,20 +73,23 @@ def test_the_service_is_not_checked_when_that_is_asked_for():
     assert context.verify_mode == ssl.CERT_NONE
 
 
-def test_files_are_named_with_their_option(tmp_path):
-    (tmp_path / "text").write_text("-----BEGIN NOTHING-----")
-    (tmp_path / "cert").write_text("-----BEGIN CERTIFICATE-----")
+def test_files_are_named_with_their_option(tmp_path, leaf):
+    (tmp_path / "text").write_text("-----BEGIN NOTHING-----\n-----END NOTHING-----\n")
+    (tmp_path / "cert").write_text(leaf.certificate)
     text, cert = str(tmp_path / "text"), str(tmp_path / "cert")
     for changes, words in (
         ({"ca_path": text}, "ca_path: .* holds no PEM certificates"),
         ({"ca_path": "/does/not/exist"}, "ca_path: .* cannot be read: No such file"),
         ({"ca_path": "a\0b"}, "ca_path: .* cannot be a path"),
         ({"ca_path": "\ud800"}, "ca_path: .* cannot be a path"),
-        ({"client_cert": text}, "client_cert: .* is not PEM, which has a line that begins with -----BEGIN CERTIFICATE"),
+        ({"client_cert": text}, "client_cert: .* holds another kind of PEM object and no certificate"),
         ({"client_cert": cert, "client_key": str(tmp_path)}, "client_key: .* cannot be read: Is a directory"),
         ({"client_cert": "\0"}, "client_cert: .* cannot be a path"),
-        ({"client_cert": cert}, "client_cert: .* holds no private key that can be loaded, so client_key is needed"),
-        ({"client_cert": cert, "client_key": text}, "client_key: .* holds no private key that can be loaded"),
+        ({"client_cert": cert}, "client_cert: .* holds a certificate and no private key: client_key is required"),
+        (
+            {"client_cert": cert, "client_key": text},
+            "client_key: .* holds another kind of PEM object and no private key",
+        ),
     ):
         problems = load(**changes)[1]
         assert re.search(words, " ".join(problems)), problems
@@ -107,6 +112,179 @@ def test_a_certificate_and_its_key_are_files_or_content(leaf, files):
     assert load(**files(client_cert=leaf.certificate + leaf.key))[1] == []
     assert load(client_cert=None, client_cert_content=leaf.certificate, client_key_content=leaf.key)[1] == []
     assert load(client_cert=None, client_cert_content=leaf.key + leaf.certificate)[1] == []
+
+
+def give(form, option, content, tmp_path):
+    """Return the options that give `content` to `client_cert` or `client_key`, as a file or as text."""
+    if form == "content":
+        return {option: None, f"{option}_content": content}
+    path = tmp_path / option
+    path.write_bytes(content.encode())
+    path.chmod(0o600)
+    return {option: str(path)}
+
+
+# What is wrong with a PEM -> a word of the message. test__pem has all of them.
+DAMAGED = {
+    "literal line ends": (lambda pem: pem.replace("\n", r"\n"), "two characters"),
+    "blanks": (lambda pem: pem.replace("\n", " "), "blanks or nothing"),
+    "cut off": (lambda pem: pem[:200], "is cut off"),
+    "CR": (lambda pem: pem.replace("\n", "\r"), "CR only"),
+    "a line is missing": (lambda pem: "\n".join(pem.splitlines()[:1] + pem.splitlines()[2:]), "is damaged"),
+    "empty": (lambda _pem: "", "is empty"),
+    "empty lines": (lambda pem: pem.replace("\n", "\n\n"), "empty lines"),
+    "indented": (lambda pem: "  " + pem.replace("\n", "\n  "), "blanks before"),
+}
+
+
+@pytest.mark.parametrize("way", DAMAGED)
+@pytest.mark.parametrize("form", ["path", "content"])
+@pytest.mark.parametrize("option", ["client_cert", "client_key"])
+def test_the_option_that_is_damaged_is_named_with_the_cause(rsa_leaf, tmp_path, way, form, option):
+    damage, words = DAMAGED[way]
+    pems = {"client_cert": rsa_leaf.certificate, "client_key": rsa_leaf.key}
+    pems[option] = damage(pems[option])
+    given = {}
+    for name, content in pems.items():
+        given.update(give(form, name, content, tmp_path))
+    (problem,) = load(**given)[1]
+    assert problem.startswith(f"{option}_content " if form == "content" else f"{option}: ")
+    assert words in problem
+
+
+def test_certificate_and_key_that_are_swapped_are_both_named(leaf, files):
+    problems = load(**files(client_cert=leaf.key, client_key=leaf.certificate))[1]
+    assert [problem.partition(" holds ")[2] for problem in problems] == [
+        "a private key and no certificate.",
+        "a certificate and no private key.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda pem: pem[:300], "is cut off"),
+        (lambda pem: "\n".join(pem.splitlines()[:2] + pem.splitlines()[3:]), "certificate 2 of 2 in it is incomplete"),
+        (lambda pem: pem[:100] + "A" * 30 + pem[130:], "certificate 2 of 2 in it is no valid X.509 certificate"),
+    ],
+)
+def test_a_broken_ca_certificate_is_the_matter_of_client_cert(rsa_leaf, files, damage, words):
+    (problem,) = load(
+        **files(client_cert=rsa_leaf.certificate + damage(rsa_leaf.certificate), client_key=rsa_leaf.key)
+    )[1]
+    assert re.search(f"^client_cert: .*{words}", problem)
+
+
+def test_a_key_that_is_too_short_for_openssl_is_the_matter_of_client_cert(make_leaf, files):
+    leaf = make_leaf(key=rsa.generate_private_key(65537, 1024))
+    (problem,) = load(**files(client_cert=leaf.certificate, client_key=leaf.key))[1]
+    assert re.search("^client_cert: .* has a key that is too short", problem)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("CA_MD_TOO_WEAK", "digest that is too weak"),
+        ("CA_KEY_TOO_SMALL", "CA certificate with a key that is too short"),
+        ("NEW_REASON", r"cannot be loaded by the OpenSSL of this host \(NEW_REASON\)"),
+    ],
+)
+def test_a_certificate_that_openssl_rejects_is_named_with_the_reason(leaf, files, monkeypatch, reason, words):
+    def load_cert_chain(*_arguments):
+        raise alert(reason)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    (problem,) = load(**files(client_cert=leaf.certificate, client_key=leaf.key))[1]
+    assert re.search(f"^client_cert: .* {words}", problem)
+
+
+def test_a_byte_order_mark_needs_openssl_3(leaf, files, monkeypatch):
+    def load_cert_chain(*_arguments):
+        raise alert("NO_START_LINE")
+
+    given = files(client_cert="\ufeff" + leaf.certificate, client_key=leaf.key)
+    if ssl.OPENSSL_VERSION_INFO >= (3,):
+        assert load(**given)[1] == []
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (1, 1, 1, 0, 0))
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    (problem,) = load(**given)[1]
+    assert re.search("^client_cert: .* begins with a byte order mark", problem)
+
+
+@pytest.mark.parametrize("kind", ["same kind", "other kind"])
+@pytest.mark.parametrize("form", ["path", "content"])
+def test_a_ca_certificate_before_the_leaf_is_named(make_leaf, rsa_leaf, tmp_path, kind, form):
+    signer = make_leaf() if kind == "same kind" else rsa_leaf
+    leaf = make_leaf(signer=signer, passphrase="sesame")
+    stranger = make_leaf()
+    for chain in ([signer, leaf], [stranger, leaf, signer], [signer, stranger, leaf]):
+        content = "".join(each.certificate for each in chain)
+        given = {**give(form, "client_cert", content, tmp_path), **give(form, "client_key", leaf.key, tmp_path)}
+        (problem,) = load(**given, client_key_passphrase="sesame")[1]
+        assert re.search("^client_cert.* has another certificate before that of the device", problem)
+    content = signer.certificate + stranger.certificate
+    given = {**give(form, "client_cert", content, tmp_path), **give(form, "client_key", leaf.key, tmp_path)}
+    (problem,) = load(**given, client_key_passphrase="sesame")[1]
+    assert re.search("^client_key.* is not the key of the certificate in client_cert", problem)
+
+
+def test_a_leaf_that_openssl_overlooks_is_named(make_leaf, files):
+    signer = make_leaf()
+    leaf = make_leaf(signer=signer)
+    given = files(client_cert="  " + leaf.certificate + signer.certificate, client_key=leaf.key)
+    (problem,) = load(**given)[1]
+    assert re.search("^client_cert: .* has blanks before -----BEGIN", problem)
+
+
+def test_a_combined_file_whose_key_does_not_match_is_named(leaf, make_leaf, files):
+    (problem,) = load(**files(client_cert=leaf.certificate + make_leaf().key))[1]
+    assert problem.endswith("holds a private key that does not match its certificate.")
+
+
+def test_the_labels_that_openssl_accepts_are_accepted(leaf, files):
+    for label in ("X509 CERTIFICATE", "TRUSTED CERTIFICATE"):
+        certificate = leaf.certificate.replace("CERTIFICATE", label)
+        given = files(client_cert=certificate, client_key=leaf.key)
+        assert load(**given)[1] == []
+        assert pair_problems(options(**given), str, [].append) == []
+        assert leaf_dates(options(**given)) == ""
+        assert key_kind(certificate.encode()) == key_kind(leaf.certificate.encode())
+
+
+def test_a_passphrase_that_is_not_used_is_a_warning(make_leaf, files):
+    for leaf, passphrase, count in (
+        (make_leaf(), "sesame", 1),
+        (make_leaf(), "", 0),
+        (make_leaf(), None, 0),
+        (make_leaf(passphrase="sesame"), "sesame", 0),
+    ):
+        warnings = []
+        given = options(**files(client_cert=leaf.certificate, client_key=leaf.key), client_key_passphrase=passphrase)
+        assert client_context(given, str, warnings.append)[1] == []
+        assert len(warnings) == count
+        assert "sesame" not in str(warnings)
+
+
+@pytest.mark.parametrize("form", ["TraditionalOpenSSL", "PKCS8"])
+@pytest.mark.parametrize("passphrase", [None, "sesame"])
+def test_each_form_of_a_key_is_loaded(leaf, files, form, passphrase):
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    key = leaf.private_key.private_bytes(
+        serialization.Encoding.PEM, getattr(serialization.PrivateFormat, form), encryption
+    ).decode()
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    given = files(client_cert=leaf.certificate, client_key=parameters + key)
+    warnings = []
+    assert client_context(options(**given, client_key_passphrase=passphrase), str, warnings.append)[1] == []
+    assert warnings == []
+
+
+def test_pair_problems_are_those_of_the_context(leaf, make_leaf, files):
+    given = options(**files(client_cert=leaf.certificate, client_key=make_leaf().key))
+    assert pair_problems(given, str, [].append) == client_context(given, str, [].append)[1] != []
+    assert pair_problems(options(), str, [].append) == client_context(options(), str, [].append)[1] != []
 
 
 def test_a_key_can_be_locked(make_leaf, files):
@@ -182,8 +360,8 @@ def test_the_host_of_another_certificate_is_a_matter_of_the_url():
 
 @pytest.mark.parametrize(("kind", "provider"), [("TSS2 PRIVATE KEY", "tpm2"), ("PKCS#11 PROVIDER URI", "pkcs11")])
 @pytest.mark.parametrize("option", ["client_cert", "client_key"])
-def test_a_key_in_hardware_needs_openssl_3_and_its_provider(tmp_path, monkeypatch, kind, provider, option):
-    (tmp_path / "key").write_text(f"-----BEGIN CERTIFICATE-----\n-----BEGIN {kind}-----")
+def test_a_key_in_hardware_needs_openssl_3_and_its_provider(tmp_path, monkeypatch, leaf, kind, provider, option):
+    (tmp_path / "key").write_text(f"{leaf.certificate}-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n")
     files = {"client_cert": str(tmp_path / "key"), option: str(tmp_path / "key")}
     monkeypatch.setattr(ssl, "OPENSSL_VERSION", "OpenSSL of this test")
     for version, words in (
@@ -196,11 +374,13 @@ def test_a_key_in_hardware_needs_openssl_3_and_its_provider(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("kind", ["TSS2 PRIVATE KEY", "PKCS#11 PROVIDER URI"])
-def test_a_key_in_hardware_that_asks_for_its_pin_gets_the_passphrase(tmp_path, monkeypatch, kind):
-    (tmp_path / "key").write_text(f"-----BEGIN CERTIFICATE-----\n-----BEGIN {kind}-----")
+def test_a_key_in_hardware_that_asks_for_its_pin_gets_the_passphrase(tmp_path, monkeypatch, leaf, kind):
+    (tmp_path / "key").write_text(f"{leaf.certificate}-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n")
     answers = []
 
-    def load_cert_chain(_context, _certificate, _key, answer):
+    def load_cert_chain(_context, _certificate, _key, answer=None):
+        if answer is None:
+            raise NotADirectoryError
         answers.append(answer())
         raise FileNotFoundError(2, "what was left in errno")
 
