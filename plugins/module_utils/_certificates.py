@@ -28,7 +28,13 @@ else:
     HAS_CRYPTOGRAPHY = tuple(map(int, cryptography.__version__.split(".")[:2])) >= (3, 3)
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import RequirementMissing
-from ansible_collections.edgeops.digicert.plugins.module_utils._pem import certificates
+from ansible_collections.edgeops.digicert.plugins.module_utils._pem import (
+    CERTIFICATE,
+    PRIVATE_KEY,
+    blocks_of,
+    certificates,
+    replace_blocks,
+)
 
 KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "p_256", "p_384", "p_521", "ed_25519")
 _KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
@@ -70,6 +76,42 @@ def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
 def key_blocks(content: bytes) -> bytes:
     """Return the private keys in PEM form that stand in `content`, as they stand there."""
     return b"".join(found.group(0) + b"\n" for found in _KEY.finditer(content))
+
+
+def holds(content: bytes, certificate: x509.Certificate) -> bool:
+    """Return whether this certificate is one of those in `content` (PEM, perhaps with other things between)."""
+    try:
+        return certificate in read_chain(content)
+    except ValueError:
+        return False
+
+
+def replace_chain(content: bytes, chain: bytes) -> bytes:
+    """Return `content` (PEM) with other certificates, where the first one was. All else stays as it is."""
+    return replace_blocks(content, CERTIFICATE, chain, lambda _block: True)
+
+
+def replace_key(content: bytes, key: bytes, like: x509.Certificate, passphrase: str | None, is_copy: bool) -> bytes:
+    """Return `content` (PEM) with another key (PEM) instead of that of the certificate `like`. All else stays.
+
+    With `is_copy` the content does not have to hold that key. Raises ValueError when it holds none that can be
+    replaced.
+    """
+    blocks = blocks_of(content, PRIVATE_KEY)
+    if is_copy:
+        old = [block for block in blocks if same_key(read_key(block, passphrase), like)]
+    else:
+        old = [block for block in blocks if _is_key_of(block, like, passphrase)] or blocks[:1]
+        if not old:
+            raise ValueError("there is no private key in PEM form to replace")
+    return replace_blocks(content, PRIVATE_KEY, key, old.__contains__)
+
+
+def _is_key_of(block: bytes, certificate: x509.Certificate, passphrase: str | None) -> bool:
+    try:
+        return same_key(read_key(block, passphrase), certificate)
+    except ValueError:
+        return False
 
 
 def facts_of(certificate: x509.Certificate) -> Facts:

@@ -25,26 +25,33 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path, is_unicode
 
+if t.TYPE_CHECKING:  # pragma: no cover - few runs need it
+    from ansible_collections.edgeops.digicert.plugins.module_utils._pair import Recovery
+
 
 def open_session(
     options: dict[str, t.Any],
     problems: list[str],
     folder: t.Callable[[], str],
     warn: t.Callable[[str], None],
-    check_mode: bool = False,
     contexts: Contexts | None = None,
     pause: t.Callable[[float, int | None], None] | None = None,
 ) -> Session:
     """Return a session with which the device shows its certificate. It connects with its first request.
 
     `options` are a module's parameters, `problems` is what else is wrong with the task, and `folder` gives the module's
-    own temporary one. A renewal that was interrupted is finished, but not in check mode. A task for many devices has
-    `contexts`, as in _tls, and `pause`, as in _session. Raises InvalidTask with all that is wrong, and
-    RequirementMissing.
+    own temporary one. A pair that an interrupted renewal left is used from where it is, and nothing is written. A task
+    for many devices has `contexts`, as in _tls, and `pause`, as in _session. Raises InvalidTask with all that is wrong,
+    and RequirementMissing.
     """
-    options = {**options, **_finished(options, check_mode, warn)}
     _warn_of_trust(options, warn)
-    context, tls_problems = client_context(options, folder, warn, contexts)
+    for _attempt in range(10):
+        before = _file_states(options)
+        usable = _usable(options)
+        context, tls_problems = client_context(usable, folder, warn, contexts)
+        # A renewal in another process can have replaced the files between two reads.
+        if not tls_problems or before == _file_states(options):
+            break
     problems = problems + id_problems(options["device_id"]) + _problems(options) + tls_problems
     return _session(context, options, problems, leaf_dates=lambda: leaf_dates(options), pause=pause)
 
@@ -78,16 +85,41 @@ def _session(context: Context, options: dict[str, t.Any], problems: list[str], *
     )
 
 
-def _finished(options: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None]) -> dict[str, str | None]:
-    """Finish a renewal that was interrupted, and return where certificate and key are then, if that was so."""
-    certificate, key = options["client_cert"], options["client_key"]
-    if certificate is None or key is None or not is_path(key) or not os.path.exists(os.path.realpath(key) + NEXT):
-        return {}
-    # Python compiles in each run what it imports, so only who needs it pays for it.
-    from ansible_collections.edgeops.digicert.plugins.module_utils._pair import Pair, finish
+def recover_files(options: dict[str, t.Any], may_write: bool, warn: t.Callable[[str], None]) -> bool:
+    """Complete a renewal that was interrupted between the replacements of the certificate and of the key.
 
-    pair = finish(Pair(certificate, key), options["client_key_passphrase"], check_mode, warn)
-    return {"client_cert": pair.certificate, "client_key": pair.key}
+    Return whether files were changed for that, or would be where nothing may be written.
+    """
+    recovery = _recover(options, may_write, warn)
+    return recovery is not None and recovery.changed
+
+
+def _usable(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    recovery = _recover(options, may_write=False, warn=lambda _warning: None)
+    return options if recovery is None else {**options, **recovery.pair.options}
+
+
+def _recover(options: dict[str, t.Any], may_write: bool, warn: t.Callable[[str], None]) -> Recovery | None:
+    certificate, key = options.get("client_cert"), options.get("client_key")
+    if certificate is None or key is None or not is_path(key) or not os.path.exists(os.path.realpath(key) + NEXT):
+        return None
+    # Python compiles in each run what it imports, so only a run that needs it pays for it.
+    from ansible_collections.edgeops.digicert.plugins.module_utils._pair import pair_of, recover
+
+    return recover(pair_of(certificate, key), options["client_key_passphrase"], may_write, warn)
+
+
+def _file_states(options: dict[str, t.Any]) -> list[tuple[int, int, int] | None]:
+    """Return what changes when the files of the certificate and of its key are replaced."""
+    return [_file_state(options[option]) for option in ("client_cert", "client_key")]
+
+
+def _file_state(path: str | None) -> tuple[int, int, int] | None:
+    try:
+        state = os.stat(path or "")
+    except (OSError, ValueError):
+        return None
+    return state.st_dev, state.st_ino, state.st_mtime_ns
 
 
 def _warn_of_trust(options: dict[str, t.Any], warn: t.Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
     Failure,
@@ -51,17 +51,26 @@ def keep_device(
     The other arguments are those of open_session. Raises a Failure.
     """
     wishes, problems = read_wishes(options)
-    session = open_session(options, problems, folder, warn, check_mode, contexts, pause)
+    recovered = not problems and recover_files(options, not check_mode, warn)
     try:
-        api = DeviceApi(session, options["device_id"])
-        outcome = keep_record(api, wishes, options["on_read_denied"] == "overwrite", check_mode, warn)
-    finally:
-        session.close()
+        session = open_session(options, problems, folder, warn, contexts, pause)
+        try:
+            api = DeviceApi(session, options["device_id"])
+            outcome = keep_record(api, wishes, options["on_read_denied"] == "overwrite", check_mode, warn)
+        finally:
+            session.close()
+    except Failure as failure:
+        failure.changed = failure.changed or recovered
+        raise
+    diff = outcome.plan.diff
+    if recovered:
+        states = {"before": "interrupted", "after": "completed"}
+        diff = {side: {**diff[side], "certificate_renewal": state} for side, state in states.items()}
     return {
-        "changed": outcome.plan.changed,
+        "changed": outcome.plan.changed or recovered,
         "device": outcome.record,
         "changed_fields": outcome.plan.changed_fields,
-        "diff": outcome.plan.diff,
+        "diff": diff,
     }
 
 

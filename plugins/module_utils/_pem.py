@@ -73,6 +73,27 @@ def certificates(content: bytes) -> list[bytes]:
     return t.cast("list[bytes]", ders)
 
 
+def blocks_of(content: bytes, wanted: PemType) -> list[bytes]:
+    """Return the blocks of the wanted type in `content`, as they are."""
+    text = content[len(BOM) :] if content.startswith(BOM) else content
+    return [found.group(0) for found in _BLOCK.finditer(text) if wanted.accepts(found.group(1))]
+
+
+def replace_blocks(content: bytes, wanted: PemType, new: bytes, is_old: t.Callable[[bytes], bool]) -> bytes:
+    """Return `content` with `new` instead of the first old block of the wanted type, and without the other old ones.
+
+    All else stays as it is.
+    """
+    begin = len(BOM) if content.startswith(BOM) else 0
+    parts, end = [content[:begin]], begin
+    for found in _BLOCK.finditer(content[begin:]):
+        if wanted.accepts(found.group(1)) and is_old(found.group(0)):
+            parts += [content[end : begin + found.start()], new]
+            end, new = begin + found.end(), b""
+            end += content.startswith(b"\n", end)
+    return b"".join([*parts, content[end:]])
+
+
 def is_open(content: bytes) -> bool:
     """Return whether `content` has a private key and the key is not encrypted. A key in hardware is not in it."""
     keys = [(label, body) for label, body in _blocks(content) if PRIVATE_KEY.accepts(label)]

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
     Facts,
     facts_of,
-    key_blocks,
+    holds,
     make_key,
     make_request,
     misfit,
@@ -22,6 +22,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificates imp
     read_chain,
     read_key,
     read_request,
+    replace_chain,
+    replace_key,
     same_key,
     write_chain,
     write_key,
@@ -37,11 +39,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._pair import (
     Pair,
-    finish,
-    forget,
+    Reservation,
+    check_storage,
     locked,
-    replace,
-    reserve,
+    pair_of,
+    recover,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import (
@@ -60,74 +62,108 @@ Connect = t.Callable[[t.Dict[str, t.Any]], "DeviceApi"]
 
 
 class Outcome(t.NamedTuple):
-    """What was decided, what the certificate says that is there now, and what the service answered, if it was asked."""
+    """The decision, the facts of the current certificate, and the response of the service if a request was sent.
+
+    `changed` says whether files were changed, or would be in check mode.
+    """
 
     decision: Decision
     facts: Facts
+    changed: bool
     renewal: Renewal | None = None
+    backup_files: t.Sequence[str] = ()
 
 
 class _Present(t.NamedTuple):
-    """What is there: the chain, the private key in the same file if it holds one, and whether to renew."""
+    """The current state: the content of the certificate's file, the chain in it, and whether to renew."""
 
+    content: bytes
     chain: list[t.Any]
-    key_blocks: bytes
     decision: Decision
+
+
+class _Request(t.NamedTuple):
+    """A request for a new certificate. With a new key there are the contents that the files have with it.
+
+    `certificate_content` still has the old chain.
+    """
+
+    csr: t.Any
+    certificate_content: bytes
+    key_content: bytes | None = None
 
 
 def renew_when_due(
     options: dict[str, t.Any],
     connect: Connect,
-    back_up: t.Callable[[str], None],
+    set_attributes: t.Callable[[], bool],
     check_mode: bool,
     warn: t.Callable[[str], None],
 ) -> Outcome:
     """Renew the certificate of `options` (a module's parameters) when it is due, and return the outcome.
 
-    `connect` opens the API with these options, some of them replaced, and `back_up` copies a file that will change.
-    In check mode all is checked that can be without the service. Raises a Failure.
+    `connect` opens the API with these options, some of them replaced. `set_attributes` sets owner and mode of the
+    present file, which a new one keeps, and returns whether that changes it. In check mode all is checked that can be
+    without the service. Raises a Failure.
     """
     need_cryptography()
     policy, problems = read_policy(options)
     problems += _problems(options)
     if problems:
         raise InvalidTask(" ".join(problems))
-    pair = finish(
-        Pair(options["client_cert"], options["client_key"]), options["client_key_passphrase"], check_mode, warn
-    )
-    present = _look(pair, policy)
-    request, key = _make_request(options, pair, present, check_mode)
-    outcome = Outcome(present.decision, facts_of(present.chain[0]))
-    if _has_expired(present):
-        warn("The certificate has expired, so the service will most likely not let the device in to renew it.")
-    if not present.decision.should_renew:
-        return outcome
-    api = connect({})
-    if check_mode:
-        return outcome
-    with locked(pair):
-        again = _look(pair, policy)
-        if again.chain != present.chain:
-            warn("Something else has renewed the certificate meanwhile, so this task did not.")
-            return Outcome(again.decision._replace(should_renew=False), facts_of(again.chain[0]))
-        reserve(pair, key)
-        try:
-            renewal, chain = _ask(options, api, present, request)
-            content = write_chain(chain)
-            key_content = None if key is None else key.decode("ascii")
-            candidate = {
-                "client_cert": None,
-                "client_cert_content": (content + (key or present.key_blocks)).decode("ascii"),
-                **({} if key is None else {"client_key": None, "client_key_content": key_content}),
-            }
-            _prove(api, lambda: connect(candidate), warn)
-            for path in filter(None, (pair.certificate, None if key is None else pair.key)):
-                back_up(path)
-        except BaseException:
-            forget(pair)
-            raise
-        replace(pair, content, key or (present.key_blocks if pair.key is None else None))
-    return Outcome(present.decision, facts_of(chain[0]), renewal)
+    pair = pair_of(options["client_cert"], options["client_key"])
+    recovery = recover(pair, options["client_key_passphrase"], not check_mode, warn)
+    changed = recovery.changed
+    try:
+        present = _look(recovery.pair, policy)
+        request = _make_request(options, recovery.pair, present, check_mode)
+        changed = set_attributes() or changed
+        if _has_expired(present):
+            warn("The certificate has expired, so the service will most likely not let the device in to renew it.")
+        if not present.decision.should_renew:
+            return Outcome(present.decision, facts_of(present.chain[0]), changed)
+        api = connect({})
+        if check_mode:
+            check_storage(recovery.pair, options["regenerate_key"], options["backup"])
+            return Outcome(present.decision, facts_of(present.chain[0]), True)
+        with locked(recovery.pair):
+            again = _look(recovery.pair, policy)
+            if again.content != present.content:
+                warn("Another client has renewed the certificate in the meantime, so this task did not.")
+                return Outcome(again.decision._replace(should_renew=False), facts_of(again.chain[0]), changed)
+            return _renew(options, recovery.pair, api, connect, again, t.cast(_Request, request), warn)
+    except Failure as failure:
+        failure.changed = failure.changed or changed
+        raise
+
+
+def _renew(
+    options: dict[str, t.Any],
+    pair: Pair,
+    api: DeviceApi,
+    connect: Connect,
+    present: _Present,
+    request: _Request,
+    warn: t.Callable[[str], None],
+) -> Outcome:
+    with Reservation(pair, request.key_content is not None, options["backup"]) as reservation:
+        renewal, chain = _ask(options, api, present, request.csr)
+        pem = write_chain(chain)
+        content = replace_chain(request.certificate_content, pem)
+        candidate: dict[str, str | None] = {
+            "client_cert": None,
+            "client_cert_content": content.decode("utf-8", "replace"),
+        }
+        key_content = request.key_content
+        if key_content is None:
+            candidate["client_key"] = pair.key
+        else:
+            if holds(key_content, present.chain[0]):
+                key_content = replace_chain(key_content, pem)
+            candidate.update(client_key=None, client_key_content=key_content.decode("utf-8", "replace"))
+        _prove(api, lambda: connect(candidate), warn)
+        reservation.install(content, key_content)
+        return Outcome(present.decision, facts_of(chain[0]), True, renewal, reservation.backup_files)
 
 
 def _problems(options: dict[str, t.Any]) -> list[str]:
@@ -158,17 +194,15 @@ def _look(pair: Pair, policy: Policy) -> _Present:
         raise InvalidTask(f"client_cert: {pair.certificate} cannot be read: {reason}.") from error
     facts = facts_of(chain[0])
     now = datetime.datetime.now(datetime.timezone.utc)
-    return _Present(chain, key_blocks(content), decide(facts.not_before, facts.not_after, policy, now))
+    return _Present(content, chain, decide(facts.not_before, facts.not_after, policy, now))
 
 
 def _has_expired(present: _Present) -> bool:
     return facts_of(present.chain[0]).not_after < datetime.datetime.now(datetime.timezone.utc)
 
 
-def _make_request(
-    options: dict[str, t.Any], pair: Pair, present: _Present, check_mode: bool
-) -> tuple[t.Any, bytes | None]:
-    """Return the request for a new certificate, and a new key in PEM form if there shall be one.
+def _make_request(options: dict[str, t.Any], pair: Pair, present: _Present, check_mode: bool) -> _Request | None:
+    """Return the request for a new certificate, with a new key if there is to be one.
 
     A request that is given is checked in any case; one is made only when it will be sent or could be.
     """
@@ -180,25 +214,37 @@ def _make_request(
             label = "csr_path: {}".format(options["csr_path"])
             content = read_regular_file(options["csr_path"]).decode("utf-8", "replace")
         if content is not None:
-            request = read_request(content.encode("utf-8", "replace"))
-            if not same_key(request, leaf):
+            csr = read_request(content.encode("utf-8", "replace"))
+            if not same_key(csr, leaf):
                 raise ValueError("it is for another key than the certificate")
-            return request, None
+            return _Request(csr, present.content)
         if not present.decision.should_renew:
-            return None, None
+            return None
         if options["regenerate_key"]:
-            label = "key_type"
-            if check_mode:
-                return None, None
-            key = make_key(options["key_type"], leaf)
-            return make_request(key, leaf), write_key(key, options["client_key_passphrase"])
+            label = "regenerate_key"
+            return _with_new_key(options, pair, present, check_mode)
         label = f"client_key: {pair.key or pair.certificate} (where it is in hardware, give csr_path or csr_content)"
-        key_content = present.key_blocks
-        if pair.key is not None:
-            key_content = read_regular_file(pair.key)
-        return make_request(read_key(key_content, options["client_key_passphrase"]), leaf), None
+        key_content = present.content if pair.key is None else read_regular_file(pair.key)
+        return _Request(make_request(read_key(key_content, options["client_key_passphrase"]), leaf), present.content)
     except (OSError, ValueError) as error:
         raise InvalidTask(f"{label} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _with_new_key(options: dict[str, t.Any], pair: Pair, present: _Present, check_mode: bool) -> _Request:
+    """Return the request for a certificate with a new key, and the files with that key. Check mode makes none."""
+    leaf, passphrase = present.chain[0], options["client_key_passphrase"]
+    key = None if check_mode else make_key(options["key_type"], leaf)
+    pem = b"" if key is None else write_key(key, passphrase)
+    csr = None if key is None else make_request(key, leaf)
+    if pair.key is None:
+        return _Request(csr, replace_key(present.content, pem, leaf, passphrase, is_copy=False))
+    try:
+        certificate_content = replace_key(present.content, pem, leaf, passphrase, is_copy=True)
+    except ValueError as error:
+        raise ValueError(f"{pair.certificate} holds a private key, too, that cannot be replaced: {error}") from None
+    return _Request(
+        csr, certificate_content, replace_key(read_regular_file(pair.key), pem, leaf, passphrase, is_copy=False)
+    )
 
 
 def _ask(options: dict[str, t.Any], api: DeviceApi, present: _Present, request: t.Any) -> tuple[Renewal, list[t.Any]]:

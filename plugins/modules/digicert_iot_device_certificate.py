@@ -23,7 +23,6 @@ extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
-  - ansible.builtin.files
 attributes:
   check_mode:
     description: It says whether the certificate would be renewed, and neither asks for one nor makes a key.
@@ -109,13 +108,35 @@ options:
         type: str
         required: true
   backup:
-    description: Whether the files that change are copied before, under a name with the time.
+    description:
+      - Whether to copy the files that change, under a name with the time, before a certificate is requested.
+      - A renewal that fails removes the copies.
     type: bool
     default: false
   mode:
     description:
       - The mode of O(client_cert), as for M(ansible.builtin.file). This and the options like it are for that file only.
-      - A file that is replaced keeps its owner and its mode, and so does a key.
+      - They are set before a certificate is requested. A file that is replaced keeps its owner, its mode and its
+        extended attributes, and so does a key.
+    type: raw
+  owner:
+    description: The name of the user who is to own O(client_cert).
+    type: str
+  group:
+    description: The name of the group that is to own O(client_cert).
+    type: str
+  seuser:
+    description: The user in the SELinux context of O(client_cert).
+    type: str
+  serole:
+    description: The role in the SELinux context of O(client_cert).
+    type: str
+  setype:
+    description: The type in the SELinux context of O(client_cert).
+    type: str
+  selevel:
+    description: The level in the SELinux context of O(client_cert), which is the range of MLS or MCS.
+    type: str
 notes:
   - The API names no way to look for a request that waits for approval, so each run asks for another certificate.
 seealso:
@@ -258,12 +279,12 @@ def main() -> None:
             "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
             "device_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
             "backup": {"type": "bool", "default": False},
+            "mode": {"type": "raw"},
+            **{name: {"type": "str"} for name in ("owner", "group", "seuser", "serole", "setype", "selevel")},
         },
-        add_file_common_args=True,
         supports_check_mode=True,
     )
     options = module.params
-    backup_files: list[str] = []
 
     def connect(changes: dict[str, t.Any]) -> t.Any:
         # What talks to the network takes as long to load as all else, and is needed a few times a year.
@@ -271,34 +292,33 @@ def main() -> None:
         from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 
         changed_options = {**options, **changes}
-        session = open_session(changed_options, [], lambda: module.tmpdir, module.warn, module.check_mode)
+        session = open_session(changed_options, [], lambda: module.tmpdir, module.warn)
         return DeviceApi(session, options["device_id"])
 
-    def back_up(path: str) -> None:
-        if options["backup"]:
-            backup_files.append(module.backup_local(path))
+    def set_attributes() -> bool:
+        path = os.path.realpath(options["client_cert"])
+        file_options = module.load_file_common_arguments(options, path=path)
+        return bool(module.set_fs_attributes_if_different(file_options, False))
 
     try:
         with unexpected_errors():
-            outcome = renew_when_due(options, connect, back_up, module.check_mode, module.warn)
+            outcome = renew_when_due(options, connect, set_attributes, module.check_mode, module.warn)
     except Failure as failure:
         request_id = getattr(failure, "certificate_request_id", None)
         module.fail_json(**failure.result(options["device_id"]), certificate_request_id=request_id)
-    changed = outcome.decision.should_renew
     facts = outcome.facts._asdict()
     facts["remaining_days"] = days_left(outcome.facts.not_after, datetime.datetime.now(datetime.timezone.utc))
     for name in ("not_before", "not_after"):
         facts[name] = f"{facts[name]:%Y-%m-%dT%H:%M:%SZ}"
     renewal = outcome.renewal
-    file_options = module.load_file_common_arguments(options, path=os.path.realpath(options["client_cert"]))
     module.exit_json(
         device_id=options["device_id"],
-        changed=module.set_fs_attributes_if_different(file_options, changed),
-        should_renew=changed,
+        changed=outcome.changed,
+        should_renew=outcome.decision.should_renew,
         reason=outcome.decision.reason,
         certificate=facts,
         **({} if renewal is None else {key: value for key, value in renewal._asdict().items() if key != "pem"}),
-        **({"backup_files": backup_files} if backup_files else {}),
+        **({"backup_files": outcome.backup_files} if outcome.backup_files else {}),
     )
 
 

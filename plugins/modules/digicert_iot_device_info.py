@@ -111,7 +111,7 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
@@ -130,7 +130,9 @@ def main() -> None:
     options = module.params
     try:
         with unexpected_errors():
-            session = open_session(options, [], lambda: module.tmpdir, module.warn, module.check_mode)
+            # Only for its warnings: the session uses the pair that works.
+            recover_files(options, False, module.warn)
+            session = open_session(options, [], lambda: module.tmpdir, module.warn)
             record = DeviceApi(session, options["device_id"]).read()
     except Failure as failure:
         module.fail_json(**failure.result(options["device_id"]))

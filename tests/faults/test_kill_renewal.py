@@ -20,14 +20,19 @@ from simulator import Simulator
 
 CALLS = {
     *("rename", "renameat", "renameat2", "unlink", "unlinkat", "symlink", "symlinkat", "mkdir", "mkdirat"),
-    *("fsync", "write", "sendto", "chmod", "fchmodat", "utimensat", "exit_group"),
+    *("fsync", "write", "sendto", "chmod", "fchmodat", "setxattr", "exit_group"),
+    *("fallocate", "fchmod", "fchown", "ftruncate", "flock"),
 }
 # How the files lie, and whether there is a new key.
 LAYOUTS = {
     "two files, new key": ("device.pem", "device.key", True),
     "two files, key kept": ("device.pem", "device.key", False),
     "one file, new key": ("both.pem", None, True),
-    "linked folder, new key": ("current/device.pem", "current/device.key", True),
+    "one file by two options, key kept": ("both.pem", "both.pem", False),
+    "one file by two options, new key": ("both.pem", "both-link.pem", True),
+    "linked directory, new key": ("current/device.pem", "current/device.key", True),
+    "linked directory with other files, new key": ("others/device.pem", "others/device.key", True),
+    "links to files, new key": ("live/device.pem", "live/device.key", True),
 }
 
 
@@ -54,7 +59,14 @@ class Device(Host):
         real = self.folder / "pki/device-1"
         real.mkdir(parents=True)
         (self.folder / "pki/current").symlink_to("device-1")
-        for place in (self.folder / "pki", real):
+        (self.folder / "pki/others").symlink_to("device-2")
+        (self.folder / "pki/both-link.pem").symlink_to("both.pem")
+        other, live = self.folder / "pki/device-2", self.folder / "pki/live"
+        for directory in (other, other / "inner", live):
+            directory.mkdir()
+        for name in ("device.pem", "device.key"):
+            (live / name).symlink_to(f"../{name}")
+        for place in (self.folder / "pki", real, other):
             for name, source in (
                 ("device.pem", self.leaf.pem),
                 ("device.key", self.leaf.key),
@@ -62,12 +74,14 @@ class Device(Host):
             ):
                 shutil.copy(source, place / name)
                 (place / name).chmod(0o600)
+        # A directory that holds nothing but the pair.
+        (real / "both.pem").unlink()
 
     @property
     def state(self) -> str:
         """What pair there is, seen from outside."""
         certificate = self.folder / "pki" / self.certificate
-        key = self.folder / "pki" / (self.key or self.certificate)
+        key = (self.folder / "pki" / (self.key or self.certificate)).resolve()
         is_new = certificate.read_bytes() not in (self.leaf.pem.read_bytes(), self.leaf.both.read_bytes())
         if fit(str(certificate), str(key), None):
             return "the new pair" if is_new else "the old pair"
@@ -102,12 +116,17 @@ def test_a_kill(simulator, tmp_path, record_property, layout):
         for path in (path for path in device.left() if path.is_file() and b"PRIVATE KEY" in path.read_bytes()):
             assert path.stat().st_mode & 0o077 == 0, (point, path)
 
-        # Any other module works, and makes it a pair.
+        # A module that only reads works, and writes nothing.
+        files = {path: path.read_bytes() for path in device.left() if path.is_file()}
         info = device.result_of("digicert_iot_device_info", regenerate_key=None)
         assert info["device"]["status"] == "ACTIVE", point
+        assert files == {path: path.read_bytes() for path in device.left() if path.is_file()}, point
+
+        # A module that can write makes it a pair, and says so.
+        record = device.result_of("digicert_iot_device", regenerate_key=None)
         after = device.state
         assert after in ("the old pair", "the new pair"), point
-        assert ("interrupted" in str(info.get("warnings"))) is (after != state), point
+        assert record["changed"] is ("interrupted" in str(record.get("warnings"))) is (after != state), point
 
         # The next renewal does what is left to do, and takes away what the killed one has left.
         again = device.result_of(device.module)

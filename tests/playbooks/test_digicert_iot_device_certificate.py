@@ -18,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._pair import fit
+from playbooks.conftest import TARGET, run_playbook
 from simulator import DENIAL, PASSPHRASE, Answer
 from simulator.certificates import DAY
 
@@ -182,24 +184,127 @@ def test_a_locked_key_stays_locked(player, simulator, device):
 
 
 @pytest.mark.thorough
-def test_a_folder_behind_a_link_is_replaced_at_once(player, tmp_path):
+@pytest.mark.parametrize("other", [None, "directory", "fifo", "slash", "second link", "links to files"])
+def test_the_paths_through_a_link_lead_to_the_new_pair(player, tmp_path, other):
     device = Device(player, tmp_path / "device-2026")
-    (device.folder / "ca.pem").write_text("other")
-    (device.folder / "inner").mkdir()
+    old = device.files
+    inner = device.folder / "inner"
+    if other == "directory":
+        inner.mkdir(mode=0o750)
+        os.chown(inner, 33, 33)
+    elif other == "fifo":
+        os.mkfifo(inner)
+    text = {"slash": "device-2026/", "second link": "second", "links to files": "live"}.get(str(other), "device-2026")
+    (tmp_path / "second").symlink_to("device-2026")
+    (tmp_path / "live").mkdir()
+    for name in old:
+        (tmp_path / "live" / name).symlink_to(f"../device-2026/{name}")
     link = tmp_path / "current"
-    link.symlink_to("device-2026")
-    old = {name: (device.folder / name).read_bytes() for name in ("device.pem", "device.key")}
+    link.symlink_to(text)
     paths = {"client_cert": str(link / "device.pem"), "client_key": str(link / "device.key")}
-    outcome = player.run_one(device.task(**paths, regenerate_key=True))
-    assert outcome.methods == ["POST", "GET"], outcome.result
-    assert link.is_symlink()
-    assert link.resolve() != device.folder
-    assert sorted(path.name for path in link.iterdir()) == ["ca.pem", "device.key", "device.pem", "inner"]
+    outcome, info = player.run(device.task(**paths, regenerate_key=True), device.task(INFO, **paths))
+    assert (outcome.methods, info.methods) == (["POST", "GET"], ["GET"]), outcome.result
+    assert (link.resolve() != (tmp_path / text).resolve()) is (other in (None, "slash"))
     assert stat.S_IMODE(link.stat().st_mode) == stat.S_IMODE(device.folder.stat().st_mode)
-    assert {name: (device.folder / name).read_bytes() for name in old} == old
-    assert sorted(path.name for path in device.folder.iterdir()) == ["ca.pem", "device.key", "device.pem", "inner"]
-    again = player.run_one(device.task(INFO, **paths))
-    assert again.methods == ["GET"]
+    # A directory that is replaced stays, with the old pair.
+    assert (device.key.read_bytes() == old["device.key"]) is (other in (None, "slash"))
+    if other == "directory":
+        assert (inner.stat().st_uid, inner.stat().st_gid, stat.S_IMODE(inner.stat().st_mode)) == (33, 33, 0o750)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("way", ["same path", "link"])
+def test_one_file_by_two_options_keeps_its_key(player, simulator, tmp_path, way):
+    device = Device(player, tmp_path / "pki")
+    parameters = b"-----BEGIN DH PARAMETERS-----\nMEYCQQ==\n-----END DH PARAMETERS-----\n"
+    device.certificate.write_bytes(simulator.certificates["access-point"].both.read_bytes() + parameters)
+    device.key.unlink()
+    if way == "link":
+        device.key.symlink_to("device.pem")
+    paths = {} if way == "link" else {"client_key": str(device.certificate)}
+    outcomes = player.run(
+        device.task(**paths, force=True),
+        device.task(INFO, **paths),
+        device.task(**paths, force=True, regenerate_key=True),
+        device.task(INFO, **paths),
+    )
+    assert [outcome.methods for outcome in outcomes] == [["POST", "GET"], ["GET"]] * 2, outcomes[0].result
+    assert device.certificate.read_bytes().count(b"PRIVATE KEY-----") == 2
+    assert parameters in device.certificate.read_bytes()
+
+
+def mounted(device):
+    source = device.folder.parent / "source.pem"
+    source.write_bytes(device.certificate.read_bytes())
+    return [["mount", "--bind", source, device.certificate]], [["umount", device.certificate]]
+
+
+def immutable(device):
+    return [["chattr", "+i", device.certificate]], [["chattr", "-i", device.certificate]]
+
+
+def append_only_directory(device):
+    return [["chattr", "+a", device.folder]], [["chattr", "-a", device.folder]]
+
+
+def read_only(device):
+    mount = ["mount", "--bind", device.folder, device.folder]
+    return [mount, ["mount", "-o", "remount,ro,bind", device.folder]], [["umount", device.folder]]
+
+
+def full(device):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20k", "tmpfs", device.folder]
+    files = ["cp", device.certificate, device.key, device.folder.parent]
+    copy = ["cp", device.folder.parent / "device.pem", device.folder.parent / "device.key", device.folder]
+    return [files, mount, copy], [["umount", device.folder]]
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can mount and set flags.")
+@pytest.mark.parametrize("prevent", [mounted, immutable, append_only_directory, read_only, full])
+def test_a_certificate_that_cannot_be_stored_is_not_requested(player, device, prevent):
+    before, after = prevent(device)
+    try:
+        for command in before:
+            subprocess.run(command, check=True, capture_output=True)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"This system cannot do that: {error.stderr}")
+    try:
+        old = device.files
+        task = device.task(regenerate_key=True)
+        (check,) = player.check(task)
+        real = player.run_one(task)
+        assert device.files == old
+    finally:
+        for command in after:
+            subprocess.run(command, check=True)
+    for outcome in (check, real):
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("files_not_replaced", []), outcome.result
+    assert check.result["msg"] == real.result["msg"] or prevent is full
+
+
+def test_devices_of_one_directory_are_renewed_at_the_same_time(player, simulator, tmp_path):
+    devices = simulator.add_devices(5)
+    folder, inventory = tmp_path / "sensors", tmp_path / "hosts.ini"
+    folder.mkdir()
+    for device in devices:
+        leaf = simulator.certificates[device.name]
+        (folder / f"{device.name}.pem").write_bytes(leaf.pem.read_bytes())
+        (folder / f"{device.name}.key").write_bytes(leaf.key.read_bytes())
+    inventory.write_text("".join(f"{device.name} id={device.id}\n" for device in devices))
+    paths = {
+        "client_cert": f"{folder}/{{{{ inventory_hostname }}}}.pem",
+        "client_key": f"{folder}/{{{{ inventory_hostname }}}}.key",
+    }
+    task = player.task(module=MODULE, device_id="{{ id }}", force=True, regenerate_key=True, **paths)
+    simulator.script(*[Answer(method="POST", delay=1.0) for _device in devices])
+    play = {"hosts": "all", "gather_facts": False, "tasks": [task]}
+    environment = {"ANSIBLE_TRANSPORT": "local", "ANSIBLE_PYTHON_INTERPRETER": TARGET}
+    ran = run_playbook(tmp_path, play, "-i", inventory, "--forks", "5", environment=environment)
+    assert ran.return_code == 0, ran.output
+    assert len(list(folder.iterdir())) == 10
+    for device in devices:
+        assert fit(str(folder / f"{device.name}.pem"), str(folder / f"{device.name}.key"), None)
 
 
 def test_when_it_is_due(player, device):
@@ -378,21 +483,29 @@ def test_an_expired_certificate_cannot_renew_itself(player, simulator, device):
 
 
 @pytest.mark.thorough
-def test_a_renewal_that_was_interrupted_is_finished_by_any_module(player, device):
+def test_an_interrupted_renewal_is_completed_by_modules_that_write(player, device):
     old_key = device.key.read_bytes()
     player._run([device.task(regenerate_key=True)], [])
-    # As it is between the two renames.
+    # The state between the two renames.
     new_key, waiting = device.key.read_bytes(), device.folder / "device.key.next"
     device.key.rename(waiting)
     device.key.write_bytes(old_key)
     between = device.files
-    (check,) = player.check(device.task(INFO))
-    assert (check.methods, device.files) == (["GET"], between)
-    (outcome,) = player._run([device.task(INFO)], [])
-    assert outcome.methods == ["GET"]
-    assert "had been interrupted is finished" in " ".join(outcome.result["warnings"])
+    record = "edgeops.digicert.digicert_iot_device"
+    checks = player.check(device.task(INFO), device.task(record), device.task())
+    assert [(check.result["changed"], check.methods) for check in checks] == [
+        (False, ["GET"]),
+        (True, ["GET"]),
+        (True, []),
+    ]
+    (info,) = player._run([device.task(INFO)], [])
+    assert (info.methods, info.result["changed"], device.files) == (["GET"], False, between)
+    (outcome, again) = player._run([device.task(record)] * 2, [])
+    assert (outcome.methods, outcome.result["changed"], again.result["changed"]) == (["GET"], True, False)
+    assert outcome.result["diff"]["after"]["certificate_renewal"] == "completed"
+    assert "interrupted renewal was completed" in " ".join(outcome.result["warnings"])
     assert device.files == {"device.pem": between["device.pem"], "device.key": new_key}
-    # What a run leaves that ended before it had an answer.
+    # An attempt that ended before it had a response.
     waiting.write_bytes(b"nothing")
     outcomes = [player.run_one(task) for task in (device.task(INFO), device.task(regenerate_key=True, force=True))]
     assert [outcome.methods for outcome in outcomes] == [["GET"], ["POST", "GET"]]

@@ -17,6 +17,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils import _certifica
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
     KEY_TYPES,
     facts_of,
+    holds,
     key_blocks,
     make_key,
     make_request,
@@ -25,6 +26,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificates imp
     read_chain,
     read_key,
     read_request,
+    replace_chain,
+    replace_key,
     same_key,
     write_chain,
     write_key,
@@ -205,3 +208,44 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(RequirementMissing, match=r"cryptography, 3\.3 or newer, .*python3-cryptography"):
         reload().need_cryptography()
+
+
+def test_a_chain_is_replaced_where_it_is(make_leaf):
+    one, two, three = (make_leaf().certificate for _number in range(3))
+    content = f"# first\r\n{one}# key\n{make_leaf().key}\n{two}"
+    assert replace_chain(content.encode(), three.encode()).decode() == content.replace(one, three).replace(two, "")
+    crlf, end = one.replace("\n", "\r\n"), two.rstrip("\n")
+    assert replace_chain(f"a\r\n{crlf}b\r\n{end}".encode(), three.encode()).decode() == f"a\r\n{three}b\r\n"
+    assert replace_chain(b"nothing", three.encode()) == b"nothing"
+    assert replace_chain(f"\ufeff{one}".encode(), three.encode()).decode() == f"\ufeff{three}"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "-----BEGIN PKCS#11 PROVIDER URI-----\nx\n-----END PKCS#11 PROVIDER URI-----\n",
+        "-----BEGIN TSS2 PRIVATE KEY-----\nx\n-----END TSS2 PRIVATE KEY-----\n",
+    ],
+)
+def test_a_key_is_replaced_where_it_is(make_leaf, reference):
+    leaf, other, new = make_leaf(), make_leaf(), make_leaf()
+
+    def replaced(content, **settings):
+        settings = {"passphrase": None, "is_copy": False, **settings}
+        return replace_key(content.encode(), new.key.encode(), read(leaf), **settings).decode()
+
+    content = f"# first\n{other.key}# second\n{leaf.key}# third\n"
+    for is_copy in (True, False):
+        assert replaced(content, is_copy=is_copy) == content.replace(leaf.key, new.key)
+    assert replaced(f"# first\n{reference}# second\n") == f"# first\n{new.key}# second\n"
+    assert replaced(other.key, is_copy=True) == other.key
+    for content, is_copy in ((reference, True), ("nothing", False)):
+        with pytest.raises(ValueError, match=r"PEM|unsupported|pkcs"):
+            replaced(content, is_copy=is_copy)
+
+
+def test_a_content_holds_a_certificate(make_leaf):
+    one, two = make_leaf(), make_leaf()
+    assert holds((two.certificate + one.key + one.certificate).encode(), read(one))
+    assert not holds(two.certificate.encode(), read(one))
+    assert not holds(b"nothing", read(one))

@@ -8,9 +8,11 @@ import tempfile
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils import _connection
+from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import client_context
 
 
 def options(**changes):
@@ -133,16 +135,55 @@ def test_a_session_says_when_nobody_is_checked(leaf, checked):
     assert (session.leaf_dates(), len(warnings)) == ("", 0 if checked else 1)
 
 
-@pytest.mark.parametrize("check_mode", [True, False])
-def test_a_renewal_that_was_interrupted_is_finished_but_not_in_check_mode(leaf, make_leaf, tmp_path, check_mode):
+@pytest.fixture
+def interrupted(leaf, make_leaf, tmp_path):
+    """The files of a renewal that was interrupted between two renames."""
+    (tmp_path / "device.pem").write_text(leaf.certificate)
+    (tmp_path / "device.key").write_text(make_leaf().key)
+    (tmp_path / "device.key.next").write_text(leaf.key)
+    return {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "device.key")}
+
+
+def test_a_session_uses_the_waiting_key_and_writes_nothing(interrupted, tmp_path):
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    open_session(options(**interrupted), [], str, [].append)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_recover_files_completes_a_renewal_where_it_may_write(interrupted, leaf, tmp_path):
+    assert recover_files(options(**interrupted), False, [].append)
+    assert (tmp_path / "device.key.next").exists()
+    assert recover_files(options(**interrupted), True, [].append)
+    assert (tmp_path / "device.key").read_text() == leaf.key
+    assert not recover_files(options(**interrupted), True, [].append)
+
+
+def test_files_that_are_replaced_between_two_reads_are_read_again(leaf, make_leaf, tmp_path, monkeypatch):
     paths = {"client_cert": tmp_path / "device.pem", "client_key": tmp_path / "device.key"}
     paths["client_cert"].write_text(leaf.certificate)
     paths["client_key"].write_text(make_leaf().key)
-    (tmp_path / "device.key.next").write_text(leaf.key)
     given = {name: str(path) for name, path in paths.items()}
-    open_session(options(**given), [], str, [].append, check_mode)
-    assert (tmp_path / "device.key.next").exists() is check_mode
-    assert (paths["client_key"].read_text() == leaf.key) is not check_mode
+    calls = []
+
+    def replaced_meanwhile(*arguments):
+        outcome = client_context(*arguments)
+        if not calls:
+            paths["client_key"].unlink()
+            paths["client_key"].write_text(leaf.key)
+        calls.append(outcome)
+        return outcome
+
+    monkeypatch.setattr(_connection, "client_context", replaced_meanwhile)
+    open_session(options(**given), [], str, [].append)
+    assert len(calls) == 2
+
+
+def test_files_that_change_all_the_time_end_in_an_error(make_leaf, tmp_path, monkeypatch):
+    (tmp_path / "device.pem").write_text(make_leaf().certificate)
+    given = {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "missing.key")}
+    monkeypatch.setattr(_connection, "_file_state", lambda _path: object())
+    with pytest.raises(InvalidTask, match="missing"):
+        open_session(options(**given), [], str, [].append)
 
 
 def test_every_option_but_the_switches_can_come_from_the_environment():

@@ -183,3 +183,31 @@ def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer
         result = _keep.keep_device(options, str, True, [].append)
         assert set(result) == {"changed", "device", "changed_fields", "diff"}
     assert closed == [True]
+
+
+@pytest.mark.parametrize("answer", [OLD, LOST])
+def test_a_completed_renewal_is_a_change(monkeypatch, answer):
+    monkeypatch.setattr(_keep, "recover_files", lambda _options, may_write, _warn: not may_write)
+    monkeypatch.setattr(_keep, "open_session", lambda *_arguments: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(_keep, "DeviceApi", lambda _session, _device_id: Api(("read", answer)))
+    options = {
+        "device_id": "d",
+        "device_identifier": OLD["device_identifier"],
+        "fields": None,
+        "secret_fields": None,
+        "purge_fields": False,
+        "keep_fields": [],
+        "on_read_denied": "fail",
+    }
+    if answer is LOST:
+        with pytest.raises(failures.ConnectionFailed) as caught:
+            _keep.keep_device(options, str, True, [].append)
+        assert caught.value.changed
+    else:
+        result = _keep.keep_device(options, str, True, [].append)
+        assert result["changed"]
+        assert result["changed_fields"] == []
+        assert [result["diff"][side]["certificate_renewal"] for side in ("before", "after")] == [
+            "interrupted",
+            "completed",
+        ]

@@ -18,6 +18,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificates imp
     write_request,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import Renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._pair import fit
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal import renew_when_due
 
 
@@ -33,8 +34,8 @@ class Host:
         self.key.write_text(self.leaf.key)
         self.key.chmod(0o600)
         self.calls = []
-        self.backups = []
         self.warnings = []
+        self.attributes_differ = False
         # What the service does with a renewal, and with a read by the old certificate and by the new one.
         self.issue = lambda request: self.issued(request, 10).certificate
         self.reads = [None, None]
@@ -47,6 +48,9 @@ class Host:
 
         signer = self.make_leaf(subject={"COMMON_NAME": "CA"})
         return self.make_leaf(ends=ends, key=Key(), signer=signer, **changes)
+
+    def set_attributes(self):
+        return self.attributes_differ
 
     def connect(self, changes):
         self.calls.append(("connect", sorted(changes)))
@@ -69,9 +73,10 @@ class Host:
             "key_type": "same",
             "certificate_profile_attributes": None,
             "device_attributes": None,
+            "backup": False,
         }
         return renew_when_due(
-            {**defaults, **options}, self.connect, self.backups.append, check_mode, self.warnings.append
+            {**defaults, **options}, self.connect, self.set_attributes, check_mode, self.warnings.append
         )
 
     @property
@@ -103,11 +108,11 @@ def host(tmp_path, make_leaf):
 
 def test_a_certificate_is_renewed(host):
     outcome = host.renew()
-    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content"])
+    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content", "client_key"])
     assert host.calls == [connects[0], ("renew", ["csr"]), connects[1], ("read", True)]
     assert outcome.renewal[1:] == ("c-1", "r-1")
     assert host.files == {"device.pem": outcome.renewal.pem, "device.key": host.leaf.key}
-    assert host.backups == [str(host.certificate)]
+    assert outcome.changed
     assert (outcome.facts.not_after - outcome.facts.not_before).days == 11
 
 
@@ -116,7 +121,6 @@ def test_a_key_is_made(host):
     assert host.calls[2][1] == ["client_cert", "client_cert_content", "client_key", "client_key_content"]
     assert host.files.keys() == {"device.pem", "device.key"}
     assert host.files["device.key"] != host.leaf.key
-    assert host.backups == [str(host.certificate), str(host.key)]
 
 
 @pytest.mark.parametrize("regenerate_key", [True, False])
@@ -125,7 +129,6 @@ def test_one_file_holds_both(host, regenerate_key):
     outcome = host.renew(client_key=None, regenerate_key=regenerate_key)
     assert host.files["device.pem"].startswith(outcome.renewal.pem + "-----BEGIN PRIVATE KEY-----")
     assert (host.leaf.key in host.files["device.pem"]) is not regenerate_key
-    assert host.backups == [str(host.certificate)]
 
 
 @pytest.mark.parametrize("options", [{"force": False, "remaining_days": 0}, {"check_mode": True}])
@@ -178,7 +181,6 @@ def test_an_answer_that_does_not_fit_leaves_all_as_it_was(host, issue, words, re
     with pytest.raises(failures.AnswerUnusable, match=f"ID c-1.* that does not fit: .*{words}"):
         host.renew(regenerate_key=regenerate_key)
     assert host.files == before
-    assert host.backups == []
 
 
 def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
@@ -217,7 +219,7 @@ def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
     assert not outcome.decision.should_renew
     assert outcome.facts.not_after.tzinfo
     assert host.calls == []
-    assert "Something else" in host.warnings[0]
+    assert "Another client" in host.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -268,3 +270,86 @@ def test_a_missing_package_is_told_first(host, monkeypatch):
     monkeypatch.setattr(_renewal, "need_cryptography", missing)
     with pytest.raises(failures.RequirementMissing):
         host.renew(client_cert=None)
+
+
+COMMENT = "# käse, as openssl pkcs12 writes it\nBag Attributes\n    friendlyName: device\n"
+PARAMETERS = "-----BEGIN DH PARAMETERS-----\nMEYCQQ==\n-----END DH PARAMETERS-----\r\n"
+
+
+@pytest.mark.parametrize("way", ["client_cert alone", "same path", "link"])
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_one_file_by_two_options_keeps_all_else(host, way, regenerate_key):
+    host.certificate.write_text(COMMENT + host.leaf.certificate + PARAMETERS + host.leaf.key + "# end")
+    host.key.unlink()
+    if way == "link":
+        host.key.symlink_to("device.pem")
+    path = {"client_cert alone": None, "same path": str(host.certificate), "link": str(host.key)}[way]
+    outcome = host.renew(client_key=path, regenerate_key=regenerate_key)
+    assert host.certificate.read_bytes().startswith((COMMENT + outcome.renewal.pem + PARAMETERS).encode())
+    assert host.certificate.read_bytes().endswith(b"-----END PRIVATE KEY-----\n# end")
+    assert (host.leaf.key in host.certificate.read_text()) is not regenerate_key
+    assert fit(str(host.certificate), str(host.certificate), None)
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_what_else_is_in_two_files_stays(host, make_leaf, regenerate_key):
+    other = make_leaf().key
+    host.certificate.write_text(host.leaf.key + host.leaf.certificate + other + PARAMETERS)
+    host.key.write_text(COMMENT + host.leaf.key + host.leaf.certificate + PARAMETERS)
+    outcome = host.renew(regenerate_key=regenerate_key)
+    certificate, key = host.certificate.read_bytes().decode(), host.key.read_bytes().decode()
+    assert certificate.endswith(outcome.renewal.pem + other + PARAMETERS)
+    assert key.startswith(COMMENT)
+    assert key.endswith(PARAMETERS)
+    assert (host.leaf.key in certificate) is (host.leaf.key in key) is not regenerate_key
+    # Without a new key the file of the key is not replaced.
+    assert (outcome.renewal.pem in key) is regenerate_key
+    for path in (host.certificate, host.key):
+        assert fit(str(host.certificate), str(path), None)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_key_that_cannot_be_read_or_replaced_costs_no_request(host, make_leaf, check_mode):
+    host.certificate.write_text(host.leaf.certificate + make_leaf(passphrase="sesame").key)
+    with pytest.raises(failures.InvalidTask, match="holds a private key, too, that cannot be replaced"):
+        host.renew(check_mode, regenerate_key=True)
+    host.certificate.write_text(host.leaf.certificate)
+    host.key.write_text("nothing")
+    with pytest.raises(failures.InvalidTask, match="no private key in PEM form to replace"):
+        host.renew(check_mode, regenerate_key=True)
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_files_that_cannot_be_replaced_cost_no_request(host, check_mode):
+    os.link(str(host.certificate), str(host.certificate) + "2")
+    with pytest.raises(failures.FilesNotReplaced, match="2 hard links"):
+        host.renew(check_mode)
+    assert host.calls == [("connect", [])]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_completed_renewal_is_a_change(host, make_leaf, check_mode):
+    host.key.write_text(make_leaf().key)
+    (host.folder / "device.key.next").write_text(host.leaf.key)
+    outcome = host.renew(check_mode, force=False, remaining_days=0)
+    assert (outcome.changed, outcome.decision.should_renew) == (True, False)
+    assert host.renew(check_mode, force=False, remaining_days=0).changed is check_mode
+    host.attributes_differ = True
+    assert host.renew(check_mode, force=False, remaining_days=0).changed
+
+
+def test_a_change_before_a_failure_is_told(host, make_leaf):
+    host.key.write_text(make_leaf().key)
+    (host.folder / "device.key.next").write_text(host.leaf.key)
+    with pytest.raises(failures.InvalidTask) as caught:
+        host.renew(csr_content="")
+    assert caught.value.changed
+    with pytest.raises(failures.InvalidTask) as caught:
+        host.renew(csr_content="")
+    assert not caught.value.changed
+
+
+def test_backups_are_told(host):
+    (backup,) = host.renew(backup=True).backup_files
+    assert host.files[os.path.basename(backup)] == host.leaf.certificate
