@@ -88,6 +88,7 @@ options:
   client_key_passphrase:
     description:
       - The passphrase of an encrypted private key. Without it such a key is an error; nothing ever asks for it.
+      - If the private key is not encrypted, the module does not use the passphrase and returns a warning.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_PASSPHRASE) is used.
     type: str
 attributes:

@@ -33,6 +33,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._pem import (
     PRIVATE_KEY,
     blocks_of,
     certificates,
+    is_open,
     replace_blocks,
 )
 
@@ -131,9 +132,13 @@ def facts_of(certificate: x509.Certificate) -> Facts:
 
 
 def read_key(content: bytes, passphrase: str | None) -> t.Any:
-    """Return the private key in `content` (PEM). Raises ValueError with the reason when it cannot be used."""
+    """Return the private key in `content` (PEM). Raises ValueError with the reason when it cannot be used.
+
+    As with OpenSSL, a passphrase for a key that is not encrypted is not used.
+    """
+    password = passphrase.encode() if passphrase and not is_open(content) else None
     try:
-        return serialization.load_pem_private_key(key_blocks(content), passphrase.encode() if passphrase else None)
+        return serialization.load_pem_private_key(key_blocks(content), password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(str(error)) from None
 
@@ -202,6 +207,24 @@ def same_key(one: t.Any, other: t.Any) -> bool:
     return bool(one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form))
 
 
+def order_chain(
+    certificates_found: t.Iterable[x509.Certificate], request: x509.CertificateSigningRequest
+) -> list[x509.Certificate]:
+    """Return the certificate for the key of `request`, then the one that signed it, and so on, as TLS sends them.
+
+    Where several are for that key, it is the one that expires last. Other certificates are left out. Without one for
+    that key all are returned as they are.
+    """
+    rest = list(certificates_found)
+    chain = sorted((each for each in rest if same_key(each, request)), key=lambda each: facts_of(each).not_after)[-1:]
+    signers = chain
+    while signers:
+        rest = [each for each in rest if each not in chain]
+        signers = [each for each in rest if _is_signed_by(chain[-1], each)][:1]
+        chain = chain + signers
+    return chain or rest
+
+
 def misfit(
     chain: list[x509.Certificate],
     old: x509.Certificate,
@@ -211,7 +234,7 @@ def misfit(
     """Return why the certificates of an answer cannot replace `old`, or None when they can.
 
     The leaf has to be for the key of the request, end later than the old one, and name the same device;
-    `subject_may_differ` asks for the same common name only. Each certificate has to be signed by the one after it.
+    `subject_may_differ` asks for the same common name only. `chain` is ordered, as by `order_chain`.
     """
     leaf = chain[0]
     if not same_key(leaf, request):
@@ -222,11 +245,6 @@ def misfit(
     name_of = _common_names if subject_may_differ else _attributes
     if name_of(leaf.subject) not in (name_of(old.subject), name_of(request.subject)):
         return f"the certificate is for {leaf.subject.rfc4514_string()!r}, not for {old.subject.rfc4514_string()!r}"
-    for certificate, signer in zip(chain, chain[1:]):
-        if not _is_signed_by(certificate, signer):
-            return (
-                f"the chain is not in order: {signer.subject.rfc4514_string()!r} did not sign the certificate before it"
-            )
     return None
 
 

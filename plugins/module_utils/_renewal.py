@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import datetime
+import tempfile
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
@@ -19,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificates imp
     make_request,
     misfit,
     need_cryptography,
+    order_chain,
     read_chain,
     read_key,
     read_request,
@@ -45,6 +47,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._pair import (
     pair_of,
     recover,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._pem import is_open
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import (
     Decision,
@@ -52,6 +55,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy i
     decide,
     read_policy,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import pair_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path
 
 if t.TYPE_CHECKING:  # pragma: no cover - what talks to the network takes long to load, and few runs need it
@@ -115,6 +119,7 @@ def renew_when_due(
     recovery = recover(pair, options["client_key_passphrase"], not check_mode, warn)
     changed = recovery.changed
     try:
+        _require_usable(options, recovery.pair, warn)
         present = _look(recovery.pair, policy)
         request = _make_request(options, recovery.pair, present, check_mode)
         changed = set_attributes() or changed
@@ -185,6 +190,14 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
     return problems
 
 
+def _require_usable(options: dict[str, t.Any], pair: Pair, warn: t.Callable[[str], None]) -> None:
+    """Raise InvalidTask if OpenSSL cannot use the pair: what is judged must be the certificate that it presents."""
+    paths = {"client_cert": pair.certificate, "client_key": pair.key}
+    problems = pair_problems({**options, **paths}, tempfile.gettempdir, warn)
+    if problems:
+        raise InvalidTask(" ".join(problems))
+
+
 def _look(pair: Pair, policy: Policy) -> _Present:
     try:
         content = read_regular_file(pair.certificate)
@@ -233,8 +246,10 @@ def _make_request(options: dict[str, t.Any], pair: Pair, present: _Present, chec
 def _with_new_key(options: dict[str, t.Any], pair: Pair, present: _Present, check_mode: bool) -> _Request:
     """Return the request for a certificate with a new key, and the files with that key. Check mode makes none."""
     leaf, passphrase = present.chain[0], options["client_key_passphrase"]
+    old_key = present.content if pair.key is None else read_regular_file(pair.key)
     key = None if check_mode else make_key(options["key_type"], leaf)
-    pem = b"" if key is None else write_key(key, passphrase)
+    # A new key is encrypted if the old one is. One in hardware is not open either.
+    pem = b"" if key is None else write_key(key, None if is_open(old_key) else passphrase)
     csr = None if key is None else make_request(key, leaf)
     if pair.key is None:
         return _Request(csr, replace_key(present.content, pem, leaf, passphrase, is_copy=False))
@@ -242,9 +257,7 @@ def _with_new_key(options: dict[str, t.Any], pair: Pair, present: _Present, chec
         certificate_content = replace_key(present.content, pem, leaf, passphrase, is_copy=True)
     except ValueError as error:
         raise ValueError(f"{pair.certificate} holds a private key, too, that cannot be replaced: {error}") from None
-    return _Request(
-        csr, certificate_content, replace_key(read_regular_file(pair.key), pem, leaf, passphrase, is_copy=False)
-    )
+    return _Request(csr, certificate_content, replace_key(old_key, pem, leaf, passphrase, is_copy=False))
 
 
 def _ask(options: dict[str, t.Any], api: DeviceApi, present: _Present, request: t.Any) -> tuple[Renewal, list[t.Any]]:
@@ -264,7 +277,9 @@ def _ask(options: dict[str, t.Any], api: DeviceApi, present: _Present, request: 
         attribute["id"].startswith("subject.") for attribute in options["certificate_profile_attributes"] or []
     )
     try:
-        chain = read_chain(renewal.pem.encode("utf-8", "replace"))
+        # The certificates of the old chain that lead from the new certificate to its CA still do.
+        found = read_chain(_stripped(renewal.pem))
+        chain = order_chain(found + present.chain[1:], request)
         reason = misfit(chain, present.chain[0], request, subject_may_differ)
     except ValueError as error:
         reason = str(error)
@@ -273,10 +288,12 @@ def _ask(options: dict[str, t.Any], api: DeviceApi, present: _Present, request: 
             f"The service issued a certificate (ID {renewal.certificate_id}) that does not fit: {reason}. The "
             "certificate and its key are as they were. Have the operator look at the certificate's profile."
         )
-    if len(chain) == 1 and chain[0].issuer == present.chain[0].issuer:
-        # What has led from the old certificate to its CA leads from the new one, too.
-        chain += present.chain[1:]
     return renewal, chain
+
+
+def _stripped(pem: str) -> bytes:
+    """Return PEM without blanks around its lines and without empty lines, all of which the service may add."""
+    return "\n".join(line.strip() for line in pem.splitlines() if line.strip()).encode("utf-8", "replace")
 
 
 def _prove(api: DeviceApi, connect: t.Callable[[], DeviceApi], warn: t.Callable[[str], None]) -> None:

@@ -63,7 +63,8 @@ options:
   regenerate_key:
     description:
       - Whether a new key is made on this host for the new certificate. It never leaves the host.
-      - It is encrypted when O(client_key_passphrase) is given.
+      - If the old key is encrypted, the new key is encrypted with O(client_key_passphrase) too. If the old key is not
+        encrypted, the new key is not either. A key that replaces one in hardware is encrypted if there is a passphrase.
       - Two files change then. R(The guide on renewal,ansible_collections.edgeops.digicert.docsite.guide_renewal) shows
         how to lay them so that even that is one step.
     type: bool
@@ -285,6 +286,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
+    warnings: set[str] = set()
+
+    def warn(text: str) -> None:
+        # The same pair is loaded more than once.
+        if text not in warnings:
+            warnings.add(text)
+            module.warn(text)
 
     def connect(changes: dict[str, t.Any]) -> t.Any:
         # What talks to the network takes as long to load as all else, and is needed a few times a year.
@@ -292,7 +300,7 @@ def main() -> None:
         from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 
         changed_options = {**options, **changes}
-        session = open_session(changed_options, [], lambda: module.tmpdir, module.warn)
+        session = open_session(changed_options, [], lambda: module.tmpdir, warn)
         return DeviceApi(session, options["device_id"])
 
     def set_attributes() -> bool:
@@ -302,7 +310,7 @@ def main() -> None:
 
     try:
         with unexpected_errors():
-            outcome = renew_when_due(options, connect, set_attributes, module.check_mode, module.warn)
+            outcome = renew_when_due(options, connect, set_attributes, module.check_mode, warn)
     except Failure as failure:
         request_id = getattr(failure, "certificate_request_id", None)
         module.fail_json(**failure.result(options["device_id"]), certificate_request_id=request_id)

@@ -396,11 +396,6 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
             "answer_unusable",
             ["'CN=camera', not for 'CN=access-point'"],
         ),
-        "chain": (
-            [instead(lambda csr: intermediate.answer(csr) + simulator.certificates["camera"].pem.read_bytes())],
-            "answer_unusable",
-            ["chain is not in order"],
-        ),
         "no certificate": ([instead(lambda _csr: b"-----BEGIN")], "answer_unusable", ["no certificate in PEM form"]),
         "broken": (
             [instead(lambda csr: intermediate.answer(csr).replace(b"M", b"N"))],

@@ -158,8 +158,9 @@ def test_what_led_to_the_ca_still_does(host, make_leaf):
     signer, foreign = make_leaf(subject={"COMMON_NAME": "CA"}), make_leaf()
     old = make_leaf(key=host.leaf.private_key, signer=signer)
     host.certificate.write_text(old.certificate + signer.certificate)
-    host.renew()
-    assert host.files["device.pem"].endswith(signer.certificate)
+    host.issue = lambda _request: host.make_leaf(ends=10, key=host.leaf.private_key, signer=signer).certificate
+    outcome = host.renew()
+    assert host.files["device.pem"] == outcome.renewal.pem + signer.certificate
     # Where another CA has signed, it does not.
     host.certificate.write_text(old.certificate + signer.certificate)
     host.issue = lambda _request: host.make_leaf(ends=10, key=host.leaf.private_key, signer=foreign).certificate
@@ -236,8 +237,8 @@ def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
         ({"key_type": "p_256"}, "key_type is for a new key only"),
         ({"remaining_days": -1}, "must not be negative"),
         ({"client_cert": "/does/not/exist"}, "client_cert: /does/not/exist cannot be read: No such file"),
-        ({"client_key": "/does/not/exist"}, "client_key: /does/not/exist .*cannot be used: No such file"),
-        ({"client_key": os.devnull}, "client_key: .*give csr_path or csr_content"),
+        ({"client_key": "/does/not/exist"}, "client_key: /does/not/exist cannot be read: No such file"),
+        ({"client_key": os.devnull}, "client_key: .* cannot be read"),
         ({"csr_path": "/does/not/exist"}, "csr_path: /does/not/exist cannot be used: No such file"),
         ({"csr_path": os.devnull}, "csr_path: .* cannot be used"),
         ({"csr_content": ""}, "csr_content cannot be used"),
@@ -259,8 +260,77 @@ def test_a_request_for_another_key_costs_no_request(host, make_leaf):
 
 def test_what_is_no_certificate_is_named(host):
     host.certificate.write_text("nothing")
-    with pytest.raises(failures.InvalidTask, match="there is no certificate in PEM form"):
+    with pytest.raises(failures.InvalidTask, match=r"client_cert: .* is not PEM"):
         host.renew()
+
+
+def test_a_pair_that_openssl_rejects_costs_no_request_even_when_nothing_is_due(host, make_leaf):
+    signer = make_leaf(ends=300)
+    leaf = make_leaf(key=host.leaf.private_key, signer=signer)
+    for content, words in (
+        (signer.certificate + leaf.certificate, "has another certificate before that of the device"),
+        (signer.certificate, "is not the key of the certificate"),
+        (leaf.certificate.replace("\n", " "), "client_cert: .* has blanks or nothing where a line must end"),
+    ):
+        host.certificate.write_text(content)
+        for force in (True, False):
+            with pytest.raises(failures.InvalidTask, match=words):
+                host.renew(force=force)
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("label", ["TRUSTED CERTIFICATE", "X509 CERTIFICATE"])
+def test_what_openssl_takes_for_the_leaf_is_what_is_renewed(host, make_leaf, label):
+    signer = make_leaf(ends=300)
+    host.certificate.write_text(host.leaf.certificate.replace("CERTIFICATE", label) + signer.certificate)
+    assert host.renew(force=False, remaining_days=5).decision.should_renew
+    assert host.files["device.pem"].startswith("-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize(
+    "way", ["in order", "CA first", "leaf twice", "root first", "strangers", "old one too", "text"]
+)
+def test_an_answer_is_put_in_order(host, make_leaf, way):
+    root = make_leaf(ends=400, subject={"COMMON_NAME": "root"})
+    signer = make_leaf(ends=300, subject={"COMMON_NAME": "CA"}, signer=root)
+    strangers = [make_leaf(ends=300), make_leaf(ends=200, subject={"COMMON_NAME": "CA"})]
+    leaf = make_leaf(ends=10, key=host.leaf.private_key, signer=signer)
+    wanted = [leaf, signer, root]
+    ways = {
+        "in order": wanted,
+        "CA first": [signer, leaf, root],
+        "leaf twice": [leaf, leaf, signer, signer, root],
+        "root first": [root, signer, leaf],
+        "strangers": [strangers[0], signer, leaf, strangers[1], root],
+        "old one too": [host.leaf, leaf, signer, root],
+        "text": wanted,
+    }
+    pem = "".join(each.certificate for each in ways[way])
+    if way == "text":
+        pem = "subject=CN\r\n" + pem.replace("\n", "\r\n\r\n ")
+    host.issue = lambda _request: pem
+    host.renew()
+    assert host.files["device.pem"] == "".join(each.certificate for each in wanted)
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_a_passphrase_that_is_not_used_changes_nothing(host, regenerate_key):
+    host.renew(client_key_passphrase="sesame", regenerate_key=regenerate_key)
+    assert "-----BEGIN PRIVATE KEY-----" in host.files["device.key"]
+    assert host.warnings == ["client_key_passphrase is not used: the private key is not encrypted."]
+
+
+@pytest.mark.parametrize("combined", [True, False])
+def test_a_new_key_is_encrypted_when_the_old_one_is(host, make_leaf, combined):
+    leaf = make_leaf(passphrase="sesame")
+    host.certificate.write_text(leaf.certificate + (leaf.key if combined else ""))
+    host.certificate.chmod(0o600)
+    host.key.write_text(leaf.key)
+    host.renew(client_key=None if combined else str(host.key), client_key_passphrase="sesame", regenerate_key=True)
+    written = host.files["device.pem" if combined else "device.key"]
+    assert "-----BEGIN ENCRYPTED PRIVATE KEY-----" in written
+    assert leaf.key not in written
+    assert host.warnings == []
 
 
 def test_a_missing_package_is_told_first(host, monkeypatch):
@@ -315,7 +385,7 @@ def test_a_key_that_cannot_be_read_or_replaced_costs_no_request(host, make_leaf,
         host.renew(check_mode, regenerate_key=True)
     host.certificate.write_text(host.leaf.certificate)
     host.key.write_text("nothing")
-    with pytest.raises(failures.InvalidTask, match="no private key in PEM form to replace"):
+    with pytest.raises(failures.InvalidTask, match=r"client_key: .* is not PEM"):
         host.renew(check_mode, regenerate_key=True)
     assert host.calls == []
 
