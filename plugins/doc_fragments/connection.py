@@ -23,7 +23,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: How many seconds, 1 to 86400, the service may take to accept a connection, and then to answer in full.
+    description: The timeout of each request in seconds, from V(1) to V(86400), connection and complete response included.
     type: int
     default: 30
   retries:

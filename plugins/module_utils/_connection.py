@@ -11,16 +11,17 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import ssl
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     NEXT,
-    Context,
     Contexts,
     client_context,
     leaf_dates,
+    proxy_context,
     trusting_context,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path, is_unicode
@@ -53,7 +54,14 @@ def open_session(
         if not tls_problems or before == _file_states(options):
             break
     problems = problems + id_problems(options["device_id"]) + _problems(options) + tls_problems
-    return _session(context, options, problems, leaf_dates=lambda: leaf_dates(options), pause=pause)
+    return _session(
+        context,
+        options,
+        problems,
+        proxy_context=lambda: proxy_context(options, contexts),
+        leaf_dates=lambda: leaf_dates(options),
+        pause=pause,
+    )
 
 
 def open_operator_session(options: dict[str, t.Any], problems: list[str], warn: t.Callable[[str], None]) -> Session:
@@ -64,15 +72,21 @@ def open_operator_session(options: dict[str, t.Any], problems: list[str], warn: 
     """
     _warn_of_trust(options, warn)
     context, tls_problems = trusting_context(options)
-    context.has_leaf = False
     api_key = options["api_key"]
     # What HTTP cannot carry would be shown in the error of who finds out.
     if not api_key or not all("!" <= character <= "~" for character in api_key):
         problems = [*problems, "api_key is empty, or has blanks, line ends or characters that no API key has."]
-    return _session(context, options, problems + _problems(options) + tls_problems, headers={"x-api-key": api_key})
+    return _session(
+        context,
+        options,
+        problems + _problems(options) + tls_problems,
+        proxy_context=lambda: proxy_context(options),
+        has_leaf=False,
+        headers={"x-api-key": api_key},
+    )
 
 
-def _session(context: Context, options: dict[str, t.Any], problems: list[str], **settings: t.Any) -> Session:
+def _session(context: ssl.SSLContext, options: dict[str, t.Any], problems: list[str], **settings: t.Any) -> Session:
     if problems:
         raise InvalidTask(" ".join(problems))
     return Session(

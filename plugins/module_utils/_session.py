@@ -4,48 +4,41 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""One HTTPS connection to the service, kept open. Sends what it is told to, again where that helps; judges nothing."""
+"""Sends requests over one HTTPS connection that is kept open, retries them where that helps, and judges nothing."""
 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
 import time
 import typing as t
 from random import random as random_number
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 try:
-    import urllib3
-    from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+    import urllib3  # noqa: F401  without it there are no exceptions of it
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 except ImportError:
     HAS_URLLIB3 = False
 else:
     HAS_URLLIB3 = True
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
-    AnswerUnusable,
     ConnectionFailed,
     Failure,
     HandshakeFailed,
-    Refused,
     RequirementMissing,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._proxy import Proxy, read_proxy
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
-    RETRIED_STATUSES,
     is_repeated,
     may_have_acted,
     wait_before_retry,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context, explain, is_about_leaf, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import explain, is_about_leaf, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._transport import Exchange, Transport
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_error
-
-# A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
-MAXIMUM_ANSWER = 8 * 1024 * 1024
-# How http.client tells that a proxy did not connect.
-_NO_TUNNEL = re.compile(r"Tunnel connection failed: (\d+)")
 
 
 class Answer(t.NamedTuple):
@@ -63,22 +56,25 @@ class Answer(t.NamedTuple):
 
 
 class Session:
-    """Sends requests below `api_url` over connections that show the certificate of `context`, if it has one.
+    """Sends requests below `api_url` over connections that authenticate with the certificate of `context`.
 
-    `timeout` is in seconds, for each request as a whole from the moment that it is connected. `leaf_dates` says more of
-    the certificate when it was refused. `headers` go with each request. `pause` lets a process that sends much keep its
-    requests apart: it is called before each one, with the seconds to wait before a retry, else 0, and the status that
-    the request was answered with before, None if it was not; what it raises ends the request. `sleep`, `now` and
-    `random` can be replaced by tests.
+    `timeout` is in seconds, for each request as a whole, from the connection to the end of the response.
+    `proxy_context` returns a context for TLS to a proxy. `has_leaf` says whether there is a certificate to authenticate
+    with: an operator has none. `leaf_dates` says more of the certificate when it was refused. `headers` go with each
+    request. `pause` lets a process that sends much keep its requests apart: it is called before each one, with the
+    seconds to wait before a retry, else 0, and the status that the request was answered with before, None if it was
+    not; what it raises ends the request. `sleep`, `now` and `random` can be replaced by tests.
     """
 
     def __init__(
         self,
-        context: Context,
+        context: ssl.SSLContext,
         api_url: str,
         timeout: float,
         retries: int,
         use_proxy: bool,
+        proxy_context: t.Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        has_leaf: bool = True,
         leaf_dates: t.Callable[[], str] = str,
         headers: t.Mapping[str, str] | None = None,
         pause: t.Callable[[float, int | None], None] | None = None,
@@ -88,15 +84,12 @@ class Session:
     ) -> None:
         if not HAS_URLLIB3:
             raise _requirement_missing()
-        context.host = urlsplit(api_url).hostname
-        context.sslsocket_class = _Socket
-        self._context = context
         self._api_url = api_url.rstrip("/")
         self._timeout = timeout
         self._retries = retries
-        proxy = _proxy_of(api_url) if use_proxy else None
-        self._manager = _manager(context, proxy)
-        self._proxy = f"the proxy {urlsplit(proxy).hostname}" if proxy else ""
+        self._transport = Transport(context, _proxy_of(api_url, proxy_context) if use_proxy else None)
+        self._manager = self._transport.manager()
+        self._has_leaf = has_leaf
         self.leaf_dates = leaf_dates
         self._headers = headers or {}
         self._pause = pause
@@ -149,16 +142,13 @@ class Session:
         }
         if body is not None:
             headers["Content-Type"] = "application/json"
-        self._context.deadline = time.monotonic() + self._timeout
-        self._context.allowance = MAXIMUM_ANSWER
-        self._context.has_sent = False
+        self._transport.exchange = Exchange(self._timeout)
         try:
             response = self._manager.request(
                 method,
                 self._api_url + path,
                 body=body,
                 headers=headers,
-                timeout=self._timeout,
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -177,111 +167,45 @@ class Session:
     def _failure(self, error: Exception) -> Failure:
         """Return what `error`, raised by urllib3 while it sent a request, means."""
         host = urlsplit(self._api_url).netloc
+        has_sent = self._transport.exchange.has_sent
         causes = list(_causes(error))
         for cause in causes:
             lacking = host_error(cause, f"The request to {host} could not be sent or its response received")
             if lacking is not None:
-                lacking.doubtful = self._context.has_sent
+                lacking.doubtful = has_sent
                 return lacking
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can break in the middle of an answer too.
-                doubtful = self._context.has_sent and not is_about_leaf(cause)
-                return HandshakeFailed(
-                    explain(cause, host, self._context.has_leaf) + self.leaf_dates(), doubtful=doubtful
-                )
-        status = _tunnel_status(causes)
-        if status is not None and 400 <= status < 500 and status not in RETRIED_STATUSES:
-            return Refused(_tunnel_refused(self._proxy, host, status), http_status=status)
-        unsent = status is not None or any(
-            isinstance(cause, (ConnectTimeoutError, NewConnectionError)) for cause in causes
-        )
+                meaning = explain(cause, host, self._has_leaf) + self.leaf_dates() + self._caution()
+                return HandshakeFailed(meaning, doubtful=has_sent and not is_about_leaf(cause))
         if any(isinstance(cause, (ReadTimeoutError, socket.timeout)) for cause in causes):
             reason = f"no answer within {self._timeout} seconds"
         else:
             reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
-        outcome = "could not be reached" if unsent else "gave no whole answer"
-        way = f" through {self._proxy}" if self._proxy else ""
+        outcome = "gave no whole answer" if has_sent else "could not be reached"
         return ConnectionFailed(
-            f"{host} {outcome}{way}: {reason or causes[-1]}. "
+            f"{self._way(host, outcome)}: {reason or causes[-1]}. "
             "Check api_url, the network, and the proxy settings of this host; retries and timeout can be raised.",
-            doubtful=not unsent,
+            doubtful=has_sent,
         )
 
+    def _caution(self) -> str:
+        """Return what else can be the cause when TLS to the API fails behind a proxy."""
+        proxy = self._transport.proxy
+        return f" The connection leads through the proxy {proxy.host}, which must not open TLS." if proxy else ""
 
-class _Socket(ssl.SSLSocket):
-    """A TLS socket that waits no longer than until the `deadline` of its context, however slowly something drips in.
-
-    The time-outs of urllib3 begin anew with each byte. No more bytes come in than the context's `allowance`, as urllib3
-    reads some parts of an answer, such as the sizes of chunks, to their end. `has_sent` is set at a request.
-    """
-
-    context: Context
-
-    def _hurry(self) -> None:
-        left = self.context.deadline - time.monotonic()
-        if left <= 0:
-            raise socket.timeout("timed out")
-        self.settimeout(left)
-
-    def do_handshake(self, *arguments: t.Any) -> None:
-        self._hurry()
-        super().do_handshake(*arguments)
-
-    def send(self, *arguments: t.Any) -> int:
-        self._hurry()
-        self.context.has_sent = True
-        return super().send(*arguments)
-
-    def recv_into(self, *arguments: t.Any) -> int:
-        self._hurry()
-        count = super().recv_into(*arguments)
-        self.context.allowance -= count
-        if self.context.allowance < 0:
-            raise _too_large()
-        return count
+    def _way(self, host: str, outcome: str) -> str:
+        """Return who has this outcome: `host`, perhaps through a proxy, or the proxy itself."""
+        proxy = self._transport.proxy
+        if proxy is None:
+            return f"{host} {outcome}"
+        if self._transport.is_at_proxy:
+            return f"{host} {outcome} because of the proxy {proxy.host}"
+        return f"{host} {outcome} through the proxy {proxy.host}"
 
 
-def _manager(context: ssl.SSLContext, proxy: str | None) -> t.Any:
-    """Return urllib3's manager of connections that use `context`, directly or by CONNECT through `proxy`, a URL.
-
-    It follows no redirects, and looks at no .netrc and no CA bundle of the environment.
-    """
-    if context.verify_mode == ssl.CERT_NONE:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    if proxy is None:
-        return urllib3.PoolManager(ssl_context=context)
-    try:
-        address = urllib3.util.parse_url(proxy)
-        if not address.host:
-            raise ValueError
-        headers = urllib3.make_headers(proxy_basic_auth=unquote(address.auth)) if address.auth else None
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
-    except (HTTPError, ValueError):
-        # The error's own text may show the password in the proxy's URL.
-        raise ConnectionFailed(
-            "The environment names a proxy whose URL cannot be used: it must be http:// or https://, a host and port. "
-            "Correct HTTPS_PROXY, or set use_proxy to false."
-        ) from None
-
-
-def _tunnel_status(causes: list[BaseException]) -> int | None:
-    """Return the status with which a proxy answered CONNECT, if that is what failed. Answers can have such text too."""
-    texts = (str(cause) for cause in causes if isinstance(cause, OSError))
-    return next((int(found.group(1)) for found in map(_NO_TUNNEL.match, texts) if found), None)
-
-
-def _tunnel_refused(proxy: str, host: str, status: int) -> str:
-    """Return what it means that `proxy` answered CONNECT with this status, and what to do."""
-    advice = (
-        "It wants a user name and a password: put the right ones into its URL, with special characters as %XX."
-        if status in (401, 407)  # 401 is wrong, and what tinyproxy gives for a wrong password
-        else "It does not let this host or port through: have that allowed, or go around it with NO_PROXY or use_proxy."
-    )
-    return f"Before {host} could be reached, {proxy} answered with HTTP status {status}. {advice}"
-
-
-def _proxy_of(url: str) -> str | None:
-    """Return the URL of the proxy that the environment names for `url`.
+def _proxy_of(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy | None:
+    """Return the proxy that the environment names for `url`. Raises ConnectionFailed if it cannot be used.
 
     requests knows best what NO_PROXY can look like. It takes as long to import as all else, so that only hosts with a
     proxy pay for it.
@@ -293,7 +217,9 @@ def _proxy_of(url: str) -> str | None:
     except ImportError:
         raise _requirement_missing() from None
     proxy = select_proxy(url, get_environ_proxies(url))
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    if not proxy:
+        return None
+    return read_proxy(proxy if "://" in proxy else f"http://{proxy}", make_context)
 
 
 def _requirement_missing() -> RequirementMissing:
@@ -301,15 +227,6 @@ def _requirement_missing() -> RequirementMissing:
         "The Python package requests is missing for the Python that runs this module. Install it on this host: "
         "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests by pip; "
         "the role edgeops.digicert.device does it too."
-    )
-
-
-def _too_large() -> AnswerUnusable:
-    """Return what to raise when an answer, with all that HTTP adds to it, is larger than any record."""
-    return AnswerUnusable(
-        "The answer is larger than %s MiB, which no record is: what answers at api_url is not the device API."
-        % (MAXIMUM_ANSWER // 1024 // 1024),
-        doubtful=True,
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import socket
 import ssl
 import stat
 import tempfile
@@ -40,37 +39,8 @@ _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 # How a PEM file begins that only names a key in hardware -> the provider of OpenSSL 3 that knows the key.
 _PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
-
-class Context(ssl.SSLContext):
-    """A context for connections to `host`, whose name is checked also where nobody says it.
-
-    urllib3 before 2.0 names no host to TLS when that is an IP address.
-    """
-
-    host: str | None = None
-    # Whether there is a certificate to show: an operator comes without.
-    has_leaf = True
-    # What a session allows its sockets, anew for each request, and whether something of the request has been sent.
-    deadline: float
-    allowance: int
-    has_sent: bool
-
-    def wrap_socket(
-        self,
-        sock: socket.socket,
-        server_side: bool = False,
-        do_handshake_on_connect: bool = True,
-        suppress_ragged_eofs: bool = True,
-        server_hostname: str | bytes | None = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLSocket:
-        return super().wrap_socket(
-            sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, server_hostname or self.host, session
-        )
-
-
-# By whom to trust (validate_certs, ca_path) and the kind of the device's key.
-Contexts = t.Dict[t.Tuple[bool, t.Optional[str], t.Optional[bytes]], Context]
+# By whom to trust (validate_certs, ca_path) and the kind of the device's key, b"" for a context without a certificate.
+Contexts = t.Dict[t.Tuple[bool, t.Optional[str], t.Optional[bytes]], ssl.SSLContext]
 
 
 def pair_problems(options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]) -> list[str]:
@@ -86,7 +56,7 @@ def client_context(
     folder: t.Callable[[], str],
     warn: t.Callable[[str], None],
     contexts: Contexts | None = None,
-) -> tuple[Context, list[str]]:
+) -> tuple[ssl.SSLContext, list[str]]:
     """Return the context with which the device shows its certificate, and every problem found, as sentences.
 
     `options` are the connection options of a module, and `folder` gives one that only its user can look into. Nothing
@@ -114,7 +84,19 @@ def client_context(
     return context, problems
 
 
-def trusting_context(options: dict[str, t.Any]) -> tuple[Context, list[str]]:
+def proxy_context(options: dict[str, t.Any], contexts: Contexts | None = None) -> ssl.SSLContext:
+    """Return a context for TLS to a proxy, which trusts as `options` say and never has a client certificate.
+
+    `contexts` keeps it, as in `client_context`, where problems of `options` were found already.
+    """
+    use = (options["validate_certs"], options["ca_path"], b"")
+    contexts = {} if contexts is None else contexts
+    if use not in contexts:
+        contexts[use] = trusting_context(options)[0]
+    return contexts[use]
+
+
+def trusting_context(options: dict[str, t.Any]) -> tuple[ssl.SSLContext, list[str]]:
     """Return a context that trusts whom `options` say and shows no certificate, and every problem found, as sentences.
 
     Raises InvalidTask when OpenSSL offers no TLS at all.
@@ -141,9 +123,9 @@ def key_kind(pem: bytes) -> bytes | None:
         return None
 
 
-def _new_context() -> Context:
+def _new_context() -> ssl.SSLContext:
     try:
-        context = Context(ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     except ssl.SSLError as error:
         raise InvalidTask(
             f"OpenSSL offers no TLS ({error.reason}): a configuration that OPENSSL_CONF names must activate the "
@@ -197,7 +179,9 @@ def _find_pair(
     return None if certificate is None or problems else _PemPair(certificate, key)
 
 
-def _load_pair(context: Context, pair: _PemPair, passphrase: str | None, warn: t.Callable[[str], None]) -> list[str]:
+def _load_pair(
+    context: ssl.SSLContext, pair: _PemPair, passphrase: str | None, warn: t.Callable[[str], None]
+) -> list[str]:
     certificate, key = pair
     key_holder = key or certificate
     if os.stat(key_holder.path).st_mode & stat.S_IROTH:
@@ -484,6 +468,27 @@ def explain(error: ssl.SSLError, host: str, has_leaf: bool = True) -> str:
         f"or api_url misses the 'clientauth.' prefix of its host name (it is {host})"
     )
     return f"The TLS handshake with {host} failed ({reason}). {advice}."
+
+
+def explain_proxy(error: ssl.SSLError, host: str) -> str:
+    """Return what a failed handshake with the proxy `host` means and what to do."""
+    way_around = "or go around the proxy with NO_PROXY or use_proxy"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        advice = (
+            f"Correct the host in HTTPS_PROXY, {way_around}."
+            if error.verify_code in (62, 64)
+            else f"Add the CA that signed it to ca_path, beside that of the service, {way_around}."
+        )
+        return f"The certificate of the proxy {host} is not accepted: {error.verify_message.rstrip('.')}. {advice}"
+    reason = _reason(error)
+    if "WRONG_VERSION_NUMBER" in reason or "HTTP_REQUEST" in reason:
+        advice = "Its port does not speak TLS: write http:// in HTTPS_PROXY, or correct the port"
+    elif "CERTIFICATE_REQUIRED" in reason:
+        # The certificate of the device is for the service only.
+        advice = f"It requires a client certificate, and gets none: use another proxy, {way_around}"
+    else:
+        advice = f"Check the proxy and HTTPS_PROXY, {way_around}"
+    return f"The TLS handshake with the proxy {host} failed ({reason}). {advice}."
 
 
 # What OpenSSL calls the alert or failure -> what it means here. The versions of OpenSSL differ in a prefix.

@@ -377,6 +377,58 @@ def _record_faults() -> t.Iterator[tuple[str, Fault]]:
     yield "record-in-a-list", _record(lambda content: [content])
 
 
+def _proxy_faults() -> t.Iterator[tuple[str, Fault]]:
+    """What a proxy itself does: before TLS to it, and in the place of its response to CONNECT."""
+
+    def fault(step: str, *acts: Act) -> Fault:
+        return Fault(lambda _right: (act for act in acts), step)
+
+    for name, made in _handshake_faults():
+        yield f"proxy-handshake:{name}", dataclasses.replace(made, step="proxy-handshake")
+    ok = b"HTTP/1.1 200 OK\r\n"
+    ends = {"reset": reset, "close": close, "stall": stall}
+    for piece, start in {"nothing": b"", "half-a-status": ok[:9], "status": ok, "header": ok + b"X-Header: "}.items():
+        for end, act in ends.items():
+            yield f"connect:{piece}-{end}", fault("connect", start, act)
+    for name, acts in {
+        "garbage": (GARBAGE, close),
+        "nul": (bytes(5000), close),
+        "blank-lines": (b"\r\n" * 200, close),
+        "tls": (ALERT + b"\x0a", close),
+        "other-protocol": (b"SSH-2.0-OpenSSH_9.9\r\n", stall),
+        "drip-status": (drip(ok[:-2]),),
+        "drip-headers": (ok, drip(b"X-Slow: y\r\n")),
+        "no-status": (b"HTTP/1.1 abc OK\r\n\r\n", stall),
+        "four-digits": (b"HTTP/1.1 2000 OK\r\n\r\n", stall),
+        "zero": (b"HTTP/1.1 000 OK\r\n\r\n", stall),
+        "followed-by-garbage": (ok + b"\r\n" + GARBAGE, close),
+        "followed-by-alert": (ok + b"\r\n" + ALERT + b"\x28", close),
+        "followed-by-stall": (ok + b"\r\n", stall),
+    }.items():
+        yield f"connect:{name}", fault("connect", *acts)
+    for name, start, block in (
+        ("status-oversized", b"", BLOCK),
+        ("reason-oversized", b"HTTP/1.1 200 ", BLOCK),
+        ("header-oversized", ok + b"X: ", BLOCK),
+        ("headers-oversized", ok, b"X: y\r\n" * 10000),
+        ("storm", b"", b"HTTP/1.1 103 X\r\nX-Header: yes\r\n\r\n" * 2000),
+    ):
+        yield (
+            f"connect:{name}",
+            Fault(lambda _right, start=start, block=block: itertools.chain([start], endless(block)), "connect"),
+        )
+    for status in (100, 101, 201, 204, 299, 300, 302, 400, 401, 403, 404, 407, 408, 429, 500, 502, 503, 504, 999):
+        yield f"connect:status-{status}", fault("connect", b"HTTP/1.1 %d X\r\nX: y\r\n\r\n" % status, close)
+    # The last two need TLS to the proxy.
+    for name, act in {**ends, "untls": untls, "trip": trip, "part": part}.items():
+        yield f"connect:{name}", fault("connect", act)
+        yield f"tunnel:{name}", fault("tunnel", act)
+    yield "tunnel:garbage", fault("tunnel", GARBAGE, close)
+    yield "tunnel:alert", fault("tunnel", ALERT + b"\x2a", close)
+    yield "tunnel:drip", fault("tunnel", drip(b"\x17\x03\x03\x40\x00" + bytes(0x4000)))
+    yield "tunnel:oversized", Fault(lambda _right: endless(b"\x17\x03\x03\x00\x00" * 10000), "tunnel")
+
+
 def _catalogue() -> dict[str, Fault]:
     faults: dict[str, Fault] = {}
     for step, made in {
@@ -395,3 +447,4 @@ def _catalogue() -> dict[str, Fault]:
 
 
 FAULTS = _catalogue()
+PROXY_FAULTS = dict(_proxy_faults())

@@ -16,7 +16,13 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
     """Print how many cases had which outcome."""
     reports = [report for report in terminalreporter.stats.get("passed", []) if isinstance(report, pytest.TestReport)]
     properties = [pair for report in reports for pair in report.user_properties]
-    titles = (("fault matrix", "outcome"), ("killed", "kill"), ("denials", "denial"), ("two writers", "writers"))
+    titles = (
+        ("fault matrix", "outcome"),
+        ("fault matrix behind proxies", "proxy"),
+        ("killed", "kill"),
+        ("denials", "denial"),
+        ("two writers", "writers"),
+    )
     for title, wanted in titles:
         outcomes = [value for name, value in properties if name == wanted]
         if outcomes:

@@ -72,6 +72,15 @@ class Line:
         self.tls.write(data)
         self.sock.sendall(self.outgoing.read())
 
+    def read(self) -> bytes:
+        """Return some application data, or none at the end."""
+        return self._until_done(lambda: self.tls.read(65536))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to read that has left the socket already."""
+        return bool(self.tls.pending() or self.incoming.pending)
+
     def await_bytes(self) -> None:
         """Wait until the client has begun with a request, and read nothing of it."""
         here = self.received or self.tls.pending() or self.incoming.pending
@@ -88,7 +97,7 @@ class Line:
 
     def _read_to(self, end_of: t.Callable[[], int | None]) -> bytes:
         while (end := end_of()) is None:
-            data = self._until_done(lambda: self.tls.read(65536))
+            data = self.read()
             if not data:
                 raise Gone
             self.received += data
@@ -219,6 +228,7 @@ class Door:
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self.troubles: list[Trouble] = []
+        self.apart = False  # each request over a connection of its own
         self.methods: list[str] = []
         self.reads_answered = 0  # rightly
         self.bytes_sent = 0  # by faults
@@ -286,7 +296,9 @@ class Door:
                 self._perform(line, trouble, response, line.write)
             else:
                 # An update goes over a connection of its own when something shall happen to that.
-                apart = any(due.fault.step == "handshake" and due.method == "PUT" for due in self.troubles)
+                apart = self.apart or any(
+                    due.fault.step == "handshake" and due.method == "PUT" for due in self.troubles
+                )
                 response.headers += [b"Connection: close"] * apart
                 self.reads_answered += method == "GET"
                 line.write(response.head + response.body)

@@ -5,6 +5,7 @@
 """Every fault at every step of a run: what the module says is what is so at the service.
 
 A run ends in one of three ways: done; failed with nothing written; failed, and says that it may have been written.
+The same holds behind a proxy of each kind: every so many cases there, or all of them with FAULT_PROXIES=all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import socket
 import tempfile
 import time
@@ -25,7 +27,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._connection impor
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import Outcome, keep_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import read_wishes
-from faults.catalogue import FAULTS, HUGE
+from faults import proxy as proxies
+from faults.catalogue import FAULTS, HUGE, PROXY_FAULTS
 from faults.door import Door, Trouble, reset
 from faults.door import Fault as DoorFault
 from simulator import Simulator
@@ -35,6 +38,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <.*_Socket:ResourceWarn
 
 RETRIES = 1
 TIMEOUT = 1
+# Behind each kind of proxy every so many cases are tried, each time others.
+EACH = {"all": 1}.get(os.environ.get("FAULT_PROXIES", ""), 80)
 # A read, an update and a read again, each of them twice, and the time for what is no waiting.
 LONGEST = 3 * (RETRIES + 1) * TIMEOUT + 3
 # An answer of the largest size that is read, some copies of it, and what it becomes when it is parsed.
@@ -110,6 +115,13 @@ class Device:
             "on_read_denied": "fail",
         }
 
+    def go_through(self, proxy: proxies.Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have the proxy used."""
+        for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            monkeypatch.delenv(variable)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        self.options["use_proxy"] = True
+
     def keep(self) -> Outcome:
         """Do what the module's main() does."""
         wishes, problems = read_wishes(self.options)
@@ -147,19 +159,23 @@ class Device:
 def test_what_is_claimed_is_so(
     simulator: Simulator, case: Case, record_property: t.Callable[[str, object], None]
 ) -> None:
+    with Door(simulator) as door:
+        record_property("outcome", judge(case, Device(simulator, door.url), door))
+
+
+def judge(case: Case, device: Device, door: Door) -> str:
+    """Run a case, see that all that must hold does, and return its outcome."""
     fault = FAULTS[case.fault]
     measured = "oversized" in case.fault or "bomb" in case.fault or "storm" in case.fault
-    with Door(simulator) as door:
-        door.troubles = case.troubles
-        device = Device(simulator, door.url)
-        if measured:
-            tracemalloc.start()
-        try:
-            outcome, _failure = device.keep_and_judge()
-            memory = tracemalloc.get_traced_memory()[1] if measured else 0
-        finally:
-            tracemalloc.stop()
-        assert all(trouble.seen for trouble in door.troubles), "The fault never came."
+    door.troubles = case.troubles
+    if measured:
+        tracemalloc.start()
+    try:
+        outcome, _failure = device.keep_and_judge()
+        memory = tracemalloc.get_traced_memory()[1] if measured else 0
+    finally:
+        tracemalloc.stop()
+    assert all(trouble.seen for trouble in door.troubles), "The fault never came."
     assert memory < MOST_MEMORY
     assert door.bytes_sent < HUGE
     if "PUT" in door.methods:
@@ -171,7 +187,62 @@ def test_what_is_claimed_is_so(
         assert outcome in ("done", "failed, nothing written") or fault.believable
         if case.always:
             assert (outcome == "done") <= fault.believable
-    record_property("outcome", outcome)
+    return outcome
+
+
+# Behind a proxy
+
+
+@pytest.mark.parametrize(
+    ("kind", "case"),
+    [
+        pytest.param(kind, case, id=f"{kind}-{case}")
+        for number, kind in enumerate(proxies.KINDS)
+        for case in CASES[number * EACH // len(proxies.KINDS) :: EACH]
+    ],
+)
+def test_behind_a_proxy_what_is_claimed_is_so(simulator, monkeypatch, record_property, kind, case):
+    with Door(simulator) as door, proxies.Proxy(simulator, kind) as proxy:
+        device = Device(simulator, door.url)
+        device.go_through(proxy, monkeypatch)
+        record_property("proxy", judge(case, device, door))
+    assert proxy.targets
+
+
+def proxy_faults() -> t.Iterator[tuple[str, str, int]]:
+    """Yield each fault of a proxy with each kind of proxy that can have it, and how many reads precede it."""
+    for number, (name, fault) in enumerate(PROXY_FAULTS.items()):
+        for kind in ("http", "https-password"):
+            plain = kind == "http"
+            if plain and (fault.step == "proxy-handshake" or name.endswith((":trip", ":part"))):
+                continue
+            choice = (0, 1) if EACH == 1 else (number % 2,)
+            for reads in (1,) if fault.step == "tunnel" else choice:
+                yield kind, name, reads
+
+
+@pytest.mark.parametrize(("kind", "name", "reads"), list(proxy_faults()))
+def test_a_proxy_at_fault_leaves_no_false_claim(simulator, monkeypatch, record_property, kind, name, reads):
+    fault = PROXY_FAULTS[name]
+    with Door(simulator) as door:
+        door.apart = True
+        before_the_update = lambda: len(door.methods) >= reads  # noqa: E731
+        after_the_update = lambda: "PUT" in door.methods  # noqa: E731
+        is_due = after_the_update if fault.step == "tunnel" else before_the_update
+        with proxies.Proxy(simulator, kind, fault, is_due) as proxy:
+            device = Device(simulator, door.url)
+            device.go_through(proxy, monkeypatch)
+            outcome, failure = device.keep_and_judge()
+    assert proxy.faults
+    assert proxy.bytes_sent < HUGE
+    if fault.step == "tunnel":
+        assert outcome == "failed, may be written"
+    else:
+        assert outcome == "failed, nothing written"
+        assert door.methods == ["GET"] * reads
+    assert "the proxy localhost" in str(failure).lower()
+    assert not any(word in f"{failure} {failure.details()}" for word in (proxies.PASSWORD, proxies.ESCAPED, "=="))
+    record_property("proxy", outcome)
 
 
 # Before there is a connection

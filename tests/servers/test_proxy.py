@@ -122,7 +122,7 @@ def test_a_proxy_that_wants_a_password(player, start, simulator):
     assert_came_as_itself(right, simulator)
     assert right.methods == ["GET", "PUT"]
     for outcome, status in ((wrong, "401"), (none, "407")):
-        assert_stopped(outcome, "refused", status, "user name", "password")
+        assert_stopped(outcome, "refused", status, "username", "password")
     assert len(proxy.connects) == 2 * len(ways)
     assert re.search(f"{PASSWORD}|{WRONG_PASSWORD}", right.output) is None
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import importlib.util
 import os
 import socket
@@ -21,15 +20,12 @@ import urllib3
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _session
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
-    AnswerUnusable,
     ConnectionFailed,
     HandshakeFailed,
     HostError,
-    Refused,
     RequirementMissing,
     Stopped,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Context
 
 CUT = urllib3.exceptions.ProtocolError("aborted", ConnectionResetError(104, "Reset by peer"))
 REFUSED = urllib3.exceptions.NewConnectionError(None, "Connection refused")
@@ -60,6 +56,7 @@ class Network:
     def request(self, method, url, **settings):
         self.requests.append((method, url, settings))
         outcome = self.outcomes.pop(0)
+        self.transport.exchange.has_sent = outcome in (CUT, STALLED)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -67,7 +64,7 @@ class Network:
 
 def send(network, method="GET", body=None, retries=2, random=0.5, repeatable=True, pause=None):
     session = _session.Session(
-        Context(ssl.PROTOCOL_TLS_CLIENT),
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         "https://device.example/base/",
         timeout=7,
         retries=retries,
@@ -78,6 +75,7 @@ def send(network, method="GET", body=None, retries=2, random=0.5, repeatable=Tru
         random=lambda: random,
     )
     session._manager = network
+    network.transport = session._transport
     return session.send(method, "/path", body, repeatable)
 
 
@@ -171,58 +169,10 @@ def test_a_connection_that_fails_says_why(outcome, words):
         send(Network(outcome), retries=0)
 
 
-def no_tunnel(status):
-    return urllib3.exceptions.ProxyError("Unable to connect", OSError(f"Tunnel connection failed: {status} Whatever"))
-
-
-@pytest.mark.parametrize(
-    ("status", "words"), [(401, "user name"), (403, "NO_PROXY"), (404, "NO_PROXY"), (407, "user name")]
-)
-def test_a_proxy_that_refuses_is_not_asked_again(status, words):
-    network = Network(no_tunnel(status))
-    with pytest.raises(Refused, match=f"status {status}. .*{words}") as caught:
-        send(network)
-    assert (caught.value.http_status, caught.value.doubtful, network.waits) == (status, False, [])
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 502])
-def test_a_proxy_that_may_connect_later_is_asked_again(status):
-    with pytest.raises(ConnectionFailed, match=f"could not be reached: .*{status}") as caught:
-        send(Network(*[no_tunnel(status)] * 3))
-    assert (caught.value.retries, caught.value.doubtful) == (2, False)
-
-
-def test_a_service_cannot_pose_as_a_proxy_that_refuses():
-    line = http.client.BadStatusLine("Tunnel connection failed: 403 Whatever")
-    with pytest.raises(ConnectionFailed, match="gave no whole answer") as caught:
-        send(Network(urllib3.exceptions.ProtocolError("aborted", line)), retries=0)
-    assert caught.value.doubtful
-
-
 def test_a_handshake_that_one_side_ended_is_not_tried_again():
     with pytest.raises(HandshakeFailed, match="does not know the CA of client_cert") as caught:
         send(Network(LOCKED_OUT))
     assert (caught.value.retries, caught.value.doubtful) == (0, False)
-
-
-def test_an_answer_is_read_no_longer_than_it_may_be_and_take():
-    here, there = socket.socketpair()
-    with here, there:
-        context = Context(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.sslsocket_class = _session._Socket
-        line = context.wrap_socket(here, do_handshake_on_connect=False)
-        line._sslobj = None  # so that no TLS is needed
-        context.deadline, context.allowance = time.monotonic() + 5, 5
-        there.sendall(b"123456")
-        assert line.recv_into(bytearray(5)) == 5
-        with pytest.raises(AnswerUnusable, match="larger than 8 MiB") as caught:
-            line.recv_into(bytearray(5))
-        context.deadline = time.monotonic()
-        with pytest.raises(socket.timeout):
-            line.recv_into(bytearray(5))
-        line.close()
-    assert caught.value.doubtful
 
 
 @pytest.fixture
@@ -252,7 +202,7 @@ def serve(leaf, tmp_path):
 
 
 def talk_to(url, timeout, ca=None):
-    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca is None:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     else:
@@ -315,12 +265,13 @@ BROKEN.args[0].reason = "SSLV3_ALERT_BAD_RECORD_MAC"
 @pytest.mark.parametrize(("outcome", "doubtful"), [(BROKEN, True), (LOCKED_OUT, False)])
 def test_tls_that_breaks_after_a_request_leaves_doubt(outcome, doubtful):
     class Broken(Network):
-        def request(self, method, url, **settings):
-            session_context.has_sent = True
-            return super().request(method, url, **settings)
+        def request(self, *_request, **_settings):
+            session._transport.exchange.has_sent = True
+            raise self.outcomes.pop(0)
 
-    session_context = Context(ssl.PROTOCOL_TLS_CLIENT)
-    session = _session.Session(session_context, "https://device.example", timeout=7, retries=0, use_proxy=False)
+    session = _session.Session(
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", timeout=7, retries=0, use_proxy=False
+    )
     session._manager = Broken(outcome)
     with pytest.raises(HandshakeFailed) as caught:
         session.send("PUT", "/path", b"{}")
@@ -333,7 +284,7 @@ def test_a_missing_package_is_named(monkeypatch):
     without = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(without)
     with pytest.raises(RequirementMissing, match="python3-requests"):
-        without.Session(Context(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
+        without.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
 
 
 @pytest.fixture
@@ -347,45 +298,34 @@ def proxy_in_the_environment(monkeypatch):
     return name
 
 
-def connect_to(url, use_proxy=True):
-    session = _session.Session(Context(ssl.PROTOCOL_TLS_CLIENT), url, 1, 0, use_proxy)
-    return session._manager
+def proxy_for(url, use_proxy=True):
+    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), url, 1, 0, use_proxy)
+    return session._transport.proxy
 
 
-def test_the_proxy_of_the_environment_is_used(proxy_in_the_environment):
-    proxy_in_the_environment("user:pass%40word@proxy.example:3128")
-    manager = connect_to("https://device.example")
-    assert (manager.proxy.host, manager.proxy.port) == ("proxy.example", 3128)
-    assert manager.proxy_headers == {"proxy-authorization": "Basic dXNlcjpwYXNzQHdvcmQ="}
+@pytest.mark.parametrize("scheme", ["", "http://"])
+def test_the_proxy_of_the_environment_is_used(proxy_in_the_environment, scheme):
+    proxy_in_the_environment(f"{scheme}user:pass%40word@proxy.example:3128")
+    assert proxy_for("https://device.example") == ("proxy.example", 3128, None, "Basic dXNlcjpwYXNzQHdvcmQ=")
 
 
 def test_a_proxy_takes_all_of_requests(proxy_in_the_environment, monkeypatch):
     proxy_in_the_environment("http://proxy.example:3128")
     monkeypatch.setitem(sys.modules, "requests.utils", None)
     with pytest.raises(RequirementMissing, match="python3-requests"):
-        connect_to("https://device.example")
+        proxy_for("https://device.example")
 
 
 def test_no_proxy_is_used_where_the_environment_names_none(monkeypatch):
     for variable in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(variable)
-    assert connect_to("https://device.example").proxy is None
+    assert proxy_for("https://device.example") is None
 
 
 @pytest.mark.parametrize(("url", "use_proxy"), [("https://10.1.2.3", True), ("https://device.example", False)])
 def test_the_proxy_of_the_environment_is_left_out(proxy_in_the_environment, url, use_proxy):
     proxy_in_the_environment("http://proxy.example:3128", NO_PROXY="10.0.0.0/8")
-    assert connect_to(url, use_proxy).proxy is None
-
-
-@pytest.mark.parametrize(
-    "url", ["socks5://user:secret@proxy.example:1", "http://user:secret@[proxy:x", "http://:secret@"]
-)
-def test_a_proxy_that_cannot_be_used_is_told_without_its_password(proxy_in_the_environment, url):
-    proxy_in_the_environment(url)
-    with pytest.raises(ConnectionFailed, match="HTTPS_PROXY") as caught:
-        connect_to("https://device.example")
-    assert "secret" not in str(caught.value)
+    assert proxy_for(url, use_proxy) is None
 
 
 def test_a_pause_comes_before_each_request_and_knows_the_last_answer():
@@ -406,8 +346,32 @@ def test_what_ends_a_pause_ends_the_request_and_keeps_its_doubt():
     assert (caught.value.doubtful, caught.value.retries) == (True, 1)
 
 
+@pytest.mark.parametrize(
+    ("is_at_proxy", "words"),
+    [
+        (True, "device.example could not be reached because of the proxy proxy.example: Reset"),
+        (False, "device.example could not be reached through the proxy proxy.example: Reset"),
+    ],
+)
+def test_a_connection_that_fails_behind_a_proxy_names_it(proxy_in_the_environment, is_at_proxy, words):
+    proxy_in_the_environment("http://proxy.example:3128")
+    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 1, 0, use_proxy=True)
+    session._transport.is_at_proxy = is_at_proxy
+    failure = session._failure(ConnectionResetError(104, "Reset by peer"))
+    assert words in str(failure)
+    assert not failure.doubtful
+
+
+def test_a_handshake_that_fails_behind_a_proxy_names_it(proxy_in_the_environment):
+    proxy_in_the_environment("http://proxy.example:3128")
+    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 1, 0, use_proxy=True)
+    failure = session._failure(LOCKED_OUT)
+    assert isinstance(failure, HandshakeFailed)
+    assert "the proxy proxy.example, which must not open TLS" in str(failure)
+
+
 def test_a_session_closes_its_connections():
-    session = _session.Session(Context(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
+    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
     session._manager.connection_from_url("https://device.example")
     session.close()
     assert len(session._manager.pools) == 0

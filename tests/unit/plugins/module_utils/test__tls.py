@@ -396,7 +396,7 @@ def test_an_openssl_without_its_usual_provider_is_named(monkeypatch):
     def no_context(_protocol):
         raise alert("LIBRARY_HAS_NO_CIPHERS")
 
-    monkeypatch.setattr(_tls, "Context", no_context)
+    monkeypatch.setattr(_tls.ssl, "SSLContext", no_context)
     with pytest.raises(InvalidTask, match=r"LIBRARY_HAS_NO_CIPHERS.* the provider 'default' too"):
         load()
 
@@ -531,6 +531,34 @@ def test_a_key_that_cannot_be_read_for_lack_of_descriptors_is_an_error_of_the_ho
     def fail(*_arguments):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(_tls.Context, "load_cert_chain", fail)
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", fail)
     with pytest.raises(HostError, match=r"client_key: .* cannot be loaded: Too many open files"):
         load(**files(client_cert=leaf.certificate, client_key=leaf.key))
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("WRONG_VERSION_NUMBER", "does not speak TLS: write http:// in HTTPS_PROXY"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate, and gets none"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "Check the proxy and HTTPS_PROXY"),
+    ],
+)
+def test_a_failed_handshake_with_a_proxy_is_explained(reason, words):
+    text = _tls.explain_proxy(alert(reason), "proxy.example")
+    assert text.startswith(f"The TLS handshake with the proxy proxy.example failed ({reason}). ")
+    assert words in text
+
+
+def test_the_context_for_a_proxy_trusts_as_the_options_say_and_is_shared(leaf, tmp_path):
+    (tmp_path / "ca.pem").write_text(leaf.certificate)
+    contexts = {}
+    options = {"validate_certs": True, "ca_path": str(tmp_path / "ca.pem")}
+    context = _tls.proxy_context(options, contexts)
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.cert_store_stats()["x509"] == 1
+    assert _tls.proxy_context(options, contexts) is context
+    assert _tls.proxy_context({**options, "validate_certs": False}, contexts).verify_mode == ssl.CERT_NONE
+    assert _tls.proxy_context(options) is not context
