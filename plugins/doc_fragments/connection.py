@@ -23,7 +23,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: The timeout of each request in seconds, from V(1) to V(86400), connection and complete response included.
+    description: The timeout of each request in seconds, from V(1) to V(86400). It includes connecting and the response.
     type: int
     default: 30
   retries:
