@@ -17,6 +17,13 @@ description:
     C(digicert_iot_status) and C(digicert_iot_device_identifier). In C(digicert_iot_fields) the values of the fields
     stand by their names; a name that several fields share is followed by the ID of each.
   - What a device has in its record is never taken for a template.
+  - O(compose) can set variables that decide how Ansible connects. If a value depends on the record, only
+    C(ansible_host), C(ansible_port) and C(ansible_user) are possible. C(ansible_host) must be a host name or an IP
+    address that is not of the controller, not link-local and not multicast. C(ansible_port) must be from V(1) to
+    V(65535). C(ansible_user) must consist of ASCII letters, digits and C(._@-). All other variables that begin with
+    C(ansible_) must have a value that is the same for all devices. If a value is unsafe, the plugin warns, removes the
+    variable and sets C(ansible_host) to a name below C(.invalid), so that the host is unreachable.
+  - A group that would have the name of another source's host, or of the controller, gets an underscore before its name.
   - When the list cannot be read as a whole, no host comes of it. Ansible goes on with its other sources then, unless
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is V(true), which pipelines should set.
   - The cache is separate for each API key, O(api_url), O(filters), O(statuses) and O(mask_fields). While the cached
@@ -78,12 +85,24 @@ options:
       - ACTIVE
   hostnames:
     description:
-      - How a host is called. Jinja2 expressions over the keys of the record, where C(fields) has the values of the
-        fields by their names. The first that gives a name is taken, and the device's ID when none does.
-      - A device that may update its record can change what is in it, its name too. So what could do harm is no name. It
-        must begin with a letter, a digit or an underscore, must not hold a slash, a backslash or what cannot be
-        printed, and not be V(all), V(localhost) or V(ungrouped).
+      - The names of hosts, as Jinja2 expressions over the keys of the record, where C(fields) has the values of the
+        fields by their names. The first expression that gives a usable name is used. If none does, the host is called
+        by the ID of the device, and the plugin warns about it.
+      - A device that may update its record can change its own name, so a name is used only if it can mean nothing else.
+      - The name has at most 200 characters, which are ASCII letters, digits, dots, hyphens and underscores. It begins
+        and ends with a letter or a digit. It has no two dots in a row.
+      - The name has a dot or a hyphen, because groups that Ansible makes of values never have one. If the names of your
+        devices have neither, add your own text, for example V('device-' ~ device_identifier).
+      - The last part of the name after a dot is no number, so that the name is no IP address. The name does not end
+        with C(.json), C(.yaml) or C(.yml), because C(host_vars/db-1.yml) belongs to the host C(db-1) as well.
+      - The name does not contain C(localhost), C(localdomain) or C(loopback), and is not a name of the controller.
+      - The name is no UUID and not the ID of another device.
+      - The name, in any case, is not that of a host or group of a source that was parsed before, unless that host has
+        the ID of the device in its variable C(digicert_iot_id).
+      - If other sources follow this one, their hosts are not known yet, and all devices are called by their IDs. List
+        this source last. Sources of this plugin and of P(ansible.builtin.constructed#inventory) can follow it.
       - Where several devices share a name, each has its ID added to it, with a warning.
+      - An ID that breaks these rules is an invalid response.
     type: list
     elements: str
     default:
@@ -165,26 +184,36 @@ cache_timeout: 600
 
 import hashlib
 import json
+import os
+import socket
 import typing as t
+from pathlib import Path
 
+from ansible import context
+from ansible.constants import LOCALHOST
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.group import to_safe_group_name
+from ansible.inventory.manager import IGNORED
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_operator_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import AnswerUnusable, Failure
 from ansible_collections.edgeops.digicert.plugins.module_utils._hosts import (
+    Surroundings,
     distinct,
     expression_variables,
     host_variables,
     is_fit,
+    is_fit_id,
+    is_safe_connection,
     read_filters,
     select,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, parse_records
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, quoted, some
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, Record, quoted, some
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -199,16 +228,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Add the devices to `inventory`, none of them when anything is wrong."""
         super().parse(inventory, loader, path, cache)
+        self._path = path
         self._read_options(path)
         try:
             records = self._records(path, cache)
+            surroundings = _surroundings(inventory, records)
+            names = self._names(records, surroundings)
         except Failure as failure:
             raise AnsibleParserError(f"{failure} (kind: {failure.kind})") from None
-        names = self._names(records)
+        self._reserved_groups = {name.lower() for name in inventory.hosts} | surroundings.local | {"localhost"}
         new = [name for name in names if name not in inventory.hosts]
         try:
-            for name, record in zip(names, records):
-                self._add(name, record)
+            self._add_all(names, records, surroundings)
         except Exception:  # half of an account is no inventory, whatever the reason
             for host in filter(None, map(inventory.hosts.get, new)):
                 inventory.remove_host(host)
@@ -286,14 +317,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             api_key = self.templar.template(api_key, **({} if _KNOWS_TRUST else {"disable_lookups": False}))
         return str(to_text(api_key))
 
-    def _names(self, records: list[Record]) -> list[str]:
-        names = [self._name(record) for record in records]
+    def _names(self, records: list[Record], surroundings: Surroundings) -> list[str]:
         ids = [record["id"] for record in records]
-        nameless = [device_id for name, device_id in zip(names, ids) if name is None]
-        if nameless:
+        unfit = [device_id for device_id in ids if not is_fit_id(device_id, surroundings.local)]
+        if unfit:
+            raise AnswerUnusable(
+                f"The API returned devices whose IDs cannot be names of hosts: {quoted(unfit[:NAMED])}. Verify that "
+                "api_url is the URL of the API and that no proxy responds instead."
+            )
+        names = [self._name(record, surroundings) for record in records]
+        followers = self._followers()
+        if followers and any(name not in (None, device_id) for name, device_id in zip(names, ids)):
+            names = [None] * len(records)
             self.display.warning(
-                "hostnames gives no name that is fit for a host, so these devices are called by their IDs: "
-                f"{some(nameless)}."
+                "Other inventory sources follow this one, and their hosts and groups are not known yet, so all devices "
+                f"are called by their IDs. List this source after {some(followers)}."
+            )
+        elif None in names:
+            nameless = [device_id for name, device_id in zip(names, ids) if name is None]
+            self.display.warning(
+                "hostnames gives no name that can mean only this host, so these devices are called by their IDs: "
+                f"{some(nameless)}. Refer to the option hostnames for the rules."
             )
         wanted = [name or device_id for name, device_id in zip(names, ids)]
         result = distinct(wanted, ids)
@@ -302,7 +346,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(f"Several devices have one name, so their IDs are added to it: {some(shared)}.")
         return result
 
-    def _name(self, record: Record) -> str | None:
+    def _name(self, record: Record, surroundings: Surroundings) -> str | None:
         """Return what the first expression that gives a fit name gives."""
         for expression in self.get_option("hostnames"):
             if expression in record:
@@ -316,21 +360,82 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                             f"hostnames: {expression!r} cannot be evaluated for device {record['id']}: {error}"
                         ) from error
                     continue
-            if is_fit(name):
+            if is_fit(name, record["id"], surroundings):
                 return str(name)
         return None
 
-    def _add(self, name: str, record: Record) -> None:
-        variables = _foreign(host_variables(record))
-        self.inventory.add_host(name)
-        for key, value in variables.items():
-            self.inventory.set_variable(name, key, value)
-        strict = self.get_option("strict")
-        self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
-        self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+    def _followers(self) -> list[str]:
+        """Return the sources after this one whose hosts can have the name of a device."""
+        return [source for source in _sources_after(self._path) if not self._is_harmless(source)]
+
+    def _is_harmless(self, source: str) -> bool:
+        """Say whether a source that follows never makes a host that is there already, nor a group with its name."""
+        if "," in source:
+            return all(name.strip() in ("", *LOCALHOST) for name in source.split(","))
+        if self.verify_file(source):
+            return True
+        try:
+            content = self.loader.load_from_file(source)
+        except Exception:  # noqa: BLE001 (whatever the reason, it is not known what the source has)
+            return False
+        return isinstance(content, dict) and content.get("plugin") in _CONSTRUCTED
+
+    def _add_all(self, names: list[str], records: list[Record], surroundings: Surroundings) -> None:
+        compose = self.get_option("compose") or {}
+        connection = {
+            name: self._constant(expression) for name, expression in compose.items() if name.startswith("ansible_")
+        }
+        unsafe = []
+        for name, record in zip(names, records):
+            variables = _foreign(host_variables(record))
+            self.inventory.add_host(name)
+            for key, value in variables.items():
+                self.inventory.set_variable(name, key, value)
+            strict = self.get_option("strict")
+            self._set_composite_vars(compose, variables, name, strict=strict)
+            if connection and not self._check_connection(name, record["id"], connection, surroundings):
+                unsafe.append(name)
+            self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
+            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+        if unsafe:
+            self.display.warning(
+                "compose gives values to connection variables of these hosts that are unsafe from a record, so Ansible "
+                f"does not connect to them: {some(unsafe)}. Refer to the guide for operators."
+            )
+
+    def _constant(self, expression: str) -> t.Any:
+        """Return the value that an expression has without any record, which is the operator's own, or None."""
+        try:
+            return self._compose(expression, {})
+        except Exception:  # noqa: BLE001 (an expression can raise anything)
+            return None
+
+    def _check_connection(
+        self, name: str, device_id: str, connection: dict[str, t.Any], surroundings: Surroundings
+    ) -> bool:
+        """Remove composed connection variables without a value or with an unsafe one. Return whether all were safe."""
+        variables = self.inventory.hosts[name].vars
+        composed = {key: variables[key] for key in connection if key in variables}
+        empty = [key for key, value in composed.items() if value in (None, "")]
+        unsafe = [
+            key
+            for key, value in composed.items()
+            if key not in empty and value != connection[key] and not is_safe_connection(key, value, surroundings)
+        ]
+        for key in empty + unsafe:
+            del variables[key]
+        if unsafe:
+            # No name in this domain is ever resolved (RFC 6761, section 6.4). The host is unreachable.
+            self.inventory.set_variable(name, "ansible_host", f"{device_id}.invalid")
+        return not unsafe
+
+    def _sanitize_group_name(self, name: str) -> str:
+        """Return the name of a group, which is never that of a host that is there, nor of the local host."""
+        safe: str = to_safe_group_name(name, force=True, silent=True)
+        return f"_{safe}" if safe.lower() in self._reserved_groups else safe
 
 
+_CONSTRUCTED = ("constructed", "ansible.builtin.constructed")
 _CONNECTION = ("api_url", "ca_path", "validate_certs", "timeout", "retries", "use_proxy")
 # From ansible-core 2.19 on a text is a template only where its source is trusted, which this plugin does not claim.
 _KNOWS_TRUST = hasattr(BaseInventoryPlugin, "trusted_by_default")
@@ -348,3 +453,53 @@ def _fingerprint(api_key: str, asked: dict[str, t.Any]) -> str:
     """
     salt = json.dumps(asked, sort_keys=True, default=str).encode("utf-8")
     return hashlib.pbkdf2_hmac("sha256", api_key.encode("utf-8", "surrogatepass"), salt, 100_000, 16).hex()
+
+
+def _surroundings(inventory: t.Any, records: list[Record]) -> Surroundings:
+    owners: dict[str, str | None] = {name.lower(): None for name in inventory.groups}
+    for name, host in inventory.hosts.items():
+        device_id = host.vars.get("digicert_iot_id")
+        owners[name.lower()] = device_id.lower() if isinstance(device_id, str) else None
+    return Surroundings(_local_names(), owners, {record["id"].lower() for record in records}, _is_own)
+
+
+def _local_names() -> set[str]:
+    """Return the names of this host that are known without a request to DNS."""
+    own = socket.gethostname().lower()
+    names = {own, own.split(".")[0]}
+    try:
+        lines = Path("/etc/hosts").read_text(encoding="utf-8", errors="replace").lower().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        address, *aliases = line.split("#")[0].split() or [""]
+        if own in aliases or address.startswith("127.") or address == "::1":
+            names.update(aliases)
+    return names
+
+
+def _is_own(address: str) -> bool:
+    """Say whether the address is one of this host. Only such an address can be bound, unless the kernel binds any."""
+    return _can_bind(address) and not _can_bind("192.0.2.1")
+
+
+def _can_bind(address: str) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _sources_after(path: str, sources: t.Sequence[str] | None = None) -> list[str]:
+    """Return the inventory sources that Ansible parses after the one at `path`, as far as the command line shows."""
+    sources = list(context.CLIARGS.get("inventory") or ()) if sources is None else sources
+    for number, source in enumerate(sources):
+        after = list(sources[number + 1 :])
+        if source == path:
+            return after
+        if path.startswith(source.rstrip("/") + "/"):
+            names = [name for name in sorted(os.listdir(source)) if not IGNORED.search(os.fsencode(name))]
+            return _sources_after(path, [os.path.join(source, name) for name in names]) + after
+    return []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import typing as t
 
@@ -31,6 +32,7 @@ class Lister:
         self.simulator = simulator
         self.folder = folder
         self.file = folder / "fleet.digicert_iot.yml"
+        self.sources: list[t.Any] = []
 
     def run(self, *arguments: str, environment: t.Mapping[str, str] | None = None, **options: t.Any):
         """Run ansible-inventory with a source that has these options; None leaves one out."""
@@ -46,7 +48,11 @@ class Lister:
         self.file.write_text(json.dumps({name: value for name, value in source.items() if value is not None}))
         self.simulator.clear_log()
         return subprocess.run(
-            [BIN / "ansible-inventory", "--inventory", self.file, *arguments],
+            [
+                BIN / "ansible-inventory",
+                *(f"--inventory={source}" for source in self.sources or [self.file]),
+                *arguments,
+            ],
             env={**environment_in(self.folder), **(environment or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -54,7 +60,16 @@ class Lister:
             check=False,
         )
 
-    def list(self, *arguments: str, **options: t.Any) -> Inventory:
+    def list(
+        self,
+        *arguments: str,
+        before: t.Sequence[t.Any] = (),
+        after: t.Sequence[t.Any] = (),
+        directory: t.Any = None,
+        **options: t.Any,
+    ) -> Inventory:
+        """List with these other sources before and after the one of this plugin, or with the directory that has it."""
+        self.sources = [directory] if directory else [*before, self.file, *after]
         ran = self.run("--list", *arguments, **options)
         assert "Traceback" not in ran.stderr
         # This is how Ansible says that a text is no template.
@@ -173,14 +188,279 @@ def test_nothing_in_a_record_is_a_template(lister, simulator, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_names_that_could_do_harm(lister, simulator):
-    harmful = ["-oProxyCommand=touch x", "localhost", "../x"]
-    for name, device in zip(harmful, simulator.records.devices, strict=False):
+HOSTILE_NAMES = [
+    *("-oProxyCommand=touch x", "../x-y", "localhost", "127.0.0.1", "::1", "0.0.0.0", "127.1", "2130706433", "0x7f.1"),
+    *(
+        "localhost.",
+        "LOCALHOST",
+        "localhost.localdomain",
+        "ip6-localhost",
+        "::ffff:127.0.0.1",
+        "fe80::1%lo",
+        "10.0.0.1",
+    ),
+    *(
+        "all",
+        "ungrouped",
+        "gate-7,all",
+        "a-b:c",
+        "*",
+        "gate-*",
+        "~.-",
+        "!gate-7",
+        "&gate-7",
+        "gate-7[1]",
+        "gate-[0:5]",
+        "@x-y",
+    ),
+    *(
+        " gate-7",
+        "gate-7 ",
+        "gate-7\nall",
+        "gate-7 ansible_host=x",
+        "'gate-7'",
+        "{{ 'gate-7' }}",
+        "\uff27ate-7",
+        "g\u0430te-7",
+    ),
+    *(
+        "webservers",
+        "web-servers",
+        "WEB-servers",
+        "db-1",
+        "DB-1",
+        "db-1.yml",
+        "site_Rotterdam",
+        "site_Delft",
+        "old",
+        "rare",
+    ),
+]
+
+
+def test_a_name_that_can_mean_something_else_is_not_used(lister, simulator, tmp_path):
+    names = [*HOSTILE_NAMES, socket.gethostname(), simulator.records["camera"].id]
+    devices = simulator.add_devices(len(names))
+    for name, device in zip(names, devices, strict=True):
         device.device_identifier = name
-    listed = lister.list()
-    assert not set(harmful).intersection(listed.hosts)
-    assert {device.id for device in simulator.records.devices[:3]} <= set(listed.hosts)
+    (tmp_path / "static.ini").write_text(
+        "[webservers]\nweb1\n[web-servers]\ndb-1 ansible_host=192.0.2.1\n[webservers:vars]\nsecret=x\n"
+    )
+    listed = lister.list(
+        before=[tmp_path / "static.ini"],
+        groups={"old": "digicert_iot_device_identifier == 'camera.harbour'", "rare": "false"},
+        keyed_groups=[{"key": "digicert_iot_fields.Site | default('')", "prefix": "site"}],
+    )
+    assert listed.return_code == 0
+    usual = {"access-point", "camera", "read-only", "write-only", "spare-access-point"}
+    assert set(listed.hosts) == {
+        "web1",
+        "db-1",
+        *(device.id for device in devices),
+        *(f"{name}.harbour" for name in usual),
+    }
+    assert not [host for host in ("web1", "db-1") if "digicert_iot_id" in listed.hosts[host]]
     assert "are called by their IDs" in listed.said
+    assert "both group and host" not in listed.said
+    assert listed.groups["webservers"] == {"hosts": ["web1"]}
+
+
+def other_source(folder, kind: str) -> t.Any:
+    """Write an inventory source of this kind and return its path."""
+    texts = {
+        "static.ini": "[web-servers]\ndb-1 ansible_password=secret\n",
+        "static.yml": "web-servers: {hosts: {db-1: {ansible_password: secret}}}\n",
+        "more.constructed.yml": "plugin: ansible.builtin.constructed\nkeyed_groups: [{key: digicert_iot_status}]\n",
+    }
+    if kind in texts:
+        (folder / kind).write_text(texts[kind])
+        return folder / kind
+    return kind
+
+
+@pytest.mark.parametrize("name", ["db-1", "web-servers"])
+@pytest.mark.parametrize("kind", ["static.ini", "static.yml", "db-1,"])
+def test_a_source_that_follows_shares_no_host_with_a_device(lister, simulator, tmp_path, kind, name):
+    device = simulator.records["access-point"]
+    device.device_identifier = name
+    listed = lister.list(after=[other_source(tmp_path, kind)])
+    # Hosts without variables are not in this list.
+    assert "digicert_iot_id" not in listed.hosts.get("db-1", {})
+    assert "ansible_password" not in listed.hosts[device.id]
+    assert "List this source after" in listed.said
+    assert "both group and host" not in listed.said
+
+
+@pytest.mark.parametrize("kind", ["more.constructed.yml", "localhost,"])
+def test_names_are_used_before_sources_that_make_no_other_hosts(lister, tmp_path, kind):
+    listed = lister.list(after=[other_source(tmp_path, kind)])
+    assert "access-point.harbour" in listed.hosts
+    assert "List this source after" not in listed.said
+
+
+def test_sources_in_a_directory_follow_each_other_by_name(lister, simulator, tmp_path):
+    folder = tmp_path / "inventory"
+    (folder / "group_vars").mkdir(parents=True)
+    lister.file = folder / "20.digicert_iot.yml"
+    device = simulator.records["access-point"]
+    device.device_identifier = "db-1"
+    (folder / "10.ini").write_text("db-1 ansible_password=secret\n")
+    listed = lister.list(directory=folder)
+    assert device.id in listed.hosts
+    assert "camera.harbour" in listed.hosts
+    (folder / "10.ini").rename(folder / "30.ini")
+    listed = lister.list(directory=folder)
+    assert "digicert_iot_id" not in listed.hosts["db-1"]
+    assert "camera.harbour" not in listed.hosts
+
+
+def test_two_sources_that_list_one_device_share_its_host(lister, tmp_path):
+    lister.list()
+    second = tmp_path / "second.digicert_iot.yml"
+    second.write_text(lister.file.read_text())
+    listed = lister.list(after=[second], compose={"first": "'yes'"})
+    assert len(listed.hosts) == 5
+    assert listed.hosts["camera.harbour"]["first"] == "yes"
+
+
+def test_a_group_does_not_take_the_name_of_a_host(lister, simulator, tmp_path):
+    (tmp_path / "static.ini").write_text("db1 ansible_password=secret\n")
+    keyed = [{"key": "digicert_iot_fields.Site | default('')", "prefix": "", "separator": ""}]
+    device = simulator.records["access-point"]
+    for site in ("db1", "localhost", "LocalHost"):
+        device.values[device.field_id("Site")] = site
+        listed = lister.list(before=[tmp_path / "static.ini"], keyed_groups=keyed)
+        assert listed.groups[f"_{site}"]["hosts"] == ["access-point.harbour"]
+        assert site not in listed.groups
+        assert listed.hosts["db1"]["ansible_password"] == "secret"
+
+
+HOSTILE_ADDRESSES = [
+    *(
+        "-oProxyCommand=touch x",
+        "127.0.0.1",
+        "127.6.6.6",
+        "localhost",
+        "::1",
+        "0.0.0.0",
+        "2130706433",
+        "a b",
+        "fe80::1%lo",
+    ),
+    *("root@gate", "gate:22", "db-1", "{{ 1 }}"),
+]
+
+
+def test_a_record_does_not_make_ansible_connect_to_the_controller_or_pass_options(lister, simulator, tmp_path):
+    devices = simulator.add_devices(len(HOSTILE_ADDRESSES))
+    for address, device in zip(HOSTILE_ADDRESSES, devices, strict=True):
+        device.values[device.field_id("Site")] = address
+        device.device_identifier = f"{device.name}.harbour"
+    (tmp_path / "static.ini").write_text("db-1\n")
+    listed = lister.list(
+        before=[tmp_path / "static.ini"],
+        compose={
+            "ansible_host": "digicert_iot_fields.Site | default('')",
+            "ansible_user": "digicert_iot_fields.Missing",
+            "ansible_connection": "'ssh'",
+            "site": "digicert_iot_fields.Site",
+        },
+    )
+    for address, device in zip(HOSTILE_ADDRESSES, devices, strict=True):
+        variables = listed.hosts[f"{device.name}.harbour"]
+        assert variables["ansible_host"] == f"{device.id}.invalid"
+        assert variables["ansible_connection"] == "ssh"
+        assert variables["site"] == address
+    assert listed.hosts["access-point.harbour"]["ansible_host"] == "Rotterdam"
+    assert "ansible_host" not in listed.hosts["camera.harbour"]
+    assert "unsafe from a record" in listed.said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "is_used"),
+    [
+        ("ansible_port", "2222", True),
+        ("ansible_port", "0", False),
+        ("ansible_user", "admin", True),
+        ("ansible_user", "-oProxyCommand=x", False),
+        ("ansible_connection", "local", False),
+        ("ansible_ssh_common_args", "-oProxyCommand=x", False),
+        ("ansible_ssh_executable", "/bin/x", False),
+        ("ansible_python_interpreter", "/bin/x", False),
+    ],
+)
+def test_connection_variables_from_records_and_of_the_operator(lister, simulator, variable, value, is_used):
+    device = simulator.records["access-point"]
+    device.values[device.field_id("Site")] = value
+    variables = lister.list(compose={variable: "digicert_iot_fields.Site"}).hosts["access-point.harbour"]
+    assert (variables.get(variable) == value) is is_used
+    assert (variables.get("ansible_host") == f"{device.id}.invalid") is not is_used
+    # A value that does not depend on a record is the operator's.
+    variables = lister.list(compose={variable: repr(value)}).hosts["access-point.harbour"]
+    assert variables[variable] == value
+    assert "ansible_host" not in variables
+
+
+def test_an_id_that_is_a_pattern_is_an_invalid_response(lister, simulator):
+    def rename(page: dict[str, t.Any]) -> None:
+        page["records"][0]["id"] = "gate-7,all"
+
+    simulator.script(Answer(alter=rename))
+    listed = lister.list()
+    assert listed.hosts == {}
+    assert "'gate-7,all'" in listed.said
+    assert "answer_unusable" in listed.said
+
+
+# Ansible takes the first names for the local host, and the others come close.
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1", "localhost", "camera.harbour"])
+def test_the_api_key_of_an_operator_never_goes_to_a_host(lister, simulator, tmp_path, name):
+    device = simulator.records["read-only"]
+    device.device_identifier = name
+    device.values[device.field_id("Site")] = "192.0.2.66"
+    lister.list(compose={"ansible_host": "digicert_iot_fields.Site"})
+    # This "ssh" keeps what it is given, and connects to nothing.
+    ssh, loot = tmp_path / "ssh", tmp_path / "loot"
+    ssh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{loot}\ntimeout 2 cat >>{loot}\nexit 255\n')
+    ssh.chmod(0o755)
+    access = {
+        "edgeops.digicert.digicert_iot_device_access": {
+            "device_id": "{{ digicert_iot_id }}",
+            "allow_write": True,
+            "api_url": simulator.operator_url,
+            "ca_path": str(simulator.certificates.ca),
+            "timeout": 5,
+            "retries": 0,
+        },
+        "delegate_to": "localhost",
+    }
+    playbook = tmp_path / "playbook.yml"
+    plays = [
+        {"hosts": "all", "gather_facts": False, "tasks": [access, {**access, "run_once": True}]},
+        {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.ping": None}]},
+        {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.raw": "true"}]},
+    ]
+    playbook.write_text(json.dumps(plays))
+    ran = subprocess.run(
+        [BIN / "ansible-playbook", "--inventory", lister.file, playbook],
+        env={
+            **environment_in(tmp_path),
+            "DIGICERT_IOT_API_KEY": API_KEY,
+            "ANSIBLE_SSH_EXECUTABLE": str(ssh),
+            "ANSIBLE_SSH_RETRIES": "0",
+            "ANSIBLE_PIPELINING": "true",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert device.device_api_allow_write is True, ran.stdout
+    assert "ok: [localhost]" in ran.stdout
+    # Only the last play connects to hosts.
+    sent = loot.read_text(errors="replace")
+    assert "192.0.2.66" in sent
+    assert API_KEY not in sent
 
 
 @pytest.mark.parametrize(
