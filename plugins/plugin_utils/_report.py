@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What the results of this collection's modules say about a fleet. Pure: results in, report out.
+"""Makes the report on a fleet. Pure: findings in, report out.
 
 A report is what its JSON file holds:
 
@@ -12,24 +12,17 @@ A report is what its JSON file holds:
     check_mode  whether nothing was written, so that it tells of drift
     playbook    the name of the playbook's file
     counts      how many devices there are, and in which state
-    devices     each with host, device_id, device_identifier, state (in_line, changed, drifting or failed),
-                differences (name, before, after), certificate (not_after, days_left), failure (kind, message), warnings
+    devices     a row for each device of each host, with host, device_id, device_identifier, state (in_line, changed,
+                drifting or failed), differences (name, before, after), certificate (not_after, days_left), failure
+                (kind, message), warnings
     failures    what devices failed of, each kind with cause, cure and the numbers of its devices in `devices`
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
 
-COLLECTION = "edgeops.digicert."
-# The modules that keep something of a device. One that only reads says nothing about what should be.
-_KEEPING = (
-    "digicert_iot_device",
-    "digicert_iot_devices",
-    "digicert_iot_device_certificate",
-    "digicert_iot_device_access",
-)
-_READING = ("digicert_iot_device_info",)
 STATES = ("in_line", "changed", "drifting", "failed")
 # What failed -> why, and what to do. The guide on errors says more of each.
 CAUSES = {
@@ -126,85 +119,45 @@ CAUSES = {
         "Check that the host is on, its address, and how Ansible logs in.",
     ),
     "other": (
-        "Ansible ended the task before or without the module's own answer.",
+        "The module returned no result, or an invalid result, or the playbook made the task fail.",
         "Read the message.",
     ),
 }
 
-Result = t.Dict[str, t.Any]
 Report = t.Dict[str, t.Any]
+
+# The most characters of a text.
+_MAX_TEXT = 4000
+# Control characters except tab, line feed and carriage return, and lone surrogates, which are not valid in JSON.
+_UNFIT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Finding(t.NamedTuple):
-    """What one task says about one device. `differences` have a value before and after under each name."""
+    """What one task says about one device of one host. `differences` have a value before and after under each name.
+
+    `device_id` and `device_identifier` are None if they are not known. `hidden` is whether the task has no_log.
+    """
 
     host: str
     device_id: str | None
     device_identifier: str | None
     state: str
-    differences: dict[str, tuple[t.Any, t.Any]]
+    differences: dict[str, tuple[str | None, str | None]]
     certificate: dict[str, t.Any] | None
     failure: dict[str, str] | None
     warnings: list[str]
+    hidden: bool = False
 
 
-def findings_of(host: str, action: str, result: Result, check_mode: bool) -> list[Finding]:
-    """Return what the result of a task says, none if it is not of this collection or says nothing about a device.
-
-    `action` is the module's full name, and `result` is what came of one run of it.
-    """
-    module = action[len(COLLECTION) :] if action.startswith(COLLECTION) else None
-    if module not in _KEEPING and not (module in _READING and result.get("failed")):
-        return []
-    # An item that a condition left out, and a task that goes on without Ansible.
-    if result.get("skipped") or ("ansible_job_id" in result and not result.get("finished")):
-        return []
-    entries = result.get("results") if module == "digicert_iot_devices" else None
-    return [_finding(host, module, entry, check_mode) for entry in entries or [result]]
-
-
-def unreachable(host: str, message: str) -> Finding:
-    """Return what is to be said of the device of a host that cannot be reached."""
-    return Finding(host, None, None, "failed", {}, None, {"kind": "unreachable", "message": message}, [])
-
-
-def _finding(host: str, module: str | None, entry: Result, check_mode: bool) -> Finding:
-    device = entry.get("device") or {}
-    failed = bool(entry.get("failed"))
-    certificate = entry.get("certificate")
-    diff = entry.get("diff")
-    before, after = (_flat(diff.get(side)) if isinstance(diff, dict) else {} for side in ("before", "after"))
-    differences = {name: (before.get(name), after[name]) for name in after if before.get(name) != after[name]}
-    if module == "digicert_iot_device_certificate" and entry.get("changed") and not differences:
-        differences["certificate"] = (None, "to be renewed" if check_mode else "renewed")
-    changed = "drifting" if check_mode else "changed"
-    return Finding(
-        host,
-        entry.get("device_id") or device.get("id"),
-        entry.get("device_identifier") or device.get("device_identifier") or after.get("device_identifier"),
-        "failed" if failed else changed if entry.get("changed") else "in_line",
-        differences,
-        {"not_after": certificate["not_after"], "days_left": certificate["remaining_days"]} if certificate else None,
-        _failure_of(entry) if failed else None,
-        [str(warning) for warning in entry.get("warnings") or ()],
-    )
-
-
-def _flat(side: t.Any) -> dict[str, t.Any]:
-    """Return one side of a diff with the fields beside the rest."""
-    if not isinstance(side, dict):
-        return {}
-    return {**{key: value for key, value in side.items() if key != "fields"}, **(side.get("fields") or {})}
-
-
-def _failure_of(entry: Result) -> dict[str, str]:
-    kind = (entry.get("failure") or {}).get("kind")
-    message = entry.get("msg") or entry.get("censored") or "There is no message."
-    return {"kind": kind if kind in CAUSES else "other", "message": str(message)}
+def clean(text: str) -> str:
+    """Return a text as the report shows it: without characters that are invalid or control a terminal, and not long."""
+    more = len(text) - _MAX_TEXT
+    shown = f"{text[:_MAX_TEXT]}... ({more} more characters)" if more > 0 else text
+    return _UNFIT.sub("\ufffd", shown)
 
 
 def make_report(findings: t.Iterable[Finding], generated: str, check_mode: bool, playbook: str) -> Report:
-    """Return the report on all findings, in the order in which they were made."""
+    """Return the report on all findings, host by host in the order in which these were seen."""
     devices = [_device(group) for group in _by_device(findings)]
     failed = [(number, device["failure"]["kind"]) for number, device in enumerate(devices) if device["failure"]]
     failures = [
@@ -220,7 +173,7 @@ def make_report(findings: t.Iterable[Finding], generated: str, check_mode: bool,
     return {
         "generated": generated,
         "check_mode": check_mode,
-        "playbook": playbook,
+        "playbook": clean(playbook),
         "counts": {"devices": len(devices), **counts},
         "devices": devices,
         "failures": sorted(failures, key=lambda failure: -len(failure["devices"])),
@@ -228,31 +181,55 @@ def make_report(findings: t.Iterable[Finding], generated: str, check_mode: bool,
 
 
 def _by_device(findings: t.Iterable[Finding]) -> list[list[Finding]]:
-    """Return the findings of each device together. What names no device is about the one that its host had last."""
-    groups: dict[str, list[Finding]] = {}
-    latest: dict[str, str] = {}
+    """Return the findings of each device of each host together.
+
+    A host cannot add to the row of another host's device. A finding without a device is about the only device of the
+    host, and if the host was unreachable, about all devices of the host. Otherwise, it has a row of its own.
+    """
+    hosts: dict[str, list[Finding]] = {}
     for finding in findings:
-        key = (
-            latest.get(finding.host, f"host {finding.host}") if finding.device_id is None else finding.device_id.lower()
-        )
-        latest[finding.host] = key
-        groups.setdefault(key, []).append(finding)
+        hosts.setdefault(finding.host, []).append(finding)
+    return [group for host in hosts.values() for group in _by_device_of_host(host)]
+
+
+def _by_device_of_host(findings: list[Finding]) -> list[list[Finding]]:
+    ids: dict[str | None, str] = {
+        finding.device_identifier: finding.device_id.lower()
+        for finding in findings
+        if finding.device_identifier is not None and finding.device_id is not None
+    }
+    keys = [_key(finding, ids) for finding in findings]
+    devices = [key for key in dict.fromkeys(keys) if key is not None]
+    groups: dict[tuple[str, str] | None, list[Finding]] = {}
+    for finding, key in zip(findings, keys):
+        is_unreachable = finding.failure is not None and finding.failure["kind"] == "unreachable"
+        of_all = key is None and devices and (len(devices) == 1 or is_unreachable)
+        for each in devices if of_all else [key]:
+            groups.setdefault(each, []).append(finding)
     return list(groups.values())
 
 
+def _key(finding: Finding, ids: dict[str | None, str]) -> tuple[str, str] | None:
+    """Return what identifies the device on its host. `ids` has the ID of each name."""
+    device_id = ids.get(finding.device_identifier) if finding.device_id is None else finding.device_id.lower()
+    if device_id is not None:
+        return ("id", device_id)
+    return None if finding.device_identifier is None else ("name", finding.device_identifier)
+
+
 def _device(findings: list[Finding]) -> dict[str, t.Any]:
-    differences: dict[str, tuple[t.Any, t.Any]] = {}
+    differences: dict[str, tuple[str | None, str | None]] = {}
     for finding in findings:
         for name, (before, after) in finding.differences.items():
             differences[name] = (differences.get(name, (before,))[0], after)
+    shown = [finding for finding in findings if not finding.hidden]
     return {
-        "host": findings[-1].host,
-        "device_id": _last(finding.device_id for finding in findings),
-        "device_identifier": _last(finding.device_identifier for finding in findings),
+        "host": clean(findings[-1].host),
+        "device_id": _last(finding.device_id for finding in shown),
+        "device_identifier": _last(finding.device_identifier for finding in shown),
         "state": max((finding.state for finding in findings), key=STATES.index),
         "differences": [
-            {"name": name, "before": _text(before), "after": _text(after)}
-            for name, (before, after) in differences.items()
+            {"name": name, "before": before, "after": after} for name, (before, after) in differences.items()
         ],
         "certificate": _last(finding.certificate for finding in findings),
         "failure": next((finding.failure for finding in findings if finding.failure), None),
@@ -262,9 +239,3 @@ def _device(findings: list[Finding]) -> dict[str, t.Any]:
 
 def _last(values: t.Iterable[t.Any]) -> t.Any:
     return next((value for value in reversed(list(values)) if value is not None), None)
-
-
-def _text(value: t.Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)

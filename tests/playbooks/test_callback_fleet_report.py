@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import stat
+import subprocess
+import time
 import typing as t
 
 import pytest
 
-from playbooks.conftest import MODULE, TARGET, run_playbook
+from playbooks.conftest import BIN, HERE, MODULE, TARGET, environment_in, run_playbook
 
 DEVICES = "edgeops.digicert.digicert_iot_devices"
 
@@ -132,6 +137,196 @@ def test_names_and_values_of_devices_are_foreign(reporter, simulator):
     assert "<img" not in page
 
 
+def hostile(folder, result):
+    """Return a Python interpreter that returns this result, whatever it is asked to run."""
+    python = folder / "hostile-python"
+    python.write_text(f"#!/bin/sh\ncat > /dev/null\ncat << 'END'\n{json.dumps(result)}\nEND\n")
+    python.chmod(0o755)
+    return {"ansible_python_interpreter": str(python), "ansible_pipelining": True}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"changed": False, "diff": {"before": {}, "after": {"fields": [1]}}, "device": {"id": 7}},
+        {"changed": False, "device": {"id": "other"}, "certificate": {"remaining_days": float("nan")}},
+        {"changed": "x", "warnings": {"a": 1}, "device_id": ["x"], "failure": "x"},
+        {"changed": False, "msg": "\ud800\x1b" * 100000},
+    ],
+)
+def test_a_hostile_host_fails_alone(reporter, simulator, result):
+    same_device = {"device_id": simulator.records["access-point"].id}
+    reporter.run(
+        {
+            "hosts": "access-point,camera",
+            "tasks": [{**keep("Rotterdam"), "ignore_errors": True, "when": "inventory_hostname == 'access-point'"}],
+        }
+    )
+    alone = json.loads(reporter.json.read_text())["devices"]
+    answers = {"name": "Answer", "ansible.builtin.set_fact": {**hostile(reporter.folder, result), **same_device}}
+    report = reporter.run(
+        {
+            "hosts": "access-point,camera",
+            "ignore_errors": True,
+            "tasks": [{**answers, "when": "inventory_hostname == 'camera'"}, keep("Rotterdam")],
+        }
+    )
+    assert states(report) == {"access-point": "in_line", "camera": "failed"}
+    assert [row for row in report["devices"] if row["host"] == "access-point"] == alone
+    (failed,) = [row for row in report["devices"] if row["host"] == "camera"]
+    assert failed["failure"]["kind"] == "other"
+    assert len(reporter.json.read_text()) < 20000
+
+
+def test_failed_when_hides_no_failure_and_turns_drift_into_none(reporter, simulator):
+    simulator.records["camera"].device_api_allow_read = False
+    drift = {"register": "drift", "failed_when": "drift is failed or drift is changed"}
+    report = reporter.run(
+        {
+            "hosts": "access-point,camera",
+            "tasks": [
+                {**keep("Delft"), **drift, "when": "inventory_hostname == 'access-point'", "check_mode": True},
+                {**keep("Delft"), "failed_when": False, "when": "inventory_hostname == 'camera'"},
+            ],
+        }
+    )
+    assert reporter.ran.return_code != 0
+    assert states(report) == {"access-point": "drifting", "camera": "failed"}
+    assert [group["kind"] for group in report["failures"]] == ["read_denied"]
+
+
+def test_an_item_that_ansible_refuses_is_the_failure_of_its_own_device(reporter, simulator):
+    items = [{"id": simulator.records["access-point"].id, "timeout": 5}, {"id": "other-device", "timeout": "soon"}]
+    task = keep("Rotterdam", device_id="{{ item.id }}", timeout="{{ item.timeout }}")
+    for no_log in (False, True):
+        report = reporter.run({"hosts": "access-point", "tasks": [{**task, "loop": items, "no_log": no_log}]})
+        shown = [(row["device_id"], row["state"]) for row in report["devices"]]
+        assert shown == [
+            (None if no_log else item["id"], state) for item, state in zip(items, ("in_line", "failed"), strict=True)
+        ]
+
+
+def test_a_task_without_devices_is_no_device(reporter):
+    report = reporter.run({"hosts": "access-point", "tasks": [{DEVICES: {"devices": [], "fields": []}}]})
+    assert report["counts"]["devices"] == 0
+
+
+def test_unreachable_and_then_in_sync_is_one_row(reporter):
+    back = {"ansible_connection": "local", "ansible_host": "127.0.0.1"}
+    report = reporter.run(
+        {
+            "hosts": "lost",
+            "tasks": [
+                {"ansible.builtin.ping": {}, "ignore_unreachable": True},
+                {**keep("x", fields=[]), "vars": back},
+            ],
+        }
+    )
+    assert [(row["state"], bool(row["device_id"])) for row in report["devices"]] == [("failed", True)]
+
+
+def play(reporter, *tasks, options=(), **environment):
+    """Run tasks on the controller, and return the finished process."""
+    book = reporter.folder / "book.yml"
+    book.write_text(json.dumps([{"name": "Test", "hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    return subprocess.run(
+        [BIN / "ansible-playbook", *options, book],
+        env={
+            **environment_in(reporter.folder),
+            "ANSIBLE_CALLBACKS_ENABLED": "edgeops.digicert.fleet_report",
+            "DIGICERT_IOT_REPORT_HTML": str(reporter.html),
+            "DIGICERT_IOT_REPORT_JSON": str(reporter.json),
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+SHOW = {"name": "Show", "ansible.builtin.debug": {"msg": "x"}}
+
+
+def test_a_run_that_ends_early_leaves_no_old_report(reporter):
+    for path in (reporter.html, reporter.json):
+        path.write_text("old")
+    book = reporter.folder / "book.yml"
+    book.write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"wait_for": {"timeout": 60}}]}])
+    )
+    environment = {
+        **environment_in(reporter.folder),
+        "ANSIBLE_CALLBACKS_ENABLED": "edgeops.digicert.fleet_report",
+        "DIGICERT_IOT_REPORT_HTML": str(reporter.html),
+        "DIGICERT_IOT_REPORT_JSON": str(reporter.json),
+    }
+    with subprocess.Popen(
+        [BIN / "ansible-playbook", book], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 60
+        while reporter.html.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode != 0
+    assert not [path for path in reporter.folder.iterdir() if "report" in path.name or path.name.endswith(".part")]
+
+
+def test_a_play_without_hosts_replaces_the_old_report(reporter):
+    reporter.json.write_text("old")
+    ran = play(reporter, SHOW, options=["--inventory", "other,"])
+    assert ran.returncode == 0
+    assert json.loads(reporter.json.read_text())["counts"]["devices"] == 0
+
+
+def test_old_attributes_are_kept_and_a_new_report_is_private(reporter):
+    reporter.html.write_text("old")
+    reporter.html.chmod(0o604)
+    os.chown(reporter.html, 12345, 12345)
+    play(reporter, SHOW)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (reporter.html, reporter.json)] == [0o604, 0o600]
+    assert (reporter.html.stat().st_uid, reporter.html.stat().st_gid) == (12345, 12345)
+
+
+@pytest.mark.parametrize("off", ["", "/dev/null"])
+def test_a_file_can_be_switched_off(reporter, off):
+    ran = play(reporter, SHOW, DIGICERT_IOT_REPORT_HTML=off)
+    assert json.loads(reporter.json.read_text())["counts"]["devices"] == 0
+    assert ran.returncode == 0
+    assert [line for line in ran.stderr.splitlines() if "report" in line] == [f"fleet_report: {reporter.json}"]
+    assert not reporter.html.exists()
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_relative_path_in_the_configuration_starts_at_its_directory(reporter):
+    directory = reporter.folder / "configuration"
+    directory.mkdir()
+    (directory / "ansible.cfg").write_text(
+        "[defaults]\ncallbacks_enabled = edgeops.digicert.fleet_report\n"
+        "[callback_fleet_report]\nhtml_path =\njson_path = fleet.json\n"
+    )
+    book = directory / "book.yml"
+    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [SHOW]}]))
+    environment = {**environment_in(reporter.folder), "ANSIBLE_CONFIG": str(directory / "ansible.cfg")}
+    subprocess.run([BIN / "ansible-playbook", book], env=environment, cwd=reporter.folder, check=True)
+    assert sorted(path.name for path in directory.iterdir()) == ["ansible.cfg", "book.yml", "fleet.json"]
+
+
+def test_standard_output_belongs_to_the_stdout_callback(reporter):
+    ran = play(
+        reporter, SHOW, ANSIBLE_STDOUT_CALLBACK="json_output", ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback_plugins")
+    )
+    assert json.loads(ran.stdout) == {"ended": True}
+    assert f"fleet_report: {reporter.html}" in ran.stderr
+
+
+def test_several_playbooks_of_one_command_make_one_report(reporter):
+    second = reporter.folder / "second.yml"
+    second.write_text(json.dumps([{"name": "Test", "hosts": "localhost", "gather_facts": False, "tasks": [SHOW]}]))
+    play(reporter, SHOW, options=[str(second)])
+    assert json.loads(reporter.json.read_text())["playbook"] == "second.yml, book.yml"
+
+
 def test_a_file_that_cannot_be_written_is_told_and_ends_nothing(reporter):
     reporter.run({"hosts": "access-point", "tasks": [keep("Delft")]})
     ran = run_playbook(
@@ -149,6 +344,9 @@ def test_a_file_that_cannot_be_written_is_told_and_ends_nothing(reporter):
         },
     )
     assert ran.return_code == 0
-    assert "html_path: /none/report.html cannot be written: No such file or directory" in " ".join(ran.output.split())
+    assert (
+        "html_path: cannot write /none/report.html: No such file or directory. There is no report of this run."
+        in " ".join(ran.output.split())
+    )
     assert json.loads(reporter.json.read_text())["counts"]["devices"] == 0
     assert {path.name for path in reporter.folder.iterdir() if "report" in path.name} == {"report.html", "report.json"}

@@ -9,12 +9,8 @@ import json
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import (
-    CAUSES,
-    findings_of,
-    make_report,
-    unreachable,
-)
+from ansible_collections.edgeops.digicert.plugins.plugin_utils._findings import Task, findings_of, unreachable
+from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, make_report
 
 DEVICE, DEVICES, CERTIFICATE, ACCESS, INFO = (
     f"edgeops.digicert.digicert_iot_{name}"
@@ -40,7 +36,11 @@ def failed(kind, **keys):
 
 def report_on(*runs, check_mode=False):
     """Report on tasks, each as host, module and result."""
-    findings = [finding for run in runs for finding in findings_of(*run, check_mode=check_mode)]
+    findings = [
+        finding
+        for host, module, result in runs
+        for finding in findings_of(Task(host, module, {}, check_mode), result, bool(result.get("failed")))
+    ]
     return make_report(findings, "2026-11-23T20:40:00Z", check_mode, "site.yml")
 
 
@@ -124,7 +124,7 @@ def test_failures_are_grouped_with_their_cure():
         ("b", DEVICE, failed("write_denied", device_id="2")),
         ("c", DEVICE, failed("write_denied", device_id="3")),
         ("d", DEVICE, {"failed": True, "msg": "boom"}),
-        ("e", DEVICE, {"failed": True, "censored": "hidden"}),
+        ("e", DEVICE, {"failed": True, "msg": "hidden"}),
         ("f", INFO, failed("write_denied")),
     )
     assert [(group["kind"], group["devices"]) for group in report["failures"]] == [
@@ -147,9 +147,9 @@ def test_one_failure_makes_the_device_fail_whatever_else_went_well():
 
 def test_a_host_that_cannot_be_reached():
     findings = [
-        *findings_of("a", DEVICE, kept("1"), False),
-        unreachable("a", "No route"),
-        unreachable("b", "No route"),
+        *findings_of(Task("a", DEVICE, {}), kept("1"), False),
+        *unreachable(Task("a", "", {}), {"msg": "No route"}),
+        *unreachable(Task("b", "", {}), {"msg": "No route"}),
     ]
     report = make_report(findings, "", False, "")
     assert states(report) == {"1": "failed", "b": "failed"}
@@ -161,16 +161,8 @@ def test_other_modules_and_reading_say_nothing():
     assert report["devices"] == []
 
 
-def test_what_has_not_run_says_nothing():
-    left_out = {"changed": False, "skipped": True}
-    begun = {"changed": True, "ansible_job_id": "1.2", "started": 1, "finished": 0}
-    assert report_on(("a", DEVICE, left_out), ("a", DEVICE, begun))["devices"] == []
-    done = {**kept("1"), "ansible_job_id": "1.2", "finished": 1}
-    assert states(report_on(("a", DEVICE, done))) == {"1": "in_line"}
-
-
 def test_ids_are_one_whatever_their_case():
-    report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, {"changed": False, "device_id": "AB"}))
+    report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, failed("renew_denied", device_id="AB")))
     assert report["counts"]["devices"] == 1
 
 
@@ -181,3 +173,9 @@ def test_every_failure_has_a_cause_and_a_cure():
 
 def test_a_report_is_json():
     json.dumps(report_on(("a", DEVICE, kept("1", "Rotterdam"))))
+
+
+def test_names_in_a_report_are_valid_json():
+    report = make_report(unreachable(Task("gate\ud800\x1b", "", {}), {}), "", False, "site\udcff.yml")
+    assert report["devices"][0]["host"] == "gate\ufffd\ufffd"
+    assert report["playbook"] == "site\ufffd.yml"

@@ -1,0 +1,340 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Parses the results of this collection's modules. Pure: results in, findings out.
+
+A managed host can return any result. Only the data of the controller (the host's name, the module, the arguments and
+the keywords of the task) are trusted. A result of another form is a failure of that host and raises no exception.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, Finding, clean
+
+COLLECTION = "edgeops.digicert."
+_MANY = "digicert_iot_devices"
+_CERTIFICATE = "digicert_iot_device_certificate"
+# The keys of which a result has at least one if the module succeeded. Without any, Ansible made the result.
+_SUCCESS = {
+    "digicert_iot_device": ("device", "diff"),
+    _MANY: ("diff",),
+    _CERTIFICATE: ("certificate",),
+    "digicert_iot_device_access": ("access", "diff"),
+    "digicert_iot_device_info": ("device",),
+}
+# A module that only reads returns no desired state, so only its failures count.
+_READING = ("digicert_iot_device_info",)
+# The modules whose device_identifier says which device it is, rather than which name it gets.
+_BY_NAME = ("digicert_iot_device_access", "digicert_iot_device_info")
+
+_MAX_ENTRIES = 10000
+_MAX_DIFFERENCES = 500
+_MAX_WARNINGS = 100
+_MAX_DAYS = 10**7
+_MAX_BITS = 1024
+_MAX_ID = 255
+
+
+class Task(t.NamedTuple):
+    """A task that ran on a host, by the data of the controller.
+
+    `action` is the full name of the module. `arguments` are templated, unless templating failed. `has_conditions` is
+    whether failed_when or until can make it fail. `is_detached` is whether it continues without Ansible (poll=0).
+    `no_log` is whether Ansible hides the result.
+    """
+
+    host: str
+    action: str
+    arguments: t.Any
+    check_mode: bool = False
+    has_conditions: bool = False
+    is_detached: bool = False
+    no_log: bool = False
+
+
+class _InvalidResult(Exception):
+    """A result does not have the documented form."""
+
+
+class _Device(t.NamedTuple):
+    """What a result says about one device. `kind` is None if the module reported no failure."""
+
+    device_id: str | None
+    device_identifier: str | None
+    changed: bool
+    succeeded: bool
+    differences: dict[str, tuple[str | None, str | None]]
+    certificate: dict[str, t.Any] | None
+    kind: str | None
+    message: str
+    warnings: list[str]
+
+
+def findings_of(task: Task, result: t.Any, failed: bool) -> list[Finding]:
+    """Return what the result of a task says about devices. `failed` is whether Ansible counts the task as failed.
+
+    Results of other modules say nothing about a device, nor does a task that continues without Ansible.
+    """
+    module = _module_of(task)
+    if module is None or (task.is_detached and isinstance(result, dict) and "ansible_job_id" in result):
+        return []
+    if module == _MANY and isinstance(result, dict) and isinstance(result.get("results"), list):
+        return _findings_of_many(task, result)
+    findings = [_finding(task, module, device_id, result, failed) for device_id in _known(task)]
+    return [finding for finding in findings if module not in _READING or finding.failure]
+
+
+def unreachable(task: Task, result: t.Any) -> list[Finding]:
+    """Return what the failure to reach a host says about its devices, whatever the task."""
+    message = result.get("msg") if isinstance(result, dict) else None
+    text = message if isinstance(message, str) else ""
+    return [_failed(task, device_id, "unreachable", text) for device_id in _known(task)]
+
+
+def _module_of(task: Task) -> str | None:
+    module = task.action[len(COLLECTION) :] if task.action.startswith(COLLECTION) else None
+    return module if module in _SUCCESS else None
+
+
+def _known(task: Task) -> t.Sequence[str | None]:
+    """Return the IDs of the devices that the task names, or None for its host's device."""
+    return (_module_of(task) and _device_ids(task)) or [None]
+
+
+def _device_ids(task: Task) -> list[str] | None:
+    """Return the IDs of all devices that the arguments of the task name, or None if they cannot say that.
+
+    `no_log` leaves only one outcome of a task for many devices.
+    """
+    arguments = task.arguments if isinstance(task.arguments, dict) else {}
+    devices = arguments.get("devices") if _module_of(task) == _MANY else [arguments]
+    if not isinstance(devices, list) or (task.no_log and _module_of(task) == _MANY):
+        return None
+    ids = (_argument(entry.get("device_id")) for entry in devices if isinstance(entry, dict))
+    return list({device_id.lower(): device_id for device_id in ids if device_id is not None}.values())
+
+
+def _argument(value: t.Any) -> str | None:
+    """Return an ID or a name among a task's arguments, or None if it was not templated or cannot be one."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) and _is_small(value) else value
+    return str(text) if _is_name(text) and "{{" not in text else None
+
+
+def _findings_of_many(task: Task, result: dict[t.Any, t.Any]) -> list[Finding]:
+    """Return the finding of each device of a task for many devices, and findings of the host for all other failures."""
+    # The conditions of the task judge the whole result, and no entry.
+    task = task._replace(has_conditions=False)
+    ids = _device_ids(task)
+    expected = None if ids is None else {device_id.lower(): device_id for device_id in ids}
+    findings, foreign = _findings_of_entries(task, result["results"], expected)
+    found = {(finding.device_id or "").lower() for finding in findings}
+    findings += [
+        _failed(task, device_id, "other", "The result of the module has no entry for this device.")
+        for key, device_id in (expected or {}).items()
+        if key not in found
+    ]
+    if foreign:
+        message = f"The result of the module has {foreign} entries that the task does not explain."
+        findings.append(_failed(task, None, "other", message))
+    if result.get("failure") is not None or (expected is None and not findings):
+        report = {key: result.get(key) for key in ("failure", "msg")}
+        findings.append(_finding(task, _MANY, None, report, failed=True))
+    return findings
+
+
+def _findings_of_entries(
+    task: Task, entries: list[t.Any], expected: dict[str, str] | None
+) -> tuple[list[Finding], int]:
+    """Return the findings of the expected devices, or of all if that is None, and the number of other entries."""
+    findings = []
+    limit = _MAX_ENTRIES if expected is None else 2 * len(expected)
+    foreign = len(entries[limit:])
+    for entry in entries[:limit]:
+        claimed = entry.get("device_id") if isinstance(entry, dict) else None
+        device_id = (expected or {}).get(claimed.lower()) if isinstance(claimed, str) else None
+        if expected is not None and device_id is None:
+            foreign += 1
+        else:
+            findings.append(_finding(task, _MANY, device_id, entry, _says_failed(entry)))
+    return findings, foreign
+
+
+def _says_failed(entry: t.Any) -> bool:
+    return isinstance(entry, dict) and entry.get("failed") not in (None, False)
+
+
+def _finding(task: Task, module: str, device_id: str | None, result: t.Any, failed: bool) -> Finding:
+    """Return the finding of one device, whose ID is `device_id` if the task names it."""
+    try:
+        device = _parse_censored(result, failed) if task.no_log else _parse(module, result)
+        if None not in (device_id, device.device_id) and str(device.device_id).lower() != str(device_id).lower():
+            raise _InvalidResult("it is about another device")
+    except _InvalidResult as error:
+        return _failed(task, device_id, "other", f"The result of the module is invalid: {error}.")
+    failure = _failure_of(task, device, failed)
+    state = "failed" if failure else "in_line" if not device.changed else "drifting" if task.check_mode else "changed"
+    differences = device.differences
+    if module == _CERTIFICATE and device.changed and device.succeeded and not differences:
+        differences = {"certificate": (None, "to be renewed" if task.check_mode else "renewed")}
+    return Finding(
+        task.host,
+        device_id or device.device_id,
+        _name_argument(task) or device.device_identifier,
+        state,
+        differences,
+        device.certificate,
+        failure,
+        device.warnings,
+        task.no_log,
+    )
+
+
+def _failed(task: Task, device_id: str | None, kind: str, message: str) -> Finding:
+    failure = {"kind": kind, "message": clean(message)}
+    return Finding(task.host, device_id, _name_argument(task), "failed", {}, None, failure, [], task.no_log)
+
+
+def _name_argument(task: Task) -> str | None:
+    """Return the name by which the task looks its device up."""
+    if _module_of(task) not in _BY_NAME or not isinstance(task.arguments, dict):
+        return None
+    return _argument(task.arguments.get("device_identifier"))
+
+
+def _failure_of(task: Task, device: _Device, failed: bool) -> dict[str, str] | None:
+    """Return the failure of a device, whatever the keywords of its task (failed_when, ignore_errors) make of it."""
+    if device.kind is not None:
+        return {"kind": device.kind, "message": device.message or "There is no message."}
+    if not device.succeeded:
+        return {"kind": "other", "message": device.message or "The result of the module is incomplete."}
+    if not failed or (task.has_conditions and device.changed):
+        # A playbook can make a task fail because the device changed. That is drift, and no failure of the device.
+        return None
+    return {"kind": "other", "message": device.message or "The module succeeded, but the task failed."}
+
+
+def _parse_censored(result: t.Any, failed: bool) -> _Device:
+    """Return what a result says of which `no_log` leaves only the outcome."""
+    if not isinstance(result, dict):
+        raise _InvalidResult("it is no mapping")
+    changed = _optional(result, "changed", bool, "a boolean") or False
+    message = _text(result, "censored") if failed else None
+    return _Device(None, None, changed, True, {}, None, "other" if failed else None, message or "", [])
+
+
+def _parse(module: str, result: t.Any) -> _Device:
+    """Return what a result says about a device. Raises _InvalidResult if it does not have the documented form."""
+    if not isinstance(result, dict):
+        raise _InvalidResult("it is no mapping")
+    device = _optional(result, "device", dict, "a mapping") or {}
+    differences, name = _parse_diff(_optional(result, "diff", dict, "a mapping") or {})
+    certificate = _optional(result, "certificate", dict, "a mapping")
+    changed_fields = _texts(result, "changed_fields")
+    warnings = _texts(result, "warnings")
+    more = len(differences) - _MAX_DIFFERENCES
+    if more > 0:
+        warnings.append(f"{more} more differences are not shown.")
+    return _Device(
+        _name(result, "device_id") or _name(device, "id"),
+        _text(result, "device_identifier") or _text(device, "device_identifier") or name,
+        # `changed_when` can hide a change, but not the values.
+        bool(_optional(result, "changed", bool, "a boolean") or differences or changed_fields),
+        any(result.get(key) is not None for key in _SUCCESS[module]),
+        dict(list(differences.items())[:_MAX_DIFFERENCES]),
+        None if certificate is None else _parse_certificate(certificate),
+        _kind_of(result),
+        _text(result, "msg") or "",
+        warnings,
+    )
+
+
+def _parse_diff(diff: dict[t.Any, t.Any]) -> tuple[dict[str, tuple[str | None, str | None]], str | None]:
+    """Return the values that differ, before and after, and the name of the device."""
+    sides = [_optional(diff, side, dict, "a mapping") or {} for side in ("before", "after")]
+    before, after = (_flatten(side) for side in sides)
+    names = {**after, **before}
+    differences = {
+        clean(name): (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+    }
+    return differences, _text(sides[1], "device_identifier")
+
+
+def _flatten(side: dict[t.Any, t.Any]) -> dict[str, str | None]:
+    """Return the texts of one side of a diff, with the fields among the other keys."""
+    fields = _optional(side, "fields", dict, "a mapping") or {}
+    values = {**{key: value for key, value in side.items() if key != "fields"}, **fields}
+    if not all(isinstance(name, str) for name in values):
+        raise _InvalidResult("a name in diff is no text")
+    return {name: _value(value) for name, value in values.items()}
+
+
+def _value(value: t.Any) -> str | None:
+    """Return a value of a diff as text."""
+    if value is None or isinstance(value, bool):
+        return None if value is None else "true" if value else "false"
+    if isinstance(value, str):
+        return clean(value)
+    if (isinstance(value, int) and _is_small(value)) or (isinstance(value, float) and math.isfinite(value)):
+        return str(value)
+    raise _InvalidResult("a value in diff is no text, boolean, finite number or null")
+
+
+def _is_small(value: int) -> bool:
+    return value.bit_length() <= _MAX_BITS
+
+
+def _parse_certificate(certificate: dict[t.Any, t.Any]) -> dict[str, t.Any]:
+    not_after, days = certificate.get("not_after"), certificate.get("remaining_days")
+    if not isinstance(not_after, str):
+        raise _InvalidResult("certificate.not_after is no text")
+    if not isinstance(days, int) or isinstance(days, bool) or abs(days) > _MAX_DAYS:
+        raise _InvalidResult("certificate.remaining_days is no possible number")
+    return {"not_after": clean(not_after), "days_left": int(days)}
+
+
+def _kind_of(result: dict[t.Any, t.Any]) -> str | None:
+    """Return the kind of the failure that the module reported."""
+    failure = _optional(result, "failure", dict, "a mapping")
+    if failure is None:
+        return None
+    kind = failure.get("kind")
+    return str(kind) if isinstance(kind, str) and kind in CAUSES else "other"
+
+
+def _name(parent: dict[t.Any, t.Any], key: str) -> str | None:
+    value = parent.get(key)
+    if value is not None and not _is_name(value):
+        raise _InvalidResult(f"{key} is no possible ID")
+    return None if value is None else str(value)
+
+
+def _is_name(value: t.Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_ID and value.isprintable()
+
+
+def _text(parent: dict[t.Any, t.Any], key: str) -> str | None:
+    value = _optional(parent, key, str, "a text")
+    return None if value is None else clean(value)
+
+
+def _texts(parent: dict[t.Any, t.Any], key: str) -> list[str]:
+    values = _optional(parent, key, list, "a list") or []
+    if not all(isinstance(value, str) for value in values):
+        raise _InvalidResult(f"an entry of {key} is no text")
+    texts = [clean(value) for value in values[:_MAX_WARNINGS]]
+    more = len(values) - _MAX_WARNINGS
+    return texts + ([f"{more} more {key} are not shown."] if more > 0 else [])
+
+
+def _optional(parent: dict[t.Any, t.Any], key: str, kind: type, name: str) -> t.Any:
+    """Return the value under `key`, which is of this type or missing."""
+    value = parent.get(key)
+    if value is not None and not isinstance(value, kind):
+        raise _InvalidResult(f"{key} is not {name}")
+    return value
