@@ -17,6 +17,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from ansible_collections.edgeops.digicert.plugins.plugin_utils._findings import Task, findings_of
+from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import make_report
 from browser.conftest import Browser
 
 DEVICE_ID = "5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7"
@@ -293,6 +295,25 @@ def test_hostile_texts_are_only_texts(browser, label):
         assert browser.run("return document.body.textContent").count(shown(text)) == places
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
         assert browser.said() == []
+
+
+def test_hostile_results_show_a_failed_host_and_run_no_script(browser):
+    findings = []
+    for number, text in enumerate(HOSTILE):
+        difference = {"before": {"fields": {text: None}}, "after": {"fields": {text: text * 300}}}
+        valid = {"changed": True, "diff": difference, "device": {"device_identifier": text}, "warnings": [text] * 200}
+        invalid = {"changed": text, "device": [text], "failure": {"kind": text}, "msg": text}
+        for result in (valid, invalid, text):
+            findings += findings_of(Task(f"gate-{number}", "edgeops.digicert.digicert_iot_device", {}), result, False)
+    report = make_report(findings, "2026-11-23T20:40:00Z", True, HOSTILE[0])
+    browser.open(report)
+    with pytest.raises(NoAlertPresentException):
+        browser.driver.switch_to.alert.dismiss()
+    assert browser.run("return window.hacked") is None
+    assert report["counts"] == {"devices": 14, "in_line": 0, "changed": 0, "drifting": 0, "failed": 14}
+    wait_for_count(browser, "14 of 14 shown")
+    assert browser.run("return document.scripts.length") == 1
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_policy_stops_what_was_not_meant(browser):

@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import json
+import typing as t
+
+from ansible.plugins.callback import CallbackBase
+
 DOCUMENTATION = r"""
 name: json_output
 type: stdout
@@ -11,11 +16,6 @@ short_description: Print one JSON document at the end, as ansible.posix.json doe
 description:
   - For tests only.
 """
-
-import json
-import typing as t
-
-from ansible.plugins.callback import CallbackBase
 
 
 class CallbackModule(CallbackBase):
@@ -25,6 +25,6 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "json_output"
 
-    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+    def v2_playbook_on_stats(self, _stats: t.Any) -> None:
         """Print the document."""
         self._display.display(json.dumps({"ended": True}))
