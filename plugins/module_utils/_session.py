@@ -36,7 +36,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
     may_have_acted,
     wait_before_retry,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import explain, is_about_leaf, is_final
+from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
+    CLOSED_ADVICE,
+    explain,
+    is_about_leaf,
+    is_closing,
+    is_final,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._transport import Exchange, Transport
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_error
 
@@ -91,6 +97,8 @@ class Session:
         self._manager = self._transport.manager()
         self._has_leaf = has_leaf
         self.leaf_dates = leaf_dates
+        # Whether nothing but closed connections came back so far.
+        self._is_only_closed = True
         self._headers = headers or {}
         self._pause = pause
         self._sleep, self._now, self._random = sleep, now, random
@@ -153,6 +161,7 @@ class Session:
                 redirect=False,
                 preload_content=False,
             )
+            self._is_only_closed = False
             # urllib3 1.25 takes an answer that ends too early for a whole one unless told otherwise.
             response.enforce_content_length = True
             try:
@@ -182,10 +191,14 @@ class Session:
             reason = f"no answer within {self._timeout} seconds"
         else:
             reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
+        is_closed = is_closing(causes) and not self._transport.is_at_proxy
+        self._is_only_closed = self._is_only_closed and is_closed
+        advice = "Check api_url, the network, and the proxy settings of this host; retries and timeout can be raised."
+        if self._is_only_closed and self._has_leaf:
+            advice = CLOSED_ADVICE + self.leaf_dates()
         outcome = "gave no whole answer" if has_sent else "could not be reached"
         return ConnectionFailed(
-            f"{self._way(host, outcome)}: {reason or causes[-1]}. "
-            "Check api_url, the network, and the proxy settings of this host; retries and timeout can be raised.",
+            f"{self._way(host, outcome)}: {reason or causes[-1]}. {advice}",
             doubtful=has_sent,
         )
 

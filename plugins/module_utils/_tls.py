@@ -444,6 +444,21 @@ def is_about_leaf(error: ssl.SSLError) -> bool:
     return "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason)
 
 
+# What to do when nothing but closed connections came back.
+CLOSED_ADVICE = (
+    "The service closed each connection during or after the TLS handshake, without a response. A service that does not "
+    "accept client_cert can do that: check that it is the device's own, valid certificate, and that api_url is of the "
+    "region and the account that issued it. A firewall can close connections, too."
+)
+
+
+def is_closing(causes: t.Iterable[BaseException]) -> bool:
+    """Return whether the other side closed a connection without a TLS alert."""
+    closings = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+    # Before Python 3.10 the end of a connection is an SSLError like others with OpenSSL 3.
+    return any(isinstance(cause, closings) or "UNEXPECTED_EOF" in str(cause) for cause in causes)
+
+
 def explain(error: ssl.SSLError, host: str, has_leaf: bool = True) -> str:
     """Return what a failed handshake with `host` means and what to do, in one or two sentences.
 
@@ -465,7 +480,8 @@ def explain(error: ssl.SSLError, host: str, has_leaf: bool = True) -> str:
         )
     advice = _advice(reason) or (
         "The usual reasons: the certificate is not the one that belongs to the device, the key does not match it, "
-        f"or api_url misses the 'clientauth.' prefix of its host name (it is {host})"
+        f"api_url misses the 'clientauth.' prefix of its host name (it is {host}), or api_url is of another region or "
+        "account than the one that issued the certificate"
     )
     return f"The TLS handshake with {host} failed ({reason}). {advice}."
 
@@ -495,7 +511,11 @@ def explain_proxy(error: ssl.SSLError, host: str) -> str:
 _ADVICE = (
     ("ALERT_CERTIFICATE_EXPIRED", "The service says that the device's certificate has expired: renew client_cert"),
     ("ALERT_CERTIFICATE_REVOKED", "The service says that the device's certificate is revoked: issue a new one"),
-    ("ALERT_UNKNOWN_CA", "The service does not know the CA of client_cert: use the certificate that it issued"),
+    (
+        "ALERT_UNKNOWN_CA",
+        "The service does not know the CA of client_cert: use the certificate that it issued, and "
+        "the api_url of the region that issued it",
+    ),
     ("ALERT_CERTIFICATE_REQUIRED", "The service asks for a certificate, and client_cert was not one it could use"),
     ("ALERT_BAD_CERTIFICATE", "The service does not accept client_cert: use the device's own, still valid certificate"),
     ("ALERT_CERTIFICATE_UNKNOWN", "The service does not accept client_cert: use the certificate that it issued"),
@@ -511,7 +531,7 @@ _ADVICE = (
 
 def _reason(error: ssl.SSLError) -> str:
     # Python names no reason for what OpenSSL reports of a part of itself, such as a provider that cannot sign.
-    return error.reason or str(error)
+    return getattr(error, "reason", None) or str(error)
 
 
 def _advice(reason: str) -> str:

@@ -169,6 +169,29 @@ def test_a_connection_that_fails_says_why(outcome, words):
         send(Network(outcome), retries=0)
 
 
+EOF = urllib3.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "names_certificate"),
+    [
+        ([CUT], True),
+        ([EOF], True),
+        ([CUT, EOF, CUT], True),
+        ([STALLED, CUT], False),
+        ([CUT, STALLED], False),
+        ([REFUSED, CUT], False),
+        ([CUT, REFUSED], False),
+        ([answer(503), CUT], False),
+    ],
+)
+def test_nothing_but_closed_connections_is_likely_about_the_certificate(outcomes, names_certificate):
+    with pytest.raises(ConnectionFailed) as caught:
+        send(Network(*outcomes), retries=len(outcomes) - 1)
+    assert ("does not accept client_cert" in str(caught.value)) is names_certificate
+    assert ("Check api_url, the network" in str(caught.value)) is not names_certificate
+
+
 def test_a_handshake_that_one_side_ended_is_not_tried_again():
     with pytest.raises(HandshakeFailed, match="does not know the CA of client_cert") as caught:
         send(Network(LOCKED_OUT))

@@ -7,8 +7,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 import ssl
 import tempfile
+import threading
 
 import pytest
 from cryptography import x509
@@ -20,6 +22,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     client_context,
     explain,
+    is_closing,
     is_final,
     key_kind,
     leaf_dates,
@@ -421,10 +424,63 @@ def test_an_alert_is_final_and_explained(reason, words):
     assert words in explain(alert(reason), "device.example")
 
 
+@pytest.mark.parametrize("reason", ["SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_UNKNOWN_CA"])
+def test_a_wrong_region_is_among_the_causes(reason):
+    assert "region" in explain(alert(reason), "device.example")
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_one"),
+    [
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True),
+        (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), True),
+        (alert("UNEXPECTED_EOF_WHILE_READING"), True),
+        (ConnectionResetError(104, "Reset by peer"), True),
+        (BrokenPipeError(32, "Broken pipe"), True),
+        (ConnectionRefusedError(111, "Connection refused"), False),
+        (TimeoutError(110, "timed out"), False),
+    ],
+)
+def test_a_closed_connection_is_told_from_others(cause, is_one):
+    assert is_closing([OSError("around it"), cause]) is is_one
+
+
 def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
     words = "that for operators has no 'clientauth.' before its name"
     assert words in explain(alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", has_leaf=False)
     assert words not in explain(alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", has_leaf=False)
+
+
+@pytest.mark.skipif(not hasattr(ssl.SSLSocket, "verify_client_post_handshake"), reason="needs Python 3.8")
+def test_a_server_can_request_the_certificate_after_the_handshake(leaf, tmp_path):
+    (tmp_path / "server.pem").write_text(leaf.certificate + leaf.key)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(str(tmp_path / "server.pem"))
+    server.load_verify_locations(cadata=leaf.certificate)
+    server.minimum_version = ssl.TLSVersion.TLSv1_3
+    server.post_handshake_auth = True
+    server.verify_mode = ssl.CERT_OPTIONAL
+    context = load(
+        validate_certs=False, client_cert=None, client_cert_content=leaf.certificate, client_key_content=leaf.key
+    )[0]
+
+    def talk():
+        with server.wrap_socket(there, server_side=True) as line:
+            line.recv(100)
+            line.verify_client_post_handshake()
+            line.sendall(b"request the certificate")
+            line.recv(100)
+            line.sendall(b"yes" if line.getpeercert() else b"no")
+
+    here, there = socket.socketpair()
+    thread = threading.Thread(target=talk)
+    thread.start()
+    with context.wrap_socket(here) as line:
+        line.sendall(b"request")
+        assert line.recv(100) == b"request the certificate"
+        line.sendall(b"request")
+        assert line.recv(100) == b"yes"
+    thread.join()
 
 
 def test_a_key_in_hardware_that_cannot_sign_is_not_tried_again():
