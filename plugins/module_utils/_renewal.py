@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 import datetime
+import random
 import tempfile
+import time
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
@@ -55,6 +57,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy i
     decide,
     read_policy,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import wait_before_retry
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import pair_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_path
 
@@ -166,7 +169,7 @@ def _renew(
             if holds(key_content, present.chain[0]):
                 key_content = replace_chain(key_content, pem)
             candidate.update(client_key=None, client_key_content=key_content.decode("utf-8", "replace"))
-        _prove(api, lambda: connect(candidate), warn)
+        _prove(api, lambda: connect(candidate), options["retries"], warn)
         reservation.install(content, key_content)
         return Outcome(present.decision, facts_of(chain[0]), True, renewal, reservation.backup_files)
 
@@ -296,24 +299,39 @@ def _stripped(pem: str) -> bytes:
     return "\n".join(line.strip() for line in pem.splitlines() if line.strip()).encode("utf-8", "replace")
 
 
-def _prove(api: DeviceApi, connect: t.Callable[[], DeviceApi], warn: t.Callable[[str], None]) -> None:
-    """See that the service lets the new certificate in. `api` is open with the old one. Raises RenewalUnproven."""
+def _prove(api: DeviceApi, connect: t.Callable[[], DeviceApi], retries: int, warn: t.Callable[[str], None]) -> None:
+    """Verify that the service accepts the new certificate. `api` is open with the old one. Raises RenewalUnproven."""
     try:
-        try:
-            connect().read()
-        except ReadDenied:
-            if _may_read(api):
-                raise
-            warn("The new certificate could not be tried out: the device may not read its record.")
+        _read_with_new_certificate(api, connect, retries, warn)
     except Failure as failure:
         raise RenewalUnproven(
             f"The service issued a new certificate, and it could not be shown to work. {failure} The old certificate "
-            "and its key stay where they are.",
+            "and its key stay where they are. The next run requests another certificate.",
             http_status=failure.http_status,
             code=failure.code,
             api_message=failure.api_message,
             retries=failure.retries,
         ) from failure
+
+
+def _read_with_new_certificate(
+    api: DeviceApi, connect: t.Callable[[], DeviceApi], retries: int, warn: t.Callable[[str], None]
+) -> None:
+    number = 0
+    while True:
+        try:
+            connect().read()
+        except (HandshakeFailed, ReadDenied) as failure:
+            if number == 0 and isinstance(failure, ReadDenied) and not _may_read(api):
+                warn("The new certificate could not be tried out: the device may not read its record.")
+                return
+            if number == retries:
+                raise
+        else:
+            return
+        # The part of the service that reads can learn of a new certificate later than the part that issues it.
+        time.sleep(wait_before_retry(number, None, None, 0.0, random.random()))  # noqa: S311
+        number += 1
 
 
 def _may_read(api: DeviceApi) -> bool:

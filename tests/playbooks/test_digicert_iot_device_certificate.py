@@ -414,7 +414,12 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
         "503": ([Answer(method="POST", status=503)], "outcome_unknown", ["503", "may have been issued"]),
         "400": ([Answer(method="POST", status=400)], "refused", ["400"]),
         "not let in": (
-            [Answer(), Answer(method="GET", status=403, body=DENIAL), Answer(method="GET")],
+            [
+                Answer(),
+                Answer(method="GET", status=403, body=DENIAL),
+                Answer(method="GET"),
+                Answer(method="GET", status=403, body=DENIAL),
+            ],
             "renewal_unproven",
             ["could not be shown to work", "old certificate and its key stay"],
         ),

@@ -74,6 +74,7 @@ class Host:
             "certificate_profile_attributes": None,
             "device_attributes": None,
             "backup": False,
+            "retries": 0,
         }
         return renew_when_due(
             {**defaults, **options}, self.connect, self.set_attributes, check_mode, self.warnings.append
@@ -97,8 +98,11 @@ class Api:
 
     def read(self):
         self.host.calls.append(("read", self.is_new))
-        if self.host.reads[self.is_new] is not None:
-            raise self.host.reads[self.is_new]
+        answer = self.host.reads[self.is_new]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if answer is not None:
+            raise answer
 
 
 @pytest.fixture
@@ -195,6 +199,27 @@ def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
     host.renew()
     assert "could not be tried out" in host.warnings[0]
     assert host.files != before
+
+
+def test_a_certificate_that_is_not_accepted_at_once_is_tried_again(host, monkeypatch):
+    waits = []
+    monkeypatch.setattr(_renewal.time, "sleep", waits.append)
+    host.reads[True] = [failures.ReadDenied("No."), failures.HandshakeFailed("No."), None]
+    host.renew(retries=2)
+    assert [call for call in host.calls if call[0] in ("renew", "read")] == [
+        ("renew", ["csr"]),
+        ("read", True),
+        ("read", False),
+        ("read", True),
+        ("read", True),
+    ]
+    assert len(waits) == 2
+    before = host.files
+    host.issue = lambda request: host.issued(request, 20).certificate
+    host.reads[True] = [failures.HandshakeFailed("No.")] * 3
+    with pytest.raises(failures.RenewalUnproven, match="The next run requests another certificate"):
+        host.renew(retries=2)
+    assert host.files == before
 
 
 def test_an_expired_certificate_says_who_can_help(host, make_leaf):
