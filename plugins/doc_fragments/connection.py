@@ -31,6 +31,7 @@ options:
       - How often a request is sent again after a connection that failed, a time-out, or an answer with one of the
         statuses 408, 429, 500, 502, 503 and 504. With V(0) never.
       - The waits between grow, differ at random, and keep what a C(Retry-After) asks for, up to five minutes.
+      - Before an update is sent again, the record is read and compared again.
     type: int
     default: 5
   use_proxy:

@@ -8,15 +8,29 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import id_problems, open_operator_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import DeviceUnknown, Failure, WishesUnfit
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import confirm, update_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
+    DeviceUnknown,
+    Failure,
+    NotKept,
+    WishesUnfit,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._keep import is_same, send_update, write_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, OperatorDeviceApi
-from ansible_collections.edgeops.digicert.plugins.module_utils._plan import Plan, plan_access
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, FLAGS, Record, some
+from ansible_collections.edgeops.digicert.plugins.module_utils._plan import Plan, not_kept, plan_access
+from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
+    ACTIVE,
+    FLAGS,
+    Record,
+    flags_of,
+    quoted,
+    some,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 
 # What an option is called in the record.
 _KEYS = {**{flag.replace("device_api_", ""): flag for flag in FLAGS}, "status": "status"}
@@ -40,16 +54,19 @@ def keep_access(options: dict[str, t.Any], check_mode: bool, warn: t.Callable[[s
         plan = plan_access(device.read(), wanted)
         for warning in plan.warnings:
             warn(warning)
-        if not check_mode:
-            _write(device, plan, warn)
+        if check_mode or not plan.changed:
+            changed, record = plan.changed, plan.after
+        else:
+            changed, record = _write(device, plan.before, wanted, warn)
     finally:
         session.close()
+    before, after = _access_of(plan.before), _access_of(record)
     return {
-        "changed": plan.changed,
+        "changed": changed,
         "device_id": device.device_id,
-        "device_identifier": plan.after.get("device_identifier"),
-        "access": _access_of(plan.after),
-        "diff": {"before": _access_of(plan.before), "after": _access_of(plan.after)},
+        "device_identifier": record.get("device_identifier"),
+        "access": after,
+        "diff": {"before": before, "after": after},
     }
 
 
@@ -89,31 +106,41 @@ def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> 
     return ids[0]
 
 
-def _write(device: OperatorDeviceApi, plan: Plan, warn: t.Callable[[str], None]) -> None:
-    """Carry out `plan`: a device is enabled before all else, and disabled after it."""
-    status = plan.after.get("status")
+def _write(
+    device: OperatorDeviceApi, record: Record, wanted: dict[str, t.Any], warn: t.Callable[[str], None]
+) -> tuple[bool, Record]:
+    """Bring `record` to what is wanted, and return whether that changed the record, and how it is then.
 
-    def update(before: Record) -> Record:
-        return update_record(device, plan._replace(before=before), warn) if plan.flags else before
+    A device is enabled before all else, and disabled after it. Raises a Failure.
+    """
 
-    def set_status(before: Record) -> Record:
-        if status is None or before.get("status") == status:
-            return before
-        return confirm(
-            device,
-            lambda: device.set_status(status),
-            lambda record: [] if record.get("status") == status else ["status"],
-            before,
-        )
+    def send_status(plan: Plan, attempts: Attempts) -> Record:
+        return device.set_status(plan.after["status"], attempts)
 
-    first, second = (set_status, update) if status == ACTIVE else (update, set_status)
-    between = first(plan.before)
+    status = {key: value for key, value in wanted.items() if key == "status"}
+    flags = {key: value for key, value in wanted.items() if key != "status"}
+    steps = [(status, send_status), (flags, send_update(device))]
+    if status.get("status") != ACTIVE:
+        steps.reverse()
+    changed = False
     try:
-        second(between)
+        for part, send in steps:
+            plan = plan_access(record, part)
+            if plan.changed:
+                plan, written = write_record(device, plan, send, functools.partial(plan_access, wanted=part), warn)
+                changed = changed or plan.changed
+                # The next step sends all values, so it needs the whole record, and not only what a response shows.
+                record = written if is_same(written, plan.after) else device.read()
+        lost = not_kept(plan_access(record, wanted), record)
+        if lost:
+            raise NotKept(f"The record does not have {quoted(lost)} as set. Another client may write to it.")
     except Failure as failure:
-        failure.changed = failure.changed or between is not plan.before
+        failure.changed = failure.changed or changed
         raise
+    return changed, record
 
 
 def _access_of(record: Record) -> dict[str, t.Any]:
-    return {option: record.get(key) for option, key in _KEYS.items()}
+    """Return the status and the permissions of a record by the names of options, and other permissions likewise."""
+    others = {flag.replace("device_api_", ""): allowed for flag, allowed in sorted(flags_of(record).items())}
+    return {**others, **{option: record.get(key) for option, key in _KEYS.items()}}

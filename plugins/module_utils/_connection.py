@@ -15,7 +15,7 @@ import ssl
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
-from ansible_collections.edgeops.digicert.plugins.module_utils._session import Session
+from ansible_collections.edgeops.digicert.plugins.module_utils._session import Pause, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
     NEXT,
     Contexts,
@@ -36,7 +36,7 @@ def open_session(
     folder: t.Callable[[], str],
     warn: t.Callable[[str], None],
     contexts: Contexts | None = None,
-    pause: t.Callable[[float, int | None], None] | None = None,
+    pause: Pause | None = None,
 ) -> Session:
     """Return a session with which the device shows its certificate. It connects with its first request.
 

@@ -32,6 +32,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     WriteDenied,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, id_key
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._values import is_unicode, text_of
@@ -81,13 +82,17 @@ class DeviceApi:
         """Return the record. Raises a Failure when there is none or it cannot be believed."""
         return self._record(self._session.send("GET", self._path), "read")
 
-    def update(self, payload: dict[str, t.Any]) -> Record:
-        """Replace the record's fields by those of `payload` and return the record that the service answers.
+    def attempts(self, immediate: bool) -> Attempts:
+        """Return the attempts of an update. It is `immediate` when it depends on a record that was just read."""
+        return self._session.attempts(immediate)
 
-        The same update can be sent twice without harm, so it is repeated like a read. Raises a Failure, `doubtful` when
-        the update may have taken effect all the same.
+    def update(self, payload: dict[str, t.Any], attempts: Attempts) -> Record:
+        """Replace the record's fields by those of `payload` and return the record of the response.
+
+        The request is sent once, because a later attempt needs a payload that was planned after the wait. Raises a
+        Failure, `again` when there is to be another attempt, `doubtful` when the update may have taken effect.
         """
-        answer = self._session.send("PUT", self._path, json.dumps(payload).encode("ascii"))
+        answer = self._session.attempt(attempts, "PUT", self._path, json.dumps(payload).encode("ascii"))
         return self._record(answer, "update")
 
     def renew(self, payload: dict[str, t.Any]) -> Renewal:
@@ -287,6 +292,7 @@ def failure_of(
         "api_message": message,
         "retries": answer.retries,
         "doubtful": answer.doubtful,
+        "again": answer.again,
     }
     reason = ": ".join(part for part in (code, message, title) if part)
     said = "The service answered the {} with HTTP status {}{}.".format(

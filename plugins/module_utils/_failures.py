@@ -16,7 +16,8 @@ class Failure(Exception):
 
     `http_status`, `code` and `api_message` are what the service answered, where it did; `retries` counts the requests
     that were sent again. `doubtful` says that a request which may have changed the record was sent and its outcome is
-    not known. `changed` says that the record was changed, or may have been, before the run failed.
+    not known. `changed` says that the record was changed, or may have been, before the run failed. `again` says that
+    the request is to be sent again.
     """
 
     kind = "failure"
@@ -30,6 +31,7 @@ class Failure(Exception):
         retries: int = 0,
         doubtful: bool = False,
         changed: bool = False,
+        again: bool = False,
     ) -> None:
         # Parts of it may be foreign text, with control characters or what is not valid Unicode.
         super().__init__("".join(character if character.isprintable() else " " for character in message))
@@ -39,6 +41,7 @@ class Failure(Exception):
         self.retries = retries
         self.doubtful = doubtful
         self.changed = changed
+        self.again = again
 
     def conceal(self, words: t.Iterable[str]) -> None:
         """Take secret words out of all texts: the service may repeat in an error what it was sent."""

@@ -26,6 +26,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     Stopped,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
+from ansible_collections.edgeops.digicert.plugins.module_utils._session import Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import no_thread, unexpected_errors
 
@@ -37,7 +38,6 @@ _MARGIN = 30.0
 # In seconds: no more is counted between two looks at the threads, so time in which the process was suspended is not.
 _LONGEST_LOOK = 2.0
 
-Pause = t.Callable[[float, t.Optional[int]], None]
 Keep = t.Callable[[Options, t.Callable[[str], None], Contexts, Pause], Result]
 
 
@@ -83,6 +83,8 @@ class Gateway:
         self._request: tuple[str, float] | None = None
         self._stopped = threading.Event()
         self._places = threading.Semaphore(parallel)
+        # Held by the thread whose turn to send is next.
+        self._turnstile = threading.Lock()
         # Held by who changes any of these, and notified when a thread ends.
         self._lock = threading.Condition()
 
@@ -222,8 +224,17 @@ class Gateway:
                 raise Stopped(f"No other request was sent. {self._reason} Run the task again.")
             job.has_sent = True
 
-    def _pause(self, wait: float, status: int | None) -> None:
-        """Wait until a request may be sent; what it means is said in _session. Raises Stopped."""
+    def _pause(self, wait: float | None, status: int | None) -> None:
+        """Wait until a request may be sent. Refer to Session for the arguments. Raises Stopped.
+
+        A request that must not wait is an update: its device keeps the place that it had for the read. While nobody may
+        send, such a request raises a Stopped that is `again`, so that the record is read once more after the wait.
+        """
+        if wait is None:
+            with self._lock:
+                if not self._pace.charge(time.monotonic()):
+                    raise Stopped("The update was postponed, because the API limits the rate.", again=True)
+            return
         if status == 429:
             with self._lock:
                 self._pace.refuse(time.monotonic(), wait)
@@ -235,10 +246,19 @@ class Gateway:
             # Who is stopped here keeps no place, and then nobody needs one.
             self._sleep(wait)
             self._places.acquire()
-        with self._lock:
-            now = time.monotonic()
-            turn = self._pace.turn(now)
-        self._sleep(turn - now)
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        # Updates take turns without waiting, so the time of the next turn can move while a thread waits for it.
+        with self._turnstile:
+            while True:
+                with self._lock:
+                    now = time.monotonic()
+                    turn = self._pace.next(now)
+                    if turn <= now:
+                        self._pace.turn(now)
+                        return
+                self._sleep(turn - now)
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0 and self._stopped.wait(seconds):

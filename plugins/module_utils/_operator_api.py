@@ -30,6 +30,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import Page
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, Record
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 
 # The API's page spells this parameter so. Which of the two the service listens to is not known, so it gets both.
@@ -72,13 +73,13 @@ class OperatorApi:
 class OperatorDeviceApi(DeviceApi):
     """The record of one device, and whether the device is enabled, behind `session`."""
 
-    def set_status(self, status: str) -> Record:
-        """Make the device's status ACTIVE or DISABLED and return the record that the service answers.
+    def set_status(self, status: str, attempts: Attempts) -> Record:
+        """Make the device's status ACTIVE or DISABLED and return the record of the response.
 
-        To do it twice does no harm. Raises a Failure, `doubtful` when it may have been done all the same.
+        The request is sent once. Raises a Failure, as `update` does.
         """
         call = "enable" if status == ACTIVE else "disable"
-        return self._record(self._session.send("PUT", f"{self._path}/{call}"), call)
+        return self._record(self._session.attempt(attempts, "PUT", f"{self._path}/{call}"), call)
 
     def _failure(self, answer: Answer, verb: str) -> Failure:
         return _failure(answer, verb)

@@ -24,19 +24,36 @@ class Pace:
 
     def __init__(self, limit: float | None) -> None:
         self._limit = self._rate = limit or float("inf")
-        self._next = self._slowed = self._grown = float("-inf")
+        self._next = self._slowed = self._grown = self._held = float("-inf")
         self._turns: collections.deque[float] = collections.deque()
+
+    def next(self, now: float) -> float:
+        """Return when the next request may be sent."""
+        return max(now, self._next)
 
     def turn(self, now: float) -> float:
         """Return when the next request may be sent, which is then taken."""
         if self._rate < self._limit:
             self._rate = min(self._limit, self._rate * _GROWTH ** (now - self._grown))
             self._grown = now
-        turn = max(now, self._next)
-        self._next = turn + 1 / self._rate
+        turn = self.next(now)
+        self._take(now, turn)
+        return turn
+
+    def charge(self, now: float) -> bool:
+        """Take a turn for a request that is sent at once, so that later requests wait for longer.
+
+        Return False, and take none, while nobody may send after a rejected request.
+        """
+        if now < self._held:
+            return False
+        self._take(now, now)
+        return True
+
+    def _take(self, now: float, turn: float) -> None:
+        self._next = self.next(now) + 1 / self._rate
         self._turns.append(turn)
         self._forget(now)
-        return turn
 
     def refuse(self, now: float, wait: float) -> None:
         """Slow down because the service has refused a request, and asks to wait so many seconds: HTTP status 429.
@@ -49,7 +66,8 @@ class Pace:
         self._forget(now)
         sent = sum(turn <= now for turn in self._turns)
         if self._rate == self._limit:
-            self._next = max(self._next, now + wait)
+            self._held = now + wait
+            self._next = max(self._next, self._held)
         self._rate = min(self._limit, max(_SLOWEST, _BACK * min(self._rate, sent)))
         self._slowed = self._grown = now
 

@@ -12,10 +12,10 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
-    FLAGS,
     MASK,
     Field,
     Record,
+    flags_of,
     id_key,
     is_called,
     is_mandatory,
@@ -49,8 +49,8 @@ class Plan(t.NamedTuple):
         """The body of the update.
 
         The API's page says that the fields which are sent replace all values, so every value is in it. The name is sent
-        only when it changes: what is left out of the body stays, but for `fields`. Whether that holds for the flags too
-        is not said, so when one changes all are sent.
+        only when it changes: what is left out of the body stays, but for `fields`. The page does not say whether that
+        holds for the flags too, so an operator's update has all of them, also those that no option names.
         """
         payload: dict[str, t.Any] = {
             "fields": [
@@ -65,10 +65,9 @@ class Plan(t.NamedTuple):
 
     @property
     def flags(self) -> dict[str, bool]:
-        """What the device shall be allowed, in the words of the record; nothing when none of it changes."""
-        if all(self.before.get(flag) == self.after.get(flag) for flag in FLAGS):
-            return {}
-        return {flag: self.after[flag] for flag in FLAGS if isinstance(self.after.get(flag), bool)}
+        """All permission flags of the device as they are to be; nothing when none of them changes."""
+        flags = flags_of(self.after)
+        return {} if flags == flags_of(self.before) else flags
 
     @property
     def changed_fields(self) -> list[str]:
@@ -182,16 +181,21 @@ def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
 
 
 def not_kept(plan: Plan, record: Record) -> list[str]:
-    """Return what of the task's wishes is not so in `record`: labels of fields, `device_identifier` and flags."""
+    """Return what of the plan is not so in `record`: labels of fields, `device_identifier`, `status` and flags."""
     lost = _differing(plan, record, plan.asked)
     if plan.after.get("device_identifier") not in (None, record.get("device_identifier")):
         lost.append("device_identifier")
+    if plan.after.get("status") not in (plan.before.get("status"), record.get("status")):
+        lost.append("status")
     return lost + [flag for flag, allowed in plan.flags.items() if record.get(flag) != allowed]
 
 
 def changed_by_others(plan: Plan, record: Record) -> list[str]:
-    """Return the labels of the fields that the task is not about, and that are not in `record` as they were sent."""
-    return _differing(plan, record, frozenset(values_by_id(plan.after)) - plan.asked)
+    """Return what the task does not manage and what is not in `record` as it was: labels of fields, and flags."""
+    others = frozenset(values_by_id(plan.after)) - plan.asked
+    flags = flags_of(record)
+    changed = [flag for flag, allowed in flags_of(plan.before).items() if flags.get(flag, allowed) != allowed]
+    return _differing(plan, record, others) + [flag for flag in changed if flag not in plan.flags]
 
 
 def _differing(plan: Plan, record: Record, ids: frozenset[str]) -> list[str]:

@@ -18,8 +18,10 @@ from collections import Counter
 Record = t.Dict[str, t.Any]
 Field = t.Dict[str, t.Any]
 
-# What a device may do with its own certificate, which only the operator can change.
+# The permissions of a device that the modules have options for. Only an operator can change them.
 FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
+# Each boolean key of a record that begins with this is a permission, whether it is one of FLAGS or not.
+_FLAG_PREFIX = "device_api_allow_"
 # The status of a device that is enabled.
 ACTIVE = "ACTIVE"
 # So many devices are named where there may be thousands.
@@ -39,6 +41,11 @@ def id_key(identifier: str) -> str:
 def values_by_id(record: Record) -> dict[str, str | None]:
     """Return the values of a record's fields by the `id_key` of the field ID."""
     return {id_key(field["id"]): field["value"] for field in record["fields"]}
+
+
+def flags_of(record: Record) -> dict[str, bool]:
+    """Return all permission flags of a record, also those that no option names."""
+    return {key: value for key, value in record.items() if key.startswith(_FLAG_PREFIX) and isinstance(value, bool)}
 
 
 def is_mandatory(field: Field) -> bool:

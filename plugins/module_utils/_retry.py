@@ -19,6 +19,38 @@ LONGEST_WAIT = 30.0
 LONGEST_RETRY_AFTER = 300.0
 
 
+class Attempts:
+    """The attempts to send one request, or one update that is planned again after each wait.
+
+    A request that must not act twice is not `repeatable`. One that is `immediate` is sent without waiting for a turn,
+    because it depends on a record that was just read. `retries` counts the retries so far, `doubtful` says that one of
+    the attempts may have taken effect although its response was an error or got lost.
+    """
+
+    def __init__(self, limit: int, repeatable: bool = True, immediate: bool = False) -> None:
+        self._limit = limit
+        self._repeatable = repeatable
+        self.immediate = immediate
+        self.retries = 0
+        self.doubtful = False
+
+    def failed(self, doubtful: bool, temporary: bool) -> bool:
+        """Note an attempt without a response, and say whether to send the request again."""
+        self.doubtful = self.doubtful or doubtful
+        return temporary and self._count(not self.doubtful or self._repeatable)
+
+    def answered(self, status: int, retry_after: str | None) -> bool:
+        """Note an attempt with a response of this status, and say whether to send the request again."""
+        again = is_repeated(status, retry_after, self._repeatable)
+        self.doubtful = self.doubtful or (may_have_acted(status) and (self._repeatable or not again))
+        return self._count(again)
+
+    def _count(self, again: bool) -> bool:
+        again = again and self.retries < self._limit
+        self.retries += again
+        return again
+
+
 def is_repeated(status: int, retry_after: str | None, repeatable: bool) -> bool:
     """Say whether a request that was answered with this status is sent again.
 

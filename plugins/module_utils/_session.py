@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Sends requests over one HTTPS connection that is kept open, retries them where that helps, and judges nothing."""
+"""Sends requests over one HTTPS connection that is kept open and retries them. Does not interpret the responses."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._proxy import Proxy, read_proxy
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import (
-    is_repeated,
-    may_have_acted,
+    Attempts,
     wait_before_retry,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
@@ -46,12 +45,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._tls import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._transport import Exchange, Transport
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_error
 
+# Refer to Session.
+Pause = t.Callable[[t.Optional[float], t.Optional[int]], None]
+
 
 class Answer(t.NamedTuple):
     """What came back: `headers` without regard to case, `body` as sent.
 
     `retries` counts the requests that were sent again before, `doubtful` says that one of them, or this one, may have
-    taken effect although its answer was an error or got lost.
+    taken effect although its answer was an error or got lost. `again` says that the request is to be sent again.
     """
 
     status: int
@@ -59,6 +61,7 @@ class Answer(t.NamedTuple):
     body: bytes
     retries: int = 0
     doubtful: bool = False
+    again: bool = False
 
 
 class Session:
@@ -68,8 +71,9 @@ class Session:
     `proxy_context` returns a context for TLS to a proxy. `has_leaf` says whether there is a certificate to authenticate
     with: an operator has none. `leaf_dates` says more of the certificate when it was refused. `headers` go with each
     request. `pause` lets a process that sends much keep its requests apart: it is called before each one, with the
-    seconds to wait before a retry, else 0, and the status that the request was answered with before, None if it was
-    not; what it raises ends the request. `sleep`, `now` and `random` can be replaced by tests.
+    seconds to wait after the request before, else 0, and the status of the response to that one, None if there was
+    none; what it raises ends the request. Instead of 0 seconds it gets None when the request must not wait. `sleep`,
+    `now` and `random` can be replaced by tests.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class Session:
         has_leaf: bool = True,
         leaf_dates: t.Callable[[], str] = str,
         headers: t.Mapping[str, str] | None = None,
-        pause: t.Callable[[float, int | None], None] | None = None,
+        pause: Pause | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
         now: t.Callable[[], float] = time.time,
         random: t.Callable[[], float] = random_number,
@@ -102,6 +106,8 @@ class Session:
         self._headers = headers or {}
         self._pause = pause
         self._sleep, self._now, self._random = sleep, now, random
+        # The seconds to wait before the next request, whichever that is, and the status that asked for it.
+        self._due: tuple[float, int | None] = (0.0, None)
 
     def close(self) -> None:
         """Close all connections."""
@@ -113,33 +119,62 @@ class Session:
         Connection failures, time-outs and the statuses that ask for it are tried again; with a request that is not
         `repeatable` only what shows that it was not looked at. Raises ConnectionFailed or HandshakeFailed.
         """
-        doubtful = False
-        retry = 0
-        wait, status = 0.0, None
+        attempts = Attempts(self._retries, repeatable)
         while True:
-            try:
-                if self._pause is not None:
-                    self._pause(wait, status)
-                elif retry:
-                    self._sleep(wait)
-                status = retry_after = None
-                answer = self._send_once(method, path, body)
-            except Failure as failure:
-                doubtful = failure.doubtful = doubtful or failure.doubtful
-                failure.retries = retry
-                if not isinstance(failure, ConnectionFailed) or retry == self._retries:
-                    raise
-                if doubtful and not repeatable:
-                    raise
-            else:
-                status, retry_after = answer.status, answer.headers.get("Retry-After")
-                again = is_repeated(status, retry_after, repeatable)
-                doubtful = doubtful or (may_have_acted(status) and (repeatable or not again))
-                if not again or retry == self._retries:
-                    return answer._replace(retries=retry, doubtful=doubtful)
-            paced = self._pause is not None
-            wait = wait_before_retry(retry, status, retry_after, self._now(), self._random(), paced)
-            retry += 1
+            answer = self._attempt_unless_again(attempts, method, path, body)
+            if answer is not None:
+                return answer
+
+    def _attempt_unless_again(self, attempts: Attempts, method: str, path: str, body: bytes | None) -> Answer | None:
+        try:
+            answer = self.attempt(attempts, method, path, body)
+        except Failure as failure:
+            if not failure.again:
+                raise
+            return None
+        return None if answer.again else answer
+
+    def attempts(self, immediate: bool) -> Attempts:
+        """Return the attempts of an update, to be handed to `attempt`. Refer to Attempts for `immediate`."""
+        return Attempts(self._retries, immediate=immediate)
+
+    def attempt(self, attempts: Attempts, method: str, path: str, body: bytes | None = None) -> Answer:
+        """Send a request once, count it in `attempts` and return the answer, whatever its status.
+
+        An answer or a failure that is `again` asks for another attempt. The wait before that comes before the next
+        request of the session, so a record that is read first is read after the wait. Raises ConnectionFailed or
+        HandshakeFailed.
+        """
+        retries = attempts.retries
+        try:
+            self._wait(attempts.immediate)
+            answer = self._send_once(method, path, body)
+        except Failure as failure:
+            if attempts.failed(failure.doubtful, isinstance(failure, ConnectionFailed)):
+                failure.again = True
+                self._schedule(attempts, None, None)
+            failure.retries, failure.doubtful = retries, attempts.doubtful
+            raise
+        retry_after = answer.headers.get("Retry-After")
+        again = attempts.answered(answer.status, retry_after)
+        if again:
+            self._schedule(attempts, answer.status, retry_after)
+        return answer._replace(retries=retries, doubtful=attempts.doubtful, again=again)
+
+    def _wait(self, immediate: bool) -> None:
+        """Wait for what is due before a request. Raises what ends the wait."""
+        wait, status = self._due
+        self._due = (0.0, None)
+        if self._pause is not None:
+            self._pause(None if immediate and not wait else wait, status)
+        elif wait:
+            self._sleep(wait)
+
+    def _schedule(self, attempts: Attempts, status: int | None, retry_after: str | None) -> None:
+        """Note how long to wait before the next request, after an attempt with this answer, if it had one."""
+        paced = self._pause is not None
+        wait = wait_before_retry(attempts.retries - 1, status, retry_after, self._now(), self._random(), paced)
+        self._due = (wait, status)
 
     def _send_once(self, method: str, path: str, body: bytes | None) -> Answer:
         headers = {

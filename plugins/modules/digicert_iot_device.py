@@ -17,8 +17,8 @@ description:
   - The API's update replaces all field values, so whatever a request leaves out is lost. This module reads the record
     first, compares, sends an update only when something differs, and then sends every value that shall stay.
   - Only O(fields[].state=absent) and O(purge_fields) remove a value.
-  - The API has no locks and no versions. A value that something else writes between the module's read and its update
-    is overwritten.
+  - The API has no locks and no versions. A value that another client writes between the module's read and its update
+    is overwritten. The update follows the read without a wait, because the module reads again after each wait.
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate

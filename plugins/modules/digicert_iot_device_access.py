@@ -15,8 +15,10 @@ author:
 description:
   - Keeps what a device is allowed, and whether it is enabled. This is the operator's to decide, so the module comes
     with an API key and runs where that key is at home, which is not the device.
-  - It reads the record, compares, and writes only what differs. The service replaces all values of the fields at each
-    update, so the module sends them all as they are, and says so when something else changed one meanwhile.
+  - It reads the record, compares, and writes only what differs. The API replaces all values of the fields at each
+    update, so the module sends them all as they are, and warns if another client changed one during the update.
+  - An update has every permission of the record, also those that this module has no option for, because the API does
+    not document whether an update resets the permissions that it omits.
   - Values of fields are neither returned nor shown.
 extends_documentation_fragment:
   - edgeops.digicert.connection
@@ -105,7 +107,10 @@ device_identifier:
   type: str
   sample: gate-7.harbour
 access:
-  description: What the device is allowed, and its status in the words of the record; in check mode, as it would be.
+  description:
+    - What the device is allowed, and its status in the words of the record; in check mode, as it would be.
+    - Other permissions of the record are returned in the same way, such as C(device_api_allow_revoke) as
+      C(allow_revoke).
   returned: success
   type: dict
   contains:

@@ -149,6 +149,8 @@ options:
       - How many requests are sent in a second at the most. If not set, there is no limit at first.
       - When the service says that there are too many (HTTP status 429), the task slows down for all devices and then
         finds out how much is taken.
+      - An update follows the read of its record without a wait, and later reads wait for longer. Short bursts can
+        therefore exceed the limit by up to O(parallel) requests, but the average does not.
     type: float
   fail_fast:
     description: Whether the first device that fails stops the task. Devices not tried by then fail too.
@@ -297,11 +299,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
     summary_of_warnings,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway, Pause
+from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import devices_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
 from ansible_collections.edgeops.digicert.plugins.module_utils._progress import Progress
+from ansible_collections.edgeops.digicert.plugins.module_utils._session import Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 

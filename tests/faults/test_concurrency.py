@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import threading
+import time
 import typing as t
 
 import pytest
@@ -17,9 +19,18 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._device_api impor
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
+from simulator import Answer
 
 RUNS, LIMIT = 200, 50
 ROUNDS = 50
+WAITS = {
+    **{f"status-{status}": Answer(status=status) for status in (408, 429, 500, 502, 503, 504)},
+    "retry-after-429": Answer(status=429, headers={"Retry-After": "7"}),
+    "retry-after-503": Answer(status=503, headers={"Retry-After": "7"}),
+    "cut": Answer(cut=True),
+    "timeout": Answer(delay_answer=1.2),
+    "unreadable": Answer(body="<html>", status=503),
+}
 
 
 @pytest.fixture
@@ -40,10 +51,16 @@ def keep(simulator, device):
         "ca_path": str(simulator.certificates.ca),
     }
 
-    def run(device_identifier: str | None, fields: dict[str, str]) -> tuple[bool, list[str]]:
+    def run(
+        device_identifier: str | None,
+        fields: dict[str, str],
+        sleep: t.Callable[[float], None] = time.sleep,
+        **own: object,
+    ) -> tuple[bool, list[str]]:
         wishes = tuple(Wish(device.field_id(name), None, value) for name, value in fields.items())
         warnings: list[str] = []
-        session = open_session(options, [], str, warnings.append)
+        session = open_session({**options, **own}, [], str, warnings.append)
+        session._sleep = sleep
         api = DeviceApi(session, device.id)
         outcome = keep_record(api, Wishes(device_identifier, wishes, False, ()), False, False, warnings.append)
         session._manager.clear()
@@ -93,3 +110,36 @@ def test_two_writers_of_one_record(device, keep, record_property: t.Callable[[st
                 assert changed is (name in overwritten)
                 assert warnings == []
             assert device.named_values == {**others, **wanted}
+
+
+@pytest.mark.parametrize("foreign", ["before the answer", "while the run waits"])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(
+    ("wait", "effect"),
+    [(wait, effect) for wait in WAITS for effect in (False, True) if not effect or "429" not in wait],
+)
+def test_what_another_client_writes_during_a_wait_survives(simulator, device, keep, wait, effect, times, foreign):
+    written: list[str] = []
+
+    def write(*_arguments: object) -> None:
+        written.append(f"client {len(written)}")
+        device.values[device.field_id("Contact")] = written[-1]
+
+    spoilt = dataclasses.replace(WAITS[wait], method="PUT", times=times, effect=effect)
+    if foreign == "before the answer":
+        simulator.script(
+            dataclasses.replace(spoilt, after=write) if effect else dataclasses.replace(spoilt, before=write)
+        )
+    else:
+        simulator.script(spoilt)
+    sleep = write if foreign == "while the run waits" else lambda _seconds: None
+    others = {name: value for name, value in device.named_values.items() if name not in ("Site", "Contact")}
+    changed, warnings = keep(None, {"Site": "Delft"}, sleep, timeout=1, retries=3)
+    assert changed
+    assert device.named_values == {**others, "Site": "Delft", "Contact": written[-1]}
+    # Only a value that changed after an update that took effect is told.
+    assert bool(warnings) is effect
+    puts = 1 if effect else times + 1
+    assert simulator.methods == ["GET", "PUT"] + ["GET", "PUT"] * (puts - 1) + ["GET"] * effect
+    simulator.clear_script()
+    assert keep(None, {"Site": "Delft"}) == (False, [])

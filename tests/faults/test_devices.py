@@ -182,3 +182,50 @@ def test_a_limit_of_its_own_is_kept(simulator: Simulator) -> None:
     entries = keep_all([options_of(simulator, sensor, timeout=20) for sensor in sensors], limit=40)
     assert time.monotonic() - begin >= 119 / 40
     assert all(entry["changed"] for entry in entries)
+
+
+def _write_contact(device: t.Any) -> None:
+    device.values[device.field_id("Contact")] = "another client"
+
+
+def test_with_a_limit_each_update_follows_its_read_at_once(simulator: Simulator, monkeypatch) -> None:
+    """Another client writes to each record half a second after it was read, when the update is there already."""
+    sensors = simulator.add_devices(12)
+    by_id = {sensor.id: sensor for sensor in sensors}
+    read = simulator.records.read
+    timers = []
+
+    def read_and_write_later(device_id: str, fingerprint: str) -> t.Any:
+        timers.append(threading.Timer(0.5, _write_contact, [by_id[device_id]]))
+        timers[-1].start()
+        return read(device_id, fingerprint)
+
+    monkeypatch.setattr(simulator.records, "read", read_and_write_later)
+    begin = time.monotonic()
+    entries = keep_all([options_of(simulator, sensor, timeout=20) for sensor in sensors], limit=6)
+    assert time.monotonic() - begin >= 22 / 6
+    for timer in timers:
+        timer.join()
+    assert all(entry["changed"] and not entry["warnings"] for entry in entries)
+    assert {sensor.named_values["Contact"] for sensor in sensors} == {"another client"}
+    assert collections.Counter(simulator.methods) == {"GET": 12, "PUT": 12}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("parallel", [1, 3, 16])
+def test_what_another_client_writes_while_devices_wait_survives(simulator: Simulator, status, parallel) -> None:
+    sensors = simulator.add_devices(12)
+
+    written = []
+
+    def write(records: t.Any) -> None:
+        written.append(records.find(simulator.requests[-1].path.rpartition("/")[2]))
+        _write_contact(written[-1])
+
+    simulator.script(Answer(method="PUT", status=status, headers={"Retry-After": "1"}, before=write, times=5))
+    changes = {"timeout": 20, "retries": 3}
+    entries = keep_all([options_of(simulator, sensor, **changes) for sensor in sensors], parallel=parallel)
+    assert all(entry["changed"] and not entry["failed"] for entry in entries)
+    assert {sensor.named_values["Site"] for sensor in sensors} == {"Delft"}
+    assert len(written) == 5
+    assert {sensor.named_values["Contact"] for sensor in written} == {"another client"}

@@ -149,7 +149,7 @@ class Device:
             elapsed = time.monotonic() - begin
             said = {field["id"]: field["value"] for field in outcome.record["fields"] if field["value"] is not None}
             # The service itself can say of a field that nobody asked for that it is another: that is told.
-            assert said == self.record.values or "Something else changed" in self.warnings[-1]
+            assert said == self.record.values or "changed during this update" in self.warnings[-1]
             result = "done", outcome
         assert elapsed < LONGEST
         return result

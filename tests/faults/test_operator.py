@@ -86,6 +86,32 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
     assert device.values == values
 
 
+@pytest.mark.parametrize("fault", ["busy", "cut", "late"])
+@pytest.mark.parametrize("status", ["enabled", "disabled"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("effect", [False, True])
+def test_what_another_client_writes_during_a_wait_survives(simulator, options, fault, status, number, effect):
+    simulator.records.forgets_flags = True
+    device = simulator.records["read-only"]
+    device.status = "DISABLED" if status == "enabled" else "ACTIVE"
+    device.more_flags = {"device_api_allow_revoke": True, "device_api_allow_enroll_certificate": True}
+
+    def write(_records: object) -> None:
+        device.values[device.field_id("Site")] = "Antwerp"
+        device.more_flags["device_api_allow_revoke"] = False
+
+    spoilt = dataclasses.replace(FAULTS[fault], method="PUT", effect=effect)
+    spoilt = dataclasses.replace(spoilt, after=write) if effect else dataclasses.replace(spoilt, before=write)
+    simulator.script(*[Answer(method="PUT")] * number, spoilt)
+    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "status": status}
+    names = {"device_id": device.id, "device_identifier": None, "division_id": None}
+    assert keep_access({**options, **wishes, **names}, False, [].append)["changed"]
+    assert _state(device) == ("ACTIVE" if status == "enabled" else "DISABLED", True, True, True)
+    assert device.named_values["Site"] == "Antwerp"
+    assert device.more_flags == {"device_api_allow_revoke": False, "device_api_allow_enroll_certificate": True}
+    assert not keep_access({**options, **wishes, **names}, False, [].append)["changed"]
+
+
 def list_ids(simulator: Simulator, options: dict[str, t.Any]) -> list[str] | None:
     """Return the IDs of all devices, or None when there is no list."""
     session = open_operator_session(options, [], print)

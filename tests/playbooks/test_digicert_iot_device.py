@@ -372,9 +372,49 @@ def test_reads_and_updates_are_sent_again_when_that_may_help(player, access_poin
         tasks.append(player.task(fields=[{"name": "Site", "value": f"Quay {number}"}], retries=1, timeout=1))
     for trouble, outcome in zip(troubles, player.run(*tasks, script=script), strict=True):
         assert outcome.result["changed"], (trouble, outcome.result)
-        assert outcome.methods == ["GET", "GET", "PUT", "PUT"]
+        # An update whose answer got lost and that the record shows is not sent again.
+        assert outcome.methods == ["GET", "GET", "PUT", "GET"] + ["PUT"] * ("effect" not in trouble)
         assert outcome.handshakes == (1 if "status" in trouble else 3)
     assert access_point.named_values["Site"] == f"Quay {len(troubles) - 1}"
+
+
+def test_what_another_client_writes_during_a_wait_survives(player, access_point):
+    contact = access_point.field_id("Contact")
+    troubles = [{"status": status, "headers": {"Retry-After": "1"}} for status in (429, 503)]
+    troubles += [{"status": status} for status in (408, 500, 502, 504)]
+    troubles += [{"cut": True}, {"delay_answer": 1.5, "effect": False}]
+    script, tasks = [], []
+    for number, trouble in enumerate(troubles):
+
+        def write(records, value=f"client {number}"):
+            records["access-point"].values[contact] = value
+
+        script += [Answer(method="PUT", before=write, **trouble), Answer(method="PUT")]
+        tasks.append(player.task(fields=[{"name": "Site", "value": f"Quay {number}"}], retries=1, timeout=1))
+    for number, outcome in enumerate(player._run(tasks, [], script=script)):
+        assert outcome.methods == ["GET", "PUT", "GET", "PUT"]
+        assert outcome.result["changed"]
+        assert outcome.result["diff"]["before"]["fields"]["Contact"] == f"client {number}"
+        assert {"id": contact, "value": f"client {number}"} in outcome.requests[-1].payload["fields"]
+    assert access_point.named_values["Contact"] == f"client {len(troubles) - 1}"
+
+
+def test_what_another_client_did_during_a_wait_is_no_change(player, access_point):
+    script = [Answer(method="PUT", status=429, before=refill("Delft"))]
+    (outcome,) = player._run([player.task(fields=SITE, retries=1)], [], script=script)
+    assert (outcome.result["changed"], outcome.methods) == (False, ["GET", "PUT", "GET"])
+    assert access_point.named_values["Site"] == "Delft"
+
+
+def test_permissions_that_an_update_resets_are_told(player, simulator, access_point):
+    access_point.more_flags = {"device_api_allow_revoke": True, "device_api_allow_enroll_certificate": False}
+    (outcome,) = player._run([player.task(fields=SITE)], [])
+    assert outcome.result["device"]["device_api_allow_revoke"] is True
+    assert outcome.result.get("warnings", []) == []
+    assert outcome.requests[-1].payload.keys() == {"fields"}
+    simulator.records.own_update_forgets_flags = True
+    (outcome,) = player._run([player.task(fields=[{"name": "Site", "value": "Gouda"}])], [])
+    assert "'device_api_allow_revoke' changed during this update" in " ".join(outcome.result["warnings"])
 
 
 @pytest.mark.thorough

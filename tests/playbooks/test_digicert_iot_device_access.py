@@ -62,12 +62,20 @@ def flags_of(device) -> list[bool]:
 @pytest.mark.parametrize(("forgets_flags", "valueless"), [(True, "absent"), (False, "null")])
 def test_a_device_is_let_in_and_loses_nothing(operator, simulator, device, forgets_flags, valueless):
     simulator.records.forgets_flags = forgets_flags
+    more = {"device_api_allow_enroll_certificate": True, "device_api_allow_revoke": True, "device_api_allow_new": False}
+    device.more_flags = dict(more)
     device.valueless = valueless
     values = dict(device.values)
     real = operator.triple(["GET"], ["PUT"], device_id=device.id, allow_write=True)
     assert flags_of(device) == [True, True, True]
     assert device.values == values
+    assert device.more_flags == more
+    payload = real.requests[-1].payload
+    assert {key: payload[key] for key in payload if key != "fields"} == {**dict.fromkeys(FLAGS, True), **more}
     assert real.result["diff"]["before"] == {
+        "allow_enroll_certificate": True,
+        "allow_new": False,
+        "allow_revoke": True,
         "allow_read": True,
         "allow_write": False,
         "allow_renew_certificate": True,
@@ -152,7 +160,7 @@ def test_a_deleted_device_stays_deleted(operator, device):
     device.status = "DELETED"
     outcome = operator.player.run_one(operator.task(device_id=device.id, status="enabled"))
     assert outcome.result["failure"]["kind"] == "wishes_unfit"
-    assert "create it again" in outcome.result["msg"]
+    assert "Restore it in the console" in outcome.result["msg"]
 
 
 def test_bad_input_costs_no_connection(operator):
@@ -203,7 +211,40 @@ def test_another_writer_is_told(operator, device):
     (outcome,) = operator.player._run(
         [operator.task(device_id=device.id, allow_write=True)], [], script=[Answer(method="PUT", after=write)]
     )
-    assert "Something else changed 'Site'" in " ".join(outcome.result["warnings"])
+    assert "'Site' changed during this update" in " ".join(outcome.result["warnings"])
+
+
+@pytest.mark.parametrize(("status", "number"), [("enabled", 0), ("enabled", 1), ("disabled", 0), ("disabled", 1)])
+def test_what_another_client_writes_during_a_wait_survives(operator, simulator, device, status, number):
+    simulator.records.forgets_flags = True
+    device.status = "DISABLED" if status == "enabled" else "ACTIVE"
+    device.more_flags = {"device_api_allow_revoke": True}
+
+    def write(_records):
+        device.values[device.field_id("Site")] = "Antwerp"
+        device.more_flags["device_api_allow_revoke"] = False
+
+    busy = Answer(method="PUT", status=429, headers={"Retry-After": "1"}, before=write)
+    task = operator.task(device_id=device.id, allow_write=True, status=status, retries=1)
+    script = [Answer(method="PUT")] * number + [busy]
+    real, again = operator.player._run([task, task], [], script=script)
+    assert (real.result["changed"], again.result["changed"]) == (True, False)
+    assert again.methods == ["GET"]
+    assert device.named_values["Site"] == "Antwerp"
+    assert (flags_of(device), device.more_flags) == ([True, True, True], {"device_api_allow_revoke": False})
+
+
+def test_what_another_client_writes_while_a_device_is_enabled_survives(operator, device):
+    device.status = "DISABLED"
+
+    def write(_records):
+        device.values[device.field_id("Site")] = "Antwerp"
+
+    task = operator.task(device_id=device.id, allow_write=True, status="enabled")
+    (outcome,) = operator.player._run([task], [], script=[Answer(method="PUT", after=write)])
+    assert outcome.methods == ["GET", "PUT", "GET", "PUT"]
+    assert device.named_values["Site"] == "Antwerp"
+    assert "'Site' changed during this update" in " ".join(outcome.result["warnings"])
 
 
 def test_the_environment(operator, device, player):

@@ -11,7 +11,18 @@ import uuid
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from simulator.log import Request
-from simulator.records import DIVISIONS, FLAGS, Device, Record, Records, Refusal, division_id, invalid, read_payload
+from simulator.records import (
+    DIVISIONS,
+    FLAG_PREFIX,
+    FLAGS,
+    Device,
+    Record,
+    Records,
+    Refusal,
+    division_id,
+    invalid,
+    read_payload,
+)
 
 API_KEY = "key-of-an-operator"
 # May read and not write.
@@ -85,15 +96,16 @@ def _fits(device: Device, query: dict[str, str]) -> bool:
 
 
 def _flags(payload: object) -> dict[str, bool]:
-    flags = {flag: payload[flag] for flag in FLAGS if isinstance(payload, dict) and flag in payload}
+    content = payload if isinstance(payload, dict) else {}
+    flags = {key: value for key, value in content.items() if key.startswith(FLAG_PREFIX)}
     if not all(isinstance(allowed, bool) for allowed in flags.values()):
         raise invalid("A flag must be true or false")
     return flags
 
 
 def _update(records: Records, device: Device, payload: object) -> Device:
-    left_out = dict.fromkeys(FLAGS, False) if records.forgets_flags else {}
-    device.update(payload, {**left_out, **_flags(payload)})
+    omitted = dict.fromkeys(device.flags, False) if records.forgets_flags else {}
+    device.update(payload, {**omitted, **_flags(payload)})
     return device
 
 

@@ -19,7 +19,8 @@ MAXIMUM_VALUE_LENGTH = 1024
 DIVISIONS = ("Harbour", "Depot")
 # How a record lists a field of the profile that has no value. The documentation leaves it open.
 VALUELESS = ("absent", "null", "empty")
-# What the operator decides of a device's own door.
+# What each key of a record that is a permission of the device begins with, and the three that the documentation lists.
+FLAG_PREFIX = "device_api_allow_"
 FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
 
 Record = dict[str, t.Any]
@@ -77,6 +78,8 @@ class Device:
     device_api_allow_read: bool = True
     device_api_allow_write: bool = True
     device_api_allow_renew_certificate: bool = True
+    # Permissions in addition to FLAGS, by key. The documentation does not list them, but records in public code do.
+    more_flags: dict[str, bool] = dataclasses.field(default_factory=dict)
     valueless: str = "absent"
     created: datetime = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
     updated: datetime = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
@@ -118,10 +121,13 @@ class Device:
                 for field in self.profile.fields
                 if field.id in self.values or self.valueless != "absent"
             ],
-            "device_api_allow_read": self.device_api_allow_read,
-            "device_api_allow_write": self.device_api_allow_write,
-            "device_api_allow_renew_certificate": self.device_api_allow_renew_certificate,
+            **self.flags,
         }
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """All permissions, by the keys of the record."""
+        return {**{flag: getattr(self, flag) for flag in FLAGS}, **self.more_flags}
 
     def _listed(self, field: ProfileField) -> str | None:
         return self.values.get(field.id, "" if self.valueless == "empty" else None)
@@ -129,7 +135,7 @@ class Device:
     def update(self, payload: object, flags: t.Mapping[str, bool] | None = None) -> None:
         """Do what a PUT with this JSON body does: replace all values, also when it has none, and perhaps rename.
 
-        `flags` are new values for some of FLAGS. Raises Refusal, and then nothing has changed.
+        `flags` are new values for some of its permissions. Raises Refusal, and then nothing has changed.
         """
         if not isinstance(payload, dict):
             raise invalid("The request body is not a JSON object")
@@ -143,7 +149,10 @@ class Device:
         self.device_identifier = device_identifier
         self.values = values
         for flag, allowed in (flags or {}).items():
-            setattr(self, flag, allowed)
+            if flag in FLAGS:
+                setattr(self, flag, allowed)
+            else:
+                self.more_flags[flag] = allowed
         self.touch()
 
     def touch(self) -> None:
@@ -173,14 +182,15 @@ class Records:
     """All devices of the account, each seen by its own certificates, and all by the operator's API keys.
 
     What the documentation leaves open can be set: `largest_page` is how many devices the list has on a page at the
-    most, `last_updated_first` is in which order, and `forgets_flags` lets an update withdraw all flags that it leaves
-    out.
+    most, `last_updated_first` is in which order, `forgets_flags` lets an operator's update reset all permissions that
+    it omits to false, and `own_update_forgets_flags` lets the update of a device reset all that are not in FLAGS.
     """
 
     def __init__(self, valueless: str = "absent") -> None:
         self.largest_page = 1000
         self.last_updated_first = False
         self.forgets_flags = False
+        self.own_update_forgets_flags = False
         self._valueless = valueless
         self._devices: dict[str, Device] = {}
         self._device_of_certificate: dict[str, Device] = {}
@@ -235,7 +245,9 @@ class Records:
         device = self._seen(device_id, fingerprint)
         if not device.device_api_allow_write:
             raise _denied()
-        device.update(read_payload(body))
+        device.update(
+            read_payload(body), dict.fromkeys(device.more_flags, False) if self.own_update_forgets_flags else {}
+        )
         return device
 
     def renew(self, device_id: str, fingerprint: str, body: bytes, answer: t.Callable[[bytes], bytes]) -> Record:

@@ -98,7 +98,7 @@ class Simulator:
         model = self.records["access-point"]
         added = []
         for number in range(1, count + 1):
-            device = dataclasses.replace(model, name=f"sensor-{number}", values=dict(model.values))
+            device = dataclasses.replace(model, name=f"sensor-{number}", values=dict(model.values), more_flags={})
             self.records.add(device)
             self.enrol(device)
             added.append(device)

@@ -107,6 +107,19 @@ def test_an_update_replaces_all_values_and_sets_flags(simulator, operator, devic
     assert error_of(answer) == (400, "invalid_input")
 
 
+def test_permissions_that_are_not_documented(simulator, operator, device):
+    device.more_flags = {"device_api_allow_revoke": True}
+    assert device.record["device_api_allow_revoke"] is True
+    payload = {"fields": [{"id": key, "value": value} for key, value in device.values.items()]}
+    operator.send("PUT", DEVICE_PATH + device.id, json=payload)
+    assert device.more_flags == {"device_api_allow_revoke": True}
+    operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_revoke": False})
+    assert device.more_flags == {"device_api_allow_revoke": False}
+    device.more_flags["device_api_allow_revoke"] = simulator.records.forgets_flags = True
+    operator.send("PUT", DEVICE_PATH + device.id, json=payload)
+    assert not any(device.flags.values())
+
+
 def test_enable_and_disable(operator, device):
     answer = operator.send("PUT", f"{DEVICE_PATH}{device.id}/disable")
     assert (answer.status_code, answer.json()["status"], device.status) == (200, "DISABLED", "DISABLED")

@@ -205,6 +205,15 @@ def test_reading_and_writing_are_allowed_apart(records, device):
     records.read(device.id, OWN)
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_the_update_of_a_device_can_reset_permissions(records, device, forgets):
+    device.more_flags = {"device_api_allow_revoke": True}
+    records.own_update_forgets_flags = forgets
+    payload = json.dumps({"fields": listed(mandatory_values(device)), "device_api_allow_revoke": True})
+    records.update(device.id, OWN, payload.encode())
+    assert device.more_flags == {"device_api_allow_revoke": not forgets}
+
+
 def test_devices_with_limits_are_there(records):
     assert not records["read-only"].device_api_allow_write
     assert not records["write-only"].device_api_allow_read

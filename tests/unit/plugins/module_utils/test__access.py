@@ -12,6 +12,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils import _access
 from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import Page
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import operator_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 
 DEFAULTS = {
     **{name: entry.get("default") for name, entry in operator_argument_spec().items()},
@@ -31,6 +32,8 @@ class FakeAccount:
         # What the calls that write raise, by their number, and which of them have no effect all the same.
         self.trouble = {}
         self.loses = set()
+        # What another client changes after the calls that write, by their number.
+        self.others = {}
         self.device_id = ""
 
     @staticmethod
@@ -63,19 +66,27 @@ class FakeAccount:
         self.calls.append("read")
         return copy.deepcopy(self.records[self.device_id])
 
-    def update(self, payload):
-        return self._write(payload, {key: value for key, value in payload.items() if key != "fields"})
+    def attempts(self, immediate):
+        assert immediate
+        return Attempts(1, immediate=immediate)
 
-    def set_status(self, status):
-        return self._write(status, {"status": status})
+    def update(self, payload, attempts):
+        values = {field["id"]: field["value"] for field in payload["fields"]}
+        fields = [dict(field, value=values.get(field["id"])) for field in self.records[self.device_id]["fields"]]
+        return self._write(payload, {**payload, "fields": fields}, attempts)
 
-    def _write(self, call, change):
+    def set_status(self, status, attempts):
+        return self._write(status, {"status": status}, attempts)
+
+    def _write(self, call, change, attempts):
         self.calls.append(call)
         number = len([call for call in self.calls if call != "read"])
         trouble = self.trouble.pop(number, None)
         if (trouble is None or trouble.doubtful) and number not in self.loses:
             self.records[self.device_id].update(change)
+        self.records[self.device_id].update(self.others.pop(number, {}))
         if trouble is not None:
+            attempts.doubtful = attempts.doubtful or trouble.doubtful
             raise trouble
         return copy.deepcopy(self.records[self.device_id])
 
@@ -107,6 +118,96 @@ def test_a_change_sends_all_flags_and_all_values(account):
         "access": {**before, "allow_write": True},
         "diff": {"before": before, "after": {**before, "allow_write": True}},
     }
+
+
+def test_a_change_sends_the_flags_that_no_option_names(account):
+    account.records["1"].update(device_api_allow_revoke=True, device_api_allow_enroll_certificate=False)
+    account.records["1"].update(device_api_allow_more="yes", other=True)
+    result = keep(allow_write=True)
+    sent = {key: value for key, value in account.calls[1].items() if key != "fields"}
+    assert sent == {
+        "device_api_allow_read": True,
+        "device_api_allow_write": True,
+        "device_api_allow_revoke": True,
+        "device_api_allow_enroll_certificate": False,
+    }
+    for access in (result["access"], *result["diff"].values()):
+        assert (access["allow_revoke"], access["allow_enroll_certificate"]) == (True, False)
+        assert "allow_more" not in access
+
+
+def test_a_flag_that_the_service_does_not_keep_is_named(account):
+    account.records["1"]["device_api_allow_revoke"] = True
+    account.others[1] = {"device_api_allow_revoke": False}
+    with pytest.raises(failures.NotKept, match="'device_api_allow_revoke'") as caught:
+        keep(allow_write=True)
+    assert caught.value.changed
+
+
+SITE = {"id": "a", "name": "Site", "mandatory": True}
+
+
+def test_what_another_client_changes_while_a_device_is_enabled_stays(account):
+    account.records["1"]["status"] = "DISABLED"
+    account.others[1] = {"fields": [{**SITE, "value": "Antwerp"}], "device_api_allow_read": False}
+    warnings = []
+    result = keep(warnings=warnings, allow_write=True, status="enabled")
+    assert account.calls[:3:2] == ["read", "read"]
+    assert account.calls[3]["fields"] == [{"id": "a", "value": "Antwerp"}]
+    assert account.calls[3]["device_api_allow_read"] is False
+    assert (result["changed"], result["access"]["allow_read"], result["access"]["allow_write"]) == (True, False, True)
+    assert "'Site', 'device_api_allow_read' changed during this update" in warnings[0]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_step_that_is_sent_again_is_planned_again(account, number):
+    account.records["1"]["status"] = "DISABLED"
+    account.trouble[number] = failures.Refused("Too many.", again=True)
+    account.others[number] = {"fields": [{**SITE, "value": "Antwerp"}], "device_api_allow_revoke": True}
+    assert keep(allow_write=True, status="enabled")["changed"]
+    assert account.calls[-1]["fields"] == [{"id": "a", "value": "Antwerp"}]
+    assert account.calls[-1]["device_api_allow_revoke"] is True
+    assert account.calls.count("read") == 2
+
+
+def test_a_device_that_is_deleted_during_a_wait_is_not_enabled(account):
+    account.records["1"]["status"] = "DISABLED"
+    account.trouble[1] = failures.Refused("Too many.", again=True)
+    account.others[1] = {"status": "DELETED"}
+    with pytest.raises(failures.WishesUnfit, match=r"is deleted\. Restore it in the console") as caught:
+        keep(status="enabled")
+    assert (caught.value.changed, account.calls) == (False, ["read", "ACTIVE", "read"])
+
+
+def test_what_another_operator_did_during_a_wait_is_no_change(account):
+    account.trouble[1] = failures.Refused("Too many.", again=True)
+    account.others[1] = {"device_api_allow_write": True}
+    result = keep(allow_write=True)
+    assert (result["changed"], result["access"]["allow_write"]) == (False, True)
+    assert len(account.calls) == 3
+
+
+def test_a_status_that_the_service_does_not_keep_is_named(account):
+    account.others[1] = {"status": "ACTIVE"}
+    with pytest.raises(failures.NotKept, match="did not keep 'status'") as caught:
+        keep(status="disabled")
+    assert not caught.value.changed
+
+
+def test_a_flag_that_another_operator_changes_with_a_field_is_a_warning(account):
+    account.records["1"]["device_api_allow_revoke"] = True
+    account.others[1] = {"fields": [{**SITE, "value": "Antwerp"}], "device_api_allow_revoke": False}
+    warnings = []
+    result = keep(warnings=warnings, allow_write=True)
+    assert (result["changed"], result["access"]["allow_revoke"], len(account.calls)) == (True, False, 4)
+    assert "'device_api_allow_revoke', 'Site' changed during this update" in warnings[0]
+
+
+def test_a_last_step_that_resets_an_earlier_one_is_told(account):
+    account.others[2] = {"device_api_allow_write": False}
+    with pytest.raises(failures.NotKept, match="does not have 'device_api_allow_write'") as caught:
+        keep(allow_write=True, status="disabled")
+    assert caught.value.changed
 
 
 def test_check_mode_only_reads_and_foretells(account):

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi, parse_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer
 
 RECORD = {
@@ -37,6 +38,12 @@ class OneAnswer:
     def send(self, *request):
         self.request = request
         return self.answer
+
+    def attempt(self, _attempts, *request):
+        return self.send(*request)
+
+    def attempts(self, immediate):
+        return Attempts(3, immediate=immediate)
 
     def leaf_dates(self):
         return " It expired."
@@ -109,7 +116,7 @@ def test_the_id_is_one_segment_of_the_path():
 
 def test_an_update_sends_json_and_takes_any_success():
     session = OneAnswer(Answer(201, {}, body()))
-    assert DeviceApi(session, "D-1").update({"fields": [{"id": "a", "value": "é"}]}) == RECORD
+    assert DeviceApi(session, "D-1").update({"fields": [{"id": "a", "value": "é"}]}, Attempts(0)) == RECORD
     assert session.request[0] == "PUT"
     assert json.loads(session.request[2]) == {"fields": [{"id": "a", "value": "é"}]}
 
@@ -197,7 +204,7 @@ def test_a_denial_that_is_not_the_api_s_own_says_nothing_about_permissions(statu
     for call in ("read", "update", "renew"):
         api = DeviceApi(OneAnswer(Answer(status, {}, content)), "D-1")
         with pytest.raises(failures.Refused) as caught:
-            getattr(api, call)(*[{}] * (call != "read"))
+            getattr(api, call)(*{"read": (), "update": ({}, Attempts(0)), "renew": ({},)}[call])
         assert caught.value.kind == "refused"
 
 
@@ -210,7 +217,7 @@ def test_a_denial_of_the_api_in_either_documented_shape(shape):
 
 def test_an_update_that_is_denied_names_the_other_flag():
     with pytest.raises(failures.WriteDenied, match="device_api_allow_write"):
-        DeviceApi(OneAnswer(Answer(403, {}, error("access_denied"))), "D-1").update({})
+        DeviceApi(OneAnswer(Answer(403, {}, error("access_denied"))), "D-1").update({}, Attempts(0))
 
 
 @pytest.mark.parametrize(
@@ -240,9 +247,22 @@ def test_the_details_of_an_error(answer, code, message):
     }
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_an_update_that_fails_says_whether_there_is_another_attempt(again):
+    api = DeviceApi(OneAnswer(Answer(503, {}, error(), again=again)), "D-1")
+    with pytest.raises(failures.Refused) as caught:
+        api.update({}, api.attempts(immediate=True))
+    assert caught.value.again is again
+
+
+@pytest.mark.parametrize("immediate", [True, False])
+def test_the_attempts_of_an_update_are_those_of_the_session(immediate):
+    assert DeviceApi(OneAnswer(None), "D-1").attempts(immediate).immediate is immediate
+
+
 def test_a_success_that_is_no_record_leaves_doubt():
     with pytest.raises(failures.AnswerUnusable, match="an HTML page") as caught:
-        DeviceApi(OneAnswer(Answer(201, {}, b"<html>")), "D-1").update({})
+        DeviceApi(OneAnswer(Answer(201, {}, b"<html>")), "D-1").update({}, Attempts(0))
     assert caught.value.doubtful
 
 

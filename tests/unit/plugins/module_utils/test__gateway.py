@@ -123,6 +123,64 @@ def test_requests_keep_the_pace():
     assert time.monotonic() - begin >= 0.19
 
 
+def test_an_update_follows_its_read_at_once_and_the_pace_is_kept():
+    requests = {}
+
+    def keep(device, _warn, _contexts, pause):
+        pause(0.0, None)
+        begin = time.monotonic()
+        pause(None, None)
+        requests[device["device_id"]] = (begin, time.monotonic())
+        return {"changed": True}
+
+    begin = time.monotonic()
+    run(gateway(keep, parallel=8, limit=40))
+    assert max(write - read for read, write in requests.values()) < 0.02
+    # All but the last device have their turns behind them by then, two for each.
+    assert time.monotonic() - begin >= 38 / 40
+    reads = sorted(read for read, _write in requests.values())
+    assert min(later - sooner for sooner, later in zip(reads, reads[1:])) >= 1.9 / 40
+
+
+def test_an_update_is_postponed_while_nobody_may_send():
+    order = []
+    both_have_read = threading.Barrier(2)
+
+    def keep(device, _warn, _contexts, pause):
+        pause(0.0, None)
+        both_have_read.wait(10)
+        if device["device_id"] == "0":
+            pause(0.5, 429)
+            return {"changed": False}
+        time.sleep(WAIT)
+        with pytest.raises(Stopped) as caught:
+            pause(None, None)
+        assert caught.value.again
+        begin = time.monotonic()
+        pause(0.0, None)
+        order.append(time.monotonic() - begin)
+        pause(None, None)
+        return {"changed": True}
+
+    assert kinds(run(gateway(keep, devices=DEVICES[:2]))) == ["", ""]
+    assert order[0] > 0.2
+
+
+def test_who_waits_for_a_turn_can_be_stopped():
+    def keep(device, _warn, _contexts, pause):
+        if device["device_id"] == "3":
+            time.sleep(WAIT)
+            crew.stop("It is enough.")
+            return {"changed": False}
+        pause(0.0, None)
+        return {"changed": False}
+
+    crew = gateway(keep, devices=DEVICES[:4], limit=0.01)
+    begin = time.monotonic()
+    assert sorted(kinds(run(crew))) == ["", "", "stopped", "stopped"]
+    assert time.monotonic() - begin < 10
+
+
 def test_a_refusal_slows_all_down():
     turns = []
 

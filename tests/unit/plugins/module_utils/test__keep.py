@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
 from ansible_collections.edgeops.digicert.plugins.module_utils import _keep
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
 
 OLD = {"id": "d", "device_identifier": "gate", "status": "ACTIVE", "fields": [{"id": "a", "name": "A", "value": "1"}]}
@@ -36,8 +37,17 @@ class Api:
     def read(self):
         return self.next("read")
 
-    def update(self, payload):
+    def attempts(self, immediate):
+        self.used = Attempts(2, immediate=immediate)
+        return self.used
+
+    def update(self, payload, attempts):
+        assert attempts is self.used
         self.payloads.append(payload)
+        outcome = self.outcomes[0][1]
+        attempts.doubtful = attempts.doubtful or getattr(outcome, "doubtful", False)
+        if isinstance(outcome, Exception):
+            outcome.doubtful = attempts.doubtful
         return self.next("update")
 
     def next(self, call):
@@ -48,9 +58,9 @@ class Api:
         return outcome
 
 
-def keep(api, overwrite=False, check_mode=False):
+def keep(api, overwrite=False, check_mode=False, wishes=WISHES):
     warnings = []
-    outcome = keep_record(api, WISHES, overwrite, check_mode, warnings.append)
+    outcome = keep_record(api, wishes, overwrite, check_mode, warnings.append)
     assert api.outcomes == []
     return outcome, warnings
 
@@ -124,6 +134,7 @@ def test_reading_denied_is_overwritten_when_that_is_asked_for():
     assert outcome.plan.changed
     assert "could not be read" in warnings[0]
     assert api.payloads == [{"fields": [{"id": "a", "value": "2"}]}]
+    assert not api.used.immediate
 
 
 def test_other_failures_are_not_overwritten():
@@ -161,7 +172,171 @@ def test_what_others_changed_is_a_warning():
 
     outcome, warnings = keep(Api(("read", both("1", "x")), ("update", both("2", "y"))))
     assert outcome.record == both("2", "y")
-    assert "'B'" in warnings[0]
+    assert "'B' changed during this update" in warnings[0]
+
+
+def test_flags_that_an_update_changes_are_a_warning():
+    old, new = (dict(record, device_api_allow_revoke=True) for record in (OLD, NEW))
+    reset = dict(new, device_api_allow_revoke=False, device_api_allow_write=True)
+    outcome, warnings = keep(Api(("read", old), ("update", reset)))
+    assert outcome.record == reset
+    assert ["'device_api_allow_revoke' changed during" in warning for warning in warnings] == [True]
+    assert keep(Api(("read", old), ("update", NEW)))[1] == []
+
+
+# What happens when an update is sent again
+
+
+def too_many():
+    return failures.Refused("Too many.", http_status=429, again=True)
+
+
+def lost():
+    return failures.ConnectionFailed("Lost.", doubtful=True, again=True)
+
+
+def record_of(a, b=None, **keys):
+    return dict(OLD, fields=[{"id": "a", "name": "A", "value": a}, {"id": "b", "name": "B", "value": b}], **keys)
+
+
+@pytest.mark.parametrize("again", [too_many, lost])
+def test_after_a_wait_the_update_has_what_was_read_after_it(again):
+    api = Api(
+        ("read", record_of("1", "x")),
+        ("update", again()),
+        ("read", record_of("1", "y")),
+        ("update", again()),
+        ("read", record_of("1", "z")),
+        ("update", record_of("2", "z")),
+    )
+    outcome, warnings = keep(api)
+    assert [payload["fields"][1]["value"] for payload in api.payloads] == ["x", "y", "z"]
+    assert api.used.immediate
+    assert (outcome.plan.changed, outcome.record, warnings) == (True, record_of("2", "z"), [])
+    assert outcome.plan.diff["before"]["fields"] == {"A": "1", "B": "z"}
+
+
+@pytest.mark.parametrize(("again", "changed"), [(too_many, False), (lost, True)])
+def test_what_is_so_after_a_wait_is_not_sent_again(again, changed):
+    outcome, warnings = keep(Api(("read", OLD), ("update", again()), ("read", NEW)))
+    assert (outcome.plan.changed, outcome.record, warnings) == (changed, NEW, [])
+    assert outcome.plan.changed_fields == (["A"] if changed else [])
+
+
+def test_a_doubt_lasts_through_later_attempts():
+    api = Api(("read", OLD), ("update", lost()), ("read", OLD), ("update", too_many()), ("read", NEW))
+    assert keep(api)[0].plan.changed
+
+
+def test_an_overwrite_is_sent_again_as_it_is():
+    api = Api(("read", DENIED), ("update", too_many()), ("update", lost()), ("update", NEW))
+    assert keep(api, overwrite=True)[0].plan.changed
+    assert api.payloads == [{"fields": [{"id": "a", "value": "2"}]}] * 3
+
+
+def test_a_record_that_can_no_longer_be_read_is_not_overwritten():
+    api = Api(("read", OLD), ("update", too_many()), ("read", DENIED))
+    with pytest.raises(failures.ReadDenied) as caught:
+        keep(api, overwrite=True)
+    assert not caught.value.changed
+
+
+@pytest.mark.parametrize(
+    ("again", "foreign", "changed"), [(too_many, True, False), (lost, False, False), (lost, True, True)]
+)
+@pytest.mark.parametrize("fault", ["permission", "field"])
+def test_a_plan_that_fails_after_a_wait(again, foreign, changed, fault):
+    later = record_of("1", "y" if foreign else "x", device_api_allow_write=fault != "permission")
+    if fault == "field":
+        later["fields"][0]["name"] = "other"
+    before = record_of("1", "x", device_api_allow_write=fault != "permission")
+    wishes = Wishes(None, (Wish(None, "A", "2"),), False, ())
+    api = Api(("read", dict(before, device_api_allow_write=True)), ("update", again()), ("read", later))
+    with pytest.raises((failures.WriteDenied, failures.WishesUnfit)) as caught:
+        keep(api, wishes=wishes)
+    # A flag that another client has changed is a change as well.
+    assert caught.value.changed is (changed or (again is lost and fault == "permission"))
+
+
+def test_a_failed_read_after_a_doubtful_update_leaves_the_outcome_unknown():
+    with pytest.raises(failures.OutcomeUnknown, match=r"Lost\..*No route") as caught:
+        keep(Api(("read", OLD), ("update", lost()), ("read", NEVER_SENT)))
+    assert caught.value.changed
+
+
+def test_a_failed_read_after_an_update_that_was_rejected_is_told_as_it_is():
+    with pytest.raises(failures.ConnectionFailed, match="No route") as caught:
+        keep(Api(("read", OLD), ("update", too_many()), ("read", NEVER_SENT)))
+    assert not caught.value.changed
+
+
+@pytest.mark.parametrize(("record", "kind"), [(NEW, None), (OLD, "stopped"), (OTHER, "not_kept")])
+def test_a_wait_that_is_cut_short_is_followed_by_a_read_where_there_is_doubt(record, kind):
+    stopped = failures.Stopped("Enough.")
+    api = Api(("read", OLD), ("update", lost()), ("read", stopped), ("read", record))
+    if kind is None:
+        assert keep(api)[0].plan.changed
+    else:
+        with pytest.raises(failures.Failure) as caught:
+            keep(api)
+        assert (caught.value.kind, caught.value.changed) == (kind, kind == "not_kept")
+
+
+def test_a_wait_that_is_cut_short_ends_the_run_where_there_is_no_doubt():
+    with pytest.raises(failures.Stopped):
+        keep(Api(("read", OLD), ("update", too_many()), ("read", failures.Stopped("Enough."))))
+
+
+def test_warnings_of_several_plans_are_told_once():
+    disabled = dict(OLD, status="DISABLED")
+    api = Api(("read", disabled), ("update", too_many()), ("read", disabled), ("update", dict(NEW, status="DISABLED")))
+    assert keep(api)[1] == ["The device's status is DISABLED, not ACTIVE."]
+
+
+# What another client overwrites
+
+
+def test_an_update_that_another_client_overwrites_is_repeated():
+    first, later = record_of("1", "x"), record_of("1", "y")
+    api = Api(("read", first), ("update", later), ("read", later), ("update", record_of("2", "y")))
+    outcome, warnings = keep(api)
+    assert (outcome.plan.changed, outcome.record, warnings) == (True, record_of("2", "y"), [])
+    assert api.payloads[1]["fields"] == [{"id": "a", "value": "2"}, {"id": "b", "value": "y"}]
+
+
+def test_an_update_that_is_always_overwritten_is_repeated_twice():
+    outcomes = [("read", record_of("1", "0"))]
+    for number in "123":
+        outcomes += [("update", record_of("1", number)), ("read", record_of("1", number))]
+    with pytest.raises(failures.NotKept, match=r"'A'.*Another client") as caught:
+        keep(Api(*outcomes))
+    assert caught.value.changed
+
+
+def test_a_name_that_another_client_changes_is_sent_again():
+    wishes = Wishes("gate-7", (Wish("a", None, "2"),), False, ())
+    first, later = record_of("1", "x"), record_of("2", "y", device_identifier="gate-8")
+    last = dict(later, device_identifier="gate-7")
+    api = Api(("read", first), ("update", later), ("read", later), ("update", last))
+    assert keep(api, wishes=wishes)[0].record == last
+
+
+def test_a_mandatory_field_without_a_value_is_told_before_the_update():
+    hollow = [{"id": "b", "name": "B", "value": None, "mandatory": True}]
+    old, new = dict(OLD, fields=OLD["fields"] + hollow), dict(NEW, fields=NEW["fields"] + hollow)
+    warnings = keep(Api(("read", old), ("update", failures.Refused("x", again=True)), ("read", old), ("update", new)))[
+        1
+    ]
+    assert len(warnings) == 1
+    assert "'B' have no value" in warnings[0]
+
+
+def test_a_failure_after_an_update_that_was_overwritten_has_changed_something():
+    later = record_of("1", "y")
+    api = Api(("read", record_of("1", "x")), ("update", later), ("read", later), ("update", failures.Refused("No.")))
+    with pytest.raises(failures.Refused) as caught:
+        keep(api)
+    assert caught.value.changed
 
 
 @pytest.mark.parametrize("answer", [OLD, LOST])

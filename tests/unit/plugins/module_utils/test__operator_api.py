@@ -14,6 +14,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api imp
     parse_page,
     parse_records,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer
 
 RECORD = {"id": "1", "device_identifier": "gate", "fields": [{"id": "a", "value": ""}], "status": "ACTIVE"}
@@ -34,6 +35,9 @@ class FakeSession:
     def send(self, method, path, body=None):
         self.asked.append((method, path, body))
         return self.answer
+
+    def attempt(self, _attempts, method, path):
+        return self.send(method, path)
 
 
 def page_of(*records, **keys):
@@ -81,7 +85,11 @@ def test_a_page_that_is_not_believed(content, words):
 @pytest.mark.parametrize("code", ["access_denied", "invalid_api_key"])
 def test_a_key_that_is_rejected(status, code):
     api = OperatorApi(FakeSession(status, {"error": {"code": code, "message": "No"}}))
-    for call in (lambda: api.page({}, 20, 0), lambda: api.find("1"), lambda: api.device("1").set_status("ACTIVE")):
+    for call in (
+        lambda: api.page({}, 20, 0),
+        lambda: api.find("1"),
+        lambda: api.device("1").set_status("ACTIVE", Attempts(0)),
+    ):
         with pytest.raises(failures.ApiKeyRefused, match="Check that api_key is valid"):
             call()
 
@@ -108,7 +116,7 @@ def test_find():
 @pytest.mark.parametrize(("status", "call"), [("ACTIVE", "enable"), ("DISABLED", "disable")])
 def test_status(status, call):
     session = FakeSession(200, RECORD)
-    OperatorApi(session).device("1").set_status(status)
+    OperatorApi(session).device("1").set_status(status, Attempts(0))
     assert session.asked == [("PUT", f"/iot/api/v2/device/1/{call}", None)]
 
 

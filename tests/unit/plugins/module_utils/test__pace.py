@@ -22,6 +22,25 @@ def test_a_limit_keeps_requests_apart():
     assert pace.turn(20.0) == 20.0
 
 
+def test_a_turn_that_is_taken_at_once_delays_those_after_it():
+    pace = Pace(4)
+    assert pace.turn(10.0) == 10.0
+    assert pace.charge(10.0)
+    assert pace.charge(10.1)
+    assert pace.next(10.1) == 10.75
+    assert pace.charge(20.0)
+    assert (pace.next(20.0), pace.turn(20.0)) == (20.25, 20.25)
+
+
+def test_after_a_refusal_no_turn_is_taken_at_once_before_the_wait_is_over():
+    pace = Pace(None)
+    pace.turn(0.0)
+    pace.refuse(0.5, 3.0)
+    assert not pace.charge(3.4)
+    assert pace.next(3.4) == 3.5
+    assert pace.charge(3.5)
+
+
 def test_after_a_refusal_nobody_sends_before_the_wait_is_over():
     pace = Pace(None)
     for _request in range(10):

@@ -359,6 +359,100 @@ def test_a_pause_comes_before_each_request_and_knows_the_last_answer():
     assert network.waits == []
 
 
+class Clock:
+    """Notes the requests and the waits before them, in order."""
+
+    def __init__(self, *outcomes, paced=False):
+        self.events = []
+        self.session = _session.Session(
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            "https://device.example",
+            timeout=7,
+            retries=2,
+            use_proxy=False,
+            pause=(lambda *pause: self.events.append(pause)) if paced else None,
+            sleep=self.events.append,
+            now=lambda: 0.0,
+            random=lambda: 0.5,
+        )
+        self.outcomes = list(outcomes)
+        self.session._manager = self
+
+    def request(self, method, _url, **_settings):
+        self.events.append(method)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "wait"),
+    [
+        (answer(429, Retry_After="3"), 8.0),
+        (answer(503, Retry_After="3"), 3.375),
+        (answer(500), 0.375),
+        (answer(408), 0.375),
+        (CUT, 0.375),
+        (STALLED, 0.375),
+        (REFUSED, 0.375),
+    ],
+)
+def test_an_attempt_is_one_request_and_its_wait_comes_before_the_next_one(outcome, wait):
+    clock = Clock(outcome, answer(200), answer(200))
+    attempts = clock.session.attempts(immediate=True)
+    if isinstance(outcome, Exception):
+        with pytest.raises(ConnectionFailed) as caught:
+            clock.session.attempt(attempts, "PUT", "/path", b"{}")
+        assert caught.value.again
+        assert caught.value.retries == 0
+    else:
+        assert clock.session.attempt(attempts, "PUT", "/path", b"{}")[3:] == (0, attempts.doubtful, True)
+    clock.session.send("GET", "/path")
+    result = clock.session.attempt(attempts, "PUT", "/path", b"{}")
+    assert (result.again, result.retries) == (False, 1)
+    assert clock.events == ["PUT", wait, "GET", "PUT"]
+
+
+def test_an_update_waits_for_no_turn_after_its_read():
+    clock = Clock(answer(200), answer(429, Retry_After="3"), answer(200), answer(200), paced=True)
+    attempts = clock.session.attempts(immediate=True)
+    for _cycle in range(2):
+        clock.session.send("GET", "/path")
+        clock.session.attempt(attempts, "PUT", "/path", b"{}")
+    assert clock.events == [(0.0, None), "GET", (None, None), "PUT", (3.0, 429), "GET", (None, None), "PUT"]
+
+
+def test_an_update_that_no_read_precedes_waits_like_any_request():
+    clock = Clock(answer(429), answer(200), paced=True)
+    attempts = clock.session.attempts(immediate=False)
+    for _attempt in range(2):
+        clock.session.attempt(attempts, "PUT", "/path", b"{}")
+    assert clock.events == [(0.0, None), "PUT", (0.0, 429), "PUT"]
+
+
+def test_the_last_attempt_is_not_again_and_keeps_the_doubt():
+    clock = Clock(answer(500), answer(429), REFUSED)
+    attempts = clock.session.attempts(immediate=True)
+    results = [clock.session.attempt(attempts, "PUT", "/path", b"{}") for _attempt in range(2)]
+    assert [(result.again, result.retries, result.doubtful) for result in results] == [(True, 0, True), (True, 1, True)]
+    with pytest.raises(ConnectionFailed) as caught:
+        clock.session.attempt(attempts, "PUT", "/path", b"{}")
+    assert (caught.value.again, caught.value.retries, caught.value.doubtful) == (False, 2, True)
+
+
+def test_an_update_that_is_postponed_is_no_retry():
+    def pause(_wait, _status):
+        raise Stopped("Later.", again=True)
+
+    clock = Clock()
+    clock.session._pause = pause
+    attempts = clock.session.attempts(immediate=True)
+    with pytest.raises(Stopped) as caught:
+        clock.session.attempt(attempts, "PUT", "/path", b"{}")
+    assert (caught.value.again, attempts.retries, clock.session._due) == (True, 0, (0.0, None))
+
+
 def test_what_ends_a_pause_ends_the_request_and_keeps_its_doubt():
     def pause(wait, _status):
         if wait:
