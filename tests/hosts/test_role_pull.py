@@ -149,7 +149,7 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
 
     simulator.script(Answer(method="GET", delay=10))
     host.wait("a run that takes long", lambda: simulator.untold == [])
-    assert "Another run is going on." in host.run("/var/lib/digicert-iot-pull/run")
+    assert "Another run is in progress." in host.run("/var/lib/digicert-iot-pull/run")
 
     journal = host.run("journalctl --no-pager --unit digicert-iot-pull")
     assert "Keep the record" in journal
