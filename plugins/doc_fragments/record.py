@@ -90,6 +90,14 @@ options:
     type: list
     elements: str
     default: []
+  mask_fields:
+    description:
+      - The names or IDs of fields whose values are masked in the result and the diff, in addition to O(secret_fields).
+        The task does not have to set these fields. The same values are masked in all other fields too.
+      - An entry that matches no field of the record is a warning.
+    type: list
+    elements: str
+    default: []
   on_read_denied:
     description:
       - What to do for a device that may not read its record.

@@ -214,6 +214,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._hosts import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, parse_records
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, Record, quoted, some
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -302,7 +303,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             problems.append(f"page_size is {page_size}, and must be 1 to 1000.")
         session = open_operator_session(options, problems, self.display.warning)
         try:
-            api = OperatorApi(session)
+            api = OperatorApi(session, Redactor([options["api_key"]]))
             records = read_list(lambda offset: api.page(filters, page_size, offset), api.find)
         finally:
             session.close()

@@ -30,6 +30,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
     quoted,
     some,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 
 # What an option is called in the record.
@@ -39,14 +40,16 @@ _STATUSES = {"enabled": ACTIVE, "disabled": "DISABLED"}
 _PAGE = 100
 
 
-def keep_access(options: dict[str, t.Any], check_mode: bool, warn: t.Callable[[str], None]) -> dict[str, t.Any]:
+def keep_access(
+    options: dict[str, t.Any], redactor: Redactor, check_mode: bool, warn: t.Callable[[str], None]
+) -> dict[str, t.Any]:
     """Bring one device's flags and status to what `options`, the parameters of a module, say.
 
-    Return the module's result. Raises a Failure.
+    Return the module's result. `redactor` has the secrets of the task. Raises a Failure.
     """
     session = open_operator_session(options, _problems(options), warn)
     try:
-        api = OperatorApi(session)
+        api = OperatorApi(session, redactor)
         device = api.device(options["device_id"] or _find(api, options["device_identifier"], options["division_id"]))
         wanted = {key: options[option] for option, key in _KEYS.items() if options[option] is not None}
         if "status" in wanted:

@@ -32,6 +32,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
     WriteDenied,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import Record, id_key
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
@@ -40,6 +41,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._values import is
 DEVICES_PATH = "/iot/api/v2/device"
 _UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
+# Secrets are masked in so much of a foreign text before it is cut.
+_LONGEST_FOREIGN = 20000
 _DEEPEST = 20
 # What a device does -> what it is when it may not, and the key of the record that allows it.
 _DENIED = {
@@ -73,8 +76,9 @@ class Renewal(t.NamedTuple):
 class DeviceApi:
     """The record of one device behind `session`."""
 
-    def __init__(self, session: Session, device_id: str) -> None:
+    def __init__(self, session: Session, device_id: str, redactor: Redactor | None = None) -> None:
         self._session = session
+        self.redactor = redactor or Redactor()
         self.device_id = device_id
         self._path = f"{DEVICES_PATH}/" + quote(device_id, safe="")
 
@@ -105,7 +109,7 @@ class DeviceApi:
             answer = self._session.send("POST", f"{self._path}/renew", json.dumps(payload).encode("ascii"), False)
             if not 200 <= answer.status < 300:
                 raise self._failure(answer, "renewal")
-            return _parse_renewal(answer)
+            return _parse_renewal(answer, self.redactor)
         except Failure as failure:
             if not failure.doubtful:
                 raise
@@ -126,7 +130,7 @@ class DeviceApi:
             with host_errors("The response of the API cannot be read", doubtful=True):
                 return parse_record(answer.body, self.device_id)
         except ValueError as error:
-            raise unusable(answer, verb, error) from error
+            raise unusable(answer, verb, ValueError(self.redactor.foreign(str(error)))) from error
 
     def _failure(self, answer: Answer, verb: str) -> Failure:
         denied, flag = _DENIED[verb]
@@ -135,10 +139,11 @@ class DeviceApi:
             "is not a certificate of this device, or api_url is not the address for devices, which begins with "
             "'clientauth.' at DigiCert."
         )
-        return failure_of(answer, verb, {"access_denied": denied}, advice, "client_cert", self._session.leaf_dates)
+        denials = {"access_denied": denied}
+        return failure_of(answer, verb, denials, advice, "client_cert", self.redactor, self._session.leaf_dates)
 
 
-def _parse_renewal(answer: Answer) -> Renewal:
+def _parse_renewal(answer: Answer, redactor: Redactor) -> Renewal:
     try:
         content = parse_object(answer.body)
     except ValueError as error:
@@ -153,7 +158,7 @@ def _parse_renewal(answer: Answer) -> Renewal:
         "The service took the request for a new certificate and has not issued it: request {}, status {}, result {}. "
         "The certificate and its key are as they were. Have the operator approve such requests without asking: the API "
         "has no way to fetch the certificate later, so running the task again asks for another one.".format(
-            *(_excerpt(words.get(key, "unknown")) for key in ("certificate_request_id", "status", "result"))
+            *(_excerpt(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result"))
         ),
         request_id,
         http_status=answer.status,
@@ -275,9 +280,10 @@ def failure_of(
     denied: t.Mapping[str, type[Failure]],
     denied_advice: str,
     credential: str,
+    redactor: Redactor,
     leaf_dates: t.Callable[[], str] = str,
 ) -> Failure:
-    """Return what an answer that is an error means.
+    """Return what an answer that is an error means. Its texts are masked before they are cut.
 
     `denied` has the documented codes by which the API denies the operation, and what each means, with this advice.
     A 401 or 403 with any other body says nothing about permissions, because a firewall or a gateway can have sent it.
@@ -286,15 +292,16 @@ def failure_of(
     code, message = _error_of(answer.body)
     is_api_error = code is not None and message is not None
     title = _title_of(answer.body) if message is None else ""
+    shown_code, message, shown_title = (text and _excerpt(text, redactor) for text in (code, message, title))
     details: dict[str, t.Any] = {
         "http_status": answer.status,
-        "code": code,
+        "code": shown_code,
         "api_message": message,
         "retries": answer.retries,
         "doubtful": answer.doubtful,
         "again": answer.again,
     }
-    reason = ": ".join(part for part in (code, message, title) if part)
+    reason = ": ".join(part for part in (shown_code, message, shown_title) if part)
     said = "The service answered the {} with HTTP status {}{}.".format(
         verb,
         answer.status,
@@ -304,7 +311,7 @@ def failure_of(
     if advice is not None:
         return Refused(f"{said} {advice}{leaf_dates()}", **details)
     if 300 <= answer.status < 400:
-        where = _excerpt(answer.headers.get("Location", "nowhere"))
+        where = _excerpt(answer.headers.get("Location", "nowhere"), redactor)
         advice = (
             f"It redirects to {where}, which is not followed, for {credential} would go along: "
             "if that is the right place, put it into api_url."
@@ -343,19 +350,19 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
     if not isinstance(error, dict):
         return None, None
     code, message = (error.get(key) for key in ("code", "message"))
-    return (
-        _excerpt(code) if isinstance(code, str) else None,
-        _excerpt(message) if isinstance(message, str) else None,
-    )
+    return code if isinstance(code, str) else None, message if isinstance(message, str) else None
 
 
 def _title_of(body: bytes) -> str:
     """Return the title of a page of HTML, which says best what a server in front of the service has to say, or ""."""
     found = re.search(rb"<title>\s*([^<]*)", body[:4096], re.IGNORECASE)
-    return _excerpt(found.group(1).decode("utf-8", "replace").strip()) if found else ""
+    return found.group(1).decode("utf-8", "replace").strip() if found else ""
 
 
-def _excerpt(text: t.Any) -> str:
-    """Return foreign text so that it fits into a sentence: printable and not too long."""
-    printable = "".join(character if character.isprintable() else " " for character in str(text)[: _LONGEST_QUOTE + 1])
+def _excerpt(text: t.Any, redactor: Redactor | None = None) -> str:
+    """Return foreign text so that it fits into a sentence: without secrets, printable and not too long."""
+    text = str(text)[:_LONGEST_FOREIGN]
+    if redactor is not None:
+        text = redactor.foreign(text)
+    printable = "".join(character if character.isprintable() else " " for character in text[: _LONGEST_QUOTE + 1])
     return printable if len(printable) <= _LONGEST_QUOTE else printable[:_LONGEST_QUOTE] + "…"

@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import texts_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, id_key, some
 
 # They belong together: a device that has one of them takes none from the task.
@@ -58,10 +59,11 @@ def entry_of(device: Options, result: Result, warnings: list[str]) -> Result:
 
 
 def secrets_of(options: Options) -> list[str]:
-    """Return what nobody may see of the options that a task or a device has."""
-    values = [options[option] for option in ("client_cert_content", "client_key_content", "client_key_passphrase")]
-    values += [entry["value"] for entry in options["secret_fields"] or ()]
-    return [str(value) for value in values if value not in (None, "")]
+    """Return the secrets in the options of a task or a device."""
+    names = ("client_cert_content", "client_key_content", "client_key_passphrase")
+    values = [options.get(option) for option in names]
+    values += [entry["value"] for entry in options.get("secret_fields") or ()]
+    return texts_of(values)
 
 
 def summary_of_failures(results: list[Result]) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+
 
 class Failure(Exception):
     """The base of all. `kind` is the word that programs read, the text is the sentence for people.
@@ -43,13 +45,12 @@ class Failure(Exception):
         self.changed = changed
         self.again = again
 
-    def conceal(self, words: t.Iterable[str]) -> None:
-        """Take secret words out of all texts: the service may repeat in an error what it was sent."""
-        for word in words:
-            self.args = (str(self).replace(word, "********"),)
-            self.code, self.api_message = (
-                text.replace(word, "********") if text else text for text in (self.code, self.api_message)
-            )
+    def conceal(self, redactor: Redactor) -> None:
+        """Mask secrets in all texts. The API can return in an error what it received."""
+        self.args = (redactor.text(str(self)),)
+        self.code, self.api_message = (
+            text if text is None else redactor.text(text) for text in (self.code, self.api_message)
+        )
 
     def result(self, device_id: str) -> dict[str, t.Any]:
         """Return what a module that failed for this device returns."""

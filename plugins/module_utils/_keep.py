@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._devices import secrets_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import (
     Failure,
     NotKept,
@@ -23,6 +24,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
     Plan,
     changed_by_others,
+    current_secrets,
     not_kept,
     plan_change,
     plan_overwrite,
@@ -30,11 +32,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._plan import (
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
     ACTIVE,
+    KEYS,
     Record,
     flags_of,
     quoted,
     values_by_id,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
@@ -56,28 +60,33 @@ def keep_device(
 
     The other arguments are those of open_session. Raises a Failure.
     """
-    wishes, problems = read_wishes(options)
-    recovered = not problems and recover_files(options, not check_mode, warn)
+    redactor = Redactor(secrets_of(options))
+    recovered = False
+
+    def warn_redacted(warning: str) -> None:
+        warn(redactor.text(warning))
+
     try:
-        session = open_session(options, problems, folder, warn, contexts, pause)
+        wishes, problems = read_wishes(options)
+        recovered = not problems and recover_files(options, not check_mode, warn_redacted)
+        session = open_session(options, problems, folder, warn_redacted, contexts, pause)
         try:
-            api = DeviceApi(session, options["device_id"])
-            outcome = keep_record(api, wishes, options["on_read_denied"] == "overwrite", check_mode, warn)
+            api = DeviceApi(session, options["device_id"], redactor)
+            overwrite = options["on_read_denied"] == "overwrite"
+            outcome = keep_record(api, wishes, overwrite, check_mode, warn_redacted)
         finally:
             session.close()
     except Failure as failure:
         failure.changed = failure.changed or recovered
+        failure.conceal(redactor)
         raise
-    diff = outcome.plan.diff
+    plan = outcome.plan
+    shown = {"device": outcome.record, "changed_fields": plan.changed_fields, "diff": plan.diff}
+    shown = redactor.data(shown, KEYS | frozenset(shown))
     if recovered:
-        states = {"before": "interrupted", "after": "completed"}
-        diff = {side: {**diff[side], "certificate_renewal": state} for side, state in states.items()}
-    return {
-        "changed": outcome.plan.changed or recovered,
-        "device": outcome.record,
-        "changed_fields": outcome.plan.changed_fields,
-        "diff": diff,
-    }
+        for side, state in {"before": "interrupted", "after": "completed"}.items():
+            shown["diff"][side]["certificate_renewal"] = state
+    return {"changed": plan.changed or recovered, **shown}
 
 
 class Outcome(t.NamedTuple):
@@ -101,6 +110,7 @@ def keep_record(
     warn = _once(warn)
 
     def replan(record: Record) -> Plan:
+        api.redactor.add(current_secrets(record, wishes))
         return _plan_record(record, wishes, warn)
 
     try:
@@ -185,7 +195,6 @@ class _Writer:
         self._overwritten = 0
         # The record as read before the first request that may have changed it.
         self._base = plan.before
-        self._secrets = set(plan.secret_values)
 
     def run(self) -> Outcome:
         """Return the last plan and the record that came of it. Raises a Failure."""
@@ -196,7 +205,6 @@ class _Writer:
                     return outcome
         except Failure as failure:
             failure.changed = failure.changed or self._overwritten > 0
-            failure.conceal(sorted(self._secrets, key=len, reverse=True))
             raise
 
     @property
@@ -248,7 +256,6 @@ class _Writer:
         except Failure as failure:
             failure.changed = self._may_have_written and self._has_changed(record)
             raise
-        self._secrets.update(plan.secret_values)
         return plan
 
     def _read_after(self, trouble: Failure) -> Record:

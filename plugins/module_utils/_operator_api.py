@@ -30,6 +30,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import Page
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import ACTIVE, Record
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer, Session
 
@@ -40,8 +41,9 @@ _OTHER_SPELLING = {"updated_to": "upated_to"}
 class OperatorApi:
     """All devices of the account behind `session`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, redactor: Redactor | None = None) -> None:
         self._session = session
+        self._redactor = redactor or Redactor()
 
     def page(self, filters: t.Mapping[str, str], limit: int, offset: int) -> Page:
         """Return the devices of the list from number `offset` on, `limit` at the most; the service may give fewer.
@@ -52,11 +54,12 @@ class OperatorApi:
         path = f"{DEVICES_PATH}?{urlencode({**query, 'limit': limit, 'offset': offset})}"
         answer = self._session.send("GET", path)
         if not 200 <= answer.status < 300:
-            raise _failure(answer, "listing")
+            raise _failure(answer, "listing", self._redactor)
         try:
             return parse_page(answer.body)
         except ValueError as error:
-            raise unusable(answer, "listing", error, "; page_size can be made smaller") from error
+            said = ValueError(self._redactor.foreign(str(error)))
+            raise unusable(answer, "listing", said, "; page_size can be made smaller") from error
 
     def find(self, device_id: str) -> Record | None:
         """Return the record of a device, or None when the service does not know it. Raises a Failure."""
@@ -67,7 +70,7 @@ class OperatorApi:
 
     def device(self, device_id: str) -> OperatorDeviceApi:
         """Return one device."""
-        return OperatorDeviceApi(self._session, device_id)
+        return OperatorDeviceApi(self._session, device_id, self._redactor)
 
 
 class OperatorDeviceApi(DeviceApi):
@@ -82,16 +85,16 @@ class OperatorDeviceApi(DeviceApi):
         return self._record(self._session.attempt(attempts, "PUT", f"{self._path}/{call}"), call)
 
     def _failure(self, answer: Answer, verb: str) -> Failure:
-        return _failure(answer, verb)
+        return _failure(answer, verb, self.redactor)
 
 
-def _failure(answer: Answer, verb: str) -> Failure:
+def _failure(answer: Answer, verb: str, redactor: Redactor) -> Failure:
     advice = (
         "Check that api_key is valid, that its user may do this, and that api_url is the address for operators of the "
         "account that the key belongs to."
     )
     denied = dict.fromkeys(("access_denied", "invalid_api_key"), ApiKeyRefused)
-    return failure_of(answer, verb, denied, advice, "api_key")
+    return failure_of(answer, verb, denied, advice, "api_key", redactor)
 
 
 def parse_page(body: bytes) -> Page:

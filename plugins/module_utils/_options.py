@@ -60,6 +60,11 @@ def _common_argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def mask_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the fields whose values are masked in results."""
+    return {"mask_fields": {"type": "list", "elements": "str", "default": []}}
+
+
 def record_argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the argument spec of the options that say what a record shall be."""
     field_spec = {
@@ -80,6 +85,7 @@ def record_argument_spec() -> dict[str, dict[str, t.Any]]:
         },
         "purge_fields": {"type": "bool", "default": False},
         "keep_fields": {"type": "list", "elements": "str", "default": []},
+        **mask_argument_spec(),
         "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
     }
 

@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import WishesUnfit
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
-    MASK,
     Field,
     Record,
     flags_of,
@@ -22,8 +21,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record import (
     labels_of,
     masked,
     quoted,
+    resolve,
     values_by_id,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import MASK
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
 
 
@@ -99,17 +100,6 @@ class Plan(t.NamedTuple):
             for side, record, values in (("before", self.before, before), ("after", self.after, after))
         }
 
-    @property
-    def secret_values(self) -> list[str]:
-        """The old and new values that nobody may see, longest first."""
-        found = {
-            field["value"]
-            for record in (self.before, self.after)
-            for field in record["fields"]
-            if id_key(field["id"]) in self.secret and field["value"] is not None
-        }
-        return sorted(found, key=len, reverse=True)
-
     def masked(self, record: Record) -> Record:
         """Return `record` with the mask in the place of secret values."""
         return masked(record, self.secret)
@@ -137,7 +127,10 @@ def plan_change(record: Record, wishes: Wishes) -> Plan:
     after = [dict(field, value=values.pop(id_key(field["id"]), field["value"])) for field in fields]
     after += [{"id": wanted[key].id, "value": value} for key, value in values.items() if value is not None]
     name = {} if wishes.device_identifier is None else {"device_identifier": wishes.device_identifier}
-    plan = Plan(record, {**record, **name, "fields": after}, asked, _secret(wanted))
+    masked_keys, unknown = resolve(record, wishes.mask)
+    if unknown:
+        warnings.append(f"mask_fields names {quoted(unknown)}, and the record has no such field.")
+    plan = Plan(record, {**record, **name, "fields": after}, asked, _secret(wanted) | masked_keys)
     return plan._replace(warnings=(*warnings, *_hollow_warnings(plan)))
 
 
@@ -177,7 +170,15 @@ def plan_overwrite(device_id: str, wishes: Wishes) -> Plan:
         "removed, and a change is reported although the others may have been the same."
     )
     wanted = {id_key(wish.id): wish for wish in wishes.fields if wish.id is not None}
-    return Plan(before, after, frozenset(wanted), _secret(wanted), (warning,))
+    secret = _secret(wanted) | resolve(after, wishes.mask)[0]
+    return Plan(before, after, frozenset(wanted), secret, (warning,))
+
+
+def current_secrets(record: Record, wishes: Wishes) -> list[str]:
+    """Return the values in `record` of the fields that the task sets in secret or masks."""
+    secret = [wish.id or wish.name or "" for wish in wishes.fields if wish.secret]
+    keys, _unknown = resolve(record, [*secret, *wishes.mask])
+    return [value for key, value in values_by_id(record).items() if key in keys and value is not None]
 
 
 def not_kept(plan: Plan, record: Record) -> list[str]:

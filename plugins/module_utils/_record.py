@@ -15,6 +15,8 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import MASK, Redactor
+
 Record = t.Dict[str, t.Any]
 Field = t.Dict[str, t.Any]
 
@@ -26,8 +28,10 @@ _FLAG_PREFIX = "device_api_allow_"
 ACTIVE = "ACTIVE"
 # So many devices are named where there may be thousands.
 NAMED = 5
-# What stands for a secret value in all that is shown.
-MASK = "********"
+# The keys of a record and of its fields that are never masked.
+KEYS = frozenset(
+    ("id", "device_identifier", "status", "updated", "fields", "name", "value", "mandatory", "before", "after", *FLAGS)
+)
 
 
 def id_key(identifier: str) -> str:
@@ -81,12 +85,17 @@ def is_called(field: Field, name_or_id: str) -> bool:
 
 
 def masked(record: Record, secret: t.Container[str]) -> Record:
-    """Return `record` with the mask in place of the values of the fields whose `id_key` is in `secret`."""
+    """Return `record` with the mask in place of the values of the fields whose `id_key` is in `secret`.
+
+    The same values are masked in the rest of the record.
+    """
+    values = [field["value"] for field in record["fields"] if id_key(field["id"]) in secret]
     fields = [
         dict(field, value=MASK) if id_key(field["id"]) in secret and field["value"] is not None else field
         for field in record["fields"]
     ]
-    return dict(record, fields=fields)
+    result: Record = Redactor(filter(None, values)).data(dict(record, fields=fields), KEYS)
+    return result
 
 
 def quoted(words: t.Iterable[str]) -> str:

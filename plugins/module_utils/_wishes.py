@@ -42,6 +42,7 @@ class Wishes(t.NamedTuple):
     fields: tuple[Wish, ...]
     purge: bool
     keep: tuple[str, ...]
+    mask: tuple[str, ...] = ()
 
 
 def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
@@ -81,7 +82,9 @@ def read_wishes(options: dict[str, t.Any]) -> tuple[Wishes, list[str]]:
             "on_read_denied=overwrite needs every field by its id and with a value: "
             "without the record a name cannot be looked up and no other value can be kept."
         )
-    return Wishes(identifier, tuple(wishes), options["purge_fields"], tuple(options["keep_fields"])), problems
+    return Wishes(
+        identifier, tuple(wishes), options["purge_fields"], tuple(options["keep_fields"]), tuple(options["mask_fields"])
+    ), problems
 
 
 def _read_wish(option: str, number: int, entry: dict[str, t.Any], problems: list[str]) -> Wish:

@@ -186,10 +186,9 @@ failure:
     retries: 0
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
     connection_argument_spec,
     record_argument_spec,
@@ -198,9 +197,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True
-    )
+    module = Module(argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True)
     try:
         with unexpected_errors():
             result = keep_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)

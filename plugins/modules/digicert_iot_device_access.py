@@ -162,16 +162,15 @@ failure:
     retries: 0
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._access import keep_access
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import operator_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             **operator_argument_spec(),
             "device_id": {"type": "str"},
@@ -187,7 +186,7 @@ def main() -> None:
     options = module.params
     try:
         with unexpected_errors():
-            result = keep_access(options, module.check_mode, module.warn)
+            result = keep_access(options, module.redactor, module.check_mode, module.warn)
     except Failure as failure:
         result = failure.result(options["device_id"] or options["device_identifier"])
         module.fail_json(**{**result, "device_id": options["device_id"]})

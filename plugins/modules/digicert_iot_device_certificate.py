@@ -255,10 +255,9 @@ import datetime
 import os
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import KEY_TYPES
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal import renew_when_due
 from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import days_left
@@ -266,8 +265,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 
 
 def main() -> None:
-    attribute_spec = {"id": {"type": "str", "required": True}, "value": {"type": "str", "required": True}}
-    module = AnsibleModule(
+    attribute_spec: dict[str, dict[str, t.Any]] = {
+        "id": {"type": "str", "required": True},
+        "value": {"type": "str", "required": True},
+    }
+    # It can be an enrollment code, but the other attributes are in the certificate.
+    device_attribute_spec = {**attribute_spec, "value": {**attribute_spec["value"], "no_log": True}}
+    module = Module(
         argument_spec={
             **connection_argument_spec(),
             "remaining_days": {"type": "int"},
@@ -278,7 +282,7 @@ def main() -> None:
             "regenerate_key": {"type": "bool", "default": False},
             "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": "same"},
             "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
-            "device_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
+            "device_attributes": {"type": "list", "elements": "dict", "options": device_attribute_spec},
             "backup": {"type": "bool", "default": False},
             "mode": {"type": "raw"},
             **{name: {"type": "str"} for name in ("owner", "group", "seuser", "serole", "setype", "selevel")},
@@ -301,7 +305,7 @@ def main() -> None:
 
         changed_options = {**options, **changes}
         session = open_session(changed_options, [], lambda: module.tmpdir, warn)
-        return DeviceApi(session, options["device_id"])
+        return DeviceApi(session, options["device_id"], module.redactor)
 
     def set_attributes() -> bool:
         path = os.path.realpath(options["client_cert"])

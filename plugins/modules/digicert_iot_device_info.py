@@ -109,31 +109,27 @@ failure:
     retries: 0
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
+    connection_argument_spec,
+    mask_argument_spec,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._record import by_name, masked, quoted, resolve
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **connection_argument_spec(),
-            "mask_fields": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+    module = Module(argument_spec={**connection_argument_spec(), **mask_argument_spec()}, supports_check_mode=True)
     options = module.params
     try:
         with unexpected_errors():
             # Only for its warnings: the session uses the pair that works.
             recover_files(options, False, module.warn)
             session = open_session(options, [], lambda: module.tmpdir, module.warn)
-            record = DeviceApi(session, options["device_id"]).read()
+            record = DeviceApi(session, options["device_id"], module.redactor).read()
     except Failure as failure:
         module.fail_json(**failure.result(options["device_id"]))
     sensitive, unknown = resolve(record, options["mask_fields"])

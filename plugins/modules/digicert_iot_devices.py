@@ -286,9 +286,6 @@ results:
 import signal
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.parameters import remove_values
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
     Options,
     Result,
@@ -301,9 +298,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
 from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import devices_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
 from ansible_collections.edgeops.digicert.plugins.module_utils._progress import Progress
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
@@ -322,7 +321,7 @@ def _stop_on_signals(gateway: Gateway) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             **devices_argument_spec(),
             "parallel": {"type": "int", "default": 16},
@@ -352,17 +351,15 @@ def main() -> None:
             progress.report(results)
     except Failure as failure:
         module.fail_json(msg=str(failure), failure=failure.details())
-    # Ansible looks for each secret in each text, which with thousands of both takes minutes; a device's own are enough.
-    for number, device in enumerate(devices):
-        if secrets_of(device):
-            results[number] = remove_values(results[number], secrets_of(device))
-    module.no_log_values = set(secrets_of(task))
+    # To search each text for each secret takes minutes with thousands of both. The secrets of a device are enough.
+    results = [Redactor(secrets_of(device)).data(result) for device, result in zip(devices, results)]
+    module.redactor = Redactor(secrets_of(task))
     for warning in summary_of_warnings(results):
         module.warn(warning)
     outcome = {
         "changed": any(result["changed"] for result in results),
         "results": results,
-        "invocation": {"module_args": {**task, "devices": [device["device_id"] for device in devices]}},
+        "invocation": {"module_args": {**task, "devices": [{"device_id": device["device_id"]} for device in devices]}},
         **({"diff": diffs_of(results)} if module._diff else {}),
     }
     summary = summary_of_failures(results)

@@ -245,6 +245,7 @@ OPTIONS = st.fixed_dictionaries(
         "secret_fields": st.one_of(st.none(), FIELDS),
         "purge_fields": st.booleans(),
         "keep_fields": st.lists(TEXTS, max_size=3),
+        "mask_fields": st.lists(TEXTS, max_size=3),
         "on_read_denied": st.sampled_from(["fail", "overwrite"]),
     }
 )

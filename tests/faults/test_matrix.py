@@ -112,6 +112,7 @@ class Device:
             "secret_fields": None,
             "purge_fields": False,
             "keep_fields": [],
+            "mask_fields": [],
             "on_read_denied": "fail",
         }
 

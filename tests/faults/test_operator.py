@@ -17,6 +17,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._access import ke
 from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from simulator import API_KEY, DENIAL, Answer, Simulator
 from simulator.records import FLAGS
 
@@ -75,7 +76,7 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
     names = {"device_id": device.id, "device_identifier": None, "division_id": None}
     warnings: list[str] = []
     try:
-        result = keep_access({**options, **wishes, **names}, False, warnings.append)
+        result = keep_access({**options, **wishes, **names}, Redactor(), False, warnings.append)
     except failures.Failure as failure:
         assert failure.changed or _state(device) == before, f"It was written, and this is said: {failure}"
         assert API_KEY not in str(failure)

@@ -78,7 +78,8 @@ def test_what_decides_is_pure():
 
 
 def test_only_plugins_end_a_task():
-    for path in PRIVATE:
+    # Module overrides both.
+    for path in [path for path in PRIVATE if path.name != "_module.py"]:
         assert not re.search(r"\.(exit_json|fail_json)\(", path.read_text()), path
 
 

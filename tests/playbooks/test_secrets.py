@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import html
+import json
 import typing as t
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from playbooks.conftest import MODULE
 from simulator import API_KEY, Answer
 
 OLD, NEW = "canary-old-6b1f0e", "canary-new-93ad27"
@@ -25,15 +29,21 @@ def loudly(tmp_path: Path) -> dict[str, t.Any]:
             "ANSIBLE_VERBOSITY": "4",
             "PYTHONPATH": str(LOGGED),
             "SYSTEM_LOG": str(tmp_path / "system.log"),
+            "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+            "ANSIBLE_ASYNC_DIR": str(tmp_path / "async"),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_results,edgeops.digicert.fleet_report",
+            "DIGICERT_IOT_REPORT_HTML": str(tmp_path / "report.html"),
+            "DIGICERT_IOT_REPORT_JSON": str(tmp_path / "report.json"),
         }
     }
 
 
-def assert_hidden(words: t.Iterable[str], outcome: t.Any, folder: Path) -> None:
-    """See that no word is in what a run has shown or left; the playbook itself holds them all."""
+def assert_hidden(words: t.Iterable[str], outcome: t.Any, folder: Path, is_logged: bool = True) -> None:
+    """Assert that no word is in the output and the files of a run, except for the playbook itself."""
     left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     left.pop(folder / "playbook.yml")
-    assert b" Invoked with " in left[folder / "system.log"]
+    assert (folder / "ansible.log") in left
+    assert not is_logged or b" Invoked with " in left[folder / "system.log"]
     for word in words:
         assert word not in outcome.output
         assert word not in str(outcome.result)
@@ -110,6 +120,146 @@ def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
         assert outcome.connections == []
     for outcome in (*opening, broken, double, none):
         assert_hidden([key.splitlines()[1]], outcome, tmp_path)
+
+
+SECRET = 'canary "new"/pässword\nline-93ad27'
+# What of it can be seen in whatever form.
+PARTS = ("canary", "ssword", "line-93ad27")
+ECHOES = {
+    "JSON": json.dumps({"value": SECRET}),
+    "line ends as blanks": SECRET.replace("\n", " "),
+    "percent": quote(SECRET),
+    "HTML": html.escape(SECRET),
+    "truncated": SECRET[:12],
+    "before the cut": "x" * 470 + SECRET,
+}
+
+
+@pytest.mark.usefixtures("access_point")
+def test_a_secret_is_masked_in_each_form_of_an_error(player, loudly, tmp_path):
+    task = player.task(secret_fields=[{"name": "Contact", "value": SECRET}])
+    echoes = [{"errors": [{"code": f"no {echo}", "message": f"Cannot take {echo}"}]} for echo in ECHOES.values()]
+    script = [Answer(method="PUT", status=400, body=body) for body in echoes]
+    script.append(Answer(method="PUT", status=302, headers={"Location": f"https://localhost/{quote(SECRET)}"}))
+    for outcome in player.run(*[task] * len(script), script=script, **loudly):
+        assert outcome.result["failure"]["kind"] in ("refused", "redirected")
+        assert "********" in outcome.result["msg"]
+        assert_hidden(PARTS, outcome, tmp_path)
+
+
+def test_content_is_not_shown_in_an_option_for_something_else(player, simulator, loudly, tmp_path):
+    leaf = simulator.certificates["access-point"]
+    key, certificate = leaf.key.read_text(), leaf.pem.read_text()
+    vault = "$ANSIBLE_VAULT;1.1;AES256\n63616e617279\n"
+    operator = {"device_id": "d", "allow_read": True, "api_key": NEW, "ca_path": key}
+    access = {"name": "Allow", "edgeops.digicert.digicert_iot_device_access": operator}
+    entry = player.connection(client_key=key)
+    tasks = [
+        *(player.task(fields=[], **{option: key}) for option in ("client_key", "client_cert", "ca_path", "device_id")),
+        player.task(fields=[], client_key=key.replace("\n", "\\n")),
+        player.task(fields=[], client_cert=certificate.replace("\n", " ")),
+        player.task(fields=[], client_key=vault),
+        player.task(fields=[], client_key=NEW),
+        player.task(fields=[], api_url=f"https://user:{NEW}@localhost"),
+        player.task(fields=[{"name": "Site", "value": key}]),
+        player.task(module=f"{MODULE}_info", client_key=key),
+        player.task(module=f"{MODULE}_certificate", csr_path=key),
+        {"name": "Many", f"{MODULE}s": {"devices": [entry], "fields": []}},
+        access,
+    ]
+    loudly["environment"]["DIGICERT_IOT_CLIENT_KEY"] = key
+    tasks.append(player.task(fields=[], client_key=None))
+    outcomes = player.run(*tasks, **loudly)
+    for outcome in outcomes:
+        assert "failure" in outcome.result, outcome.result
+        assert outcome.result["failure"]["kind"] == "invalid_task"
+        assert "The value is not shown." in outcome.result["msg"]
+        assert outcome.connections == []
+    assert "Set client_key_content" in outcomes[0].result["msg"]
+    hidden = (NEW, "63616e617279", *(pem.splitlines()[1] for pem in (key, certificate)))
+    assert_hidden(hidden, outcomes[-1], tmp_path, is_logged=False)
+
+
+@pytest.mark.parametrize("secret", [NEW, 'two "lines"\ncanary'])
+def test_a_parameter_of_the_wrong_type_shows_no_secret(player, loudly, tmp_path, secret):
+    secrets = {"client_key_passphrase": secret, "secret_fields": [{"name": "Contact", "value": secret}]}
+    tasks = [
+        player.task(**{**secrets, **wrong})
+        for wrong in (
+            {"fields": ["Site: Delft"]},
+            {"secret_fields": [secret]},
+            {"secret_fields": {"Contact": secret}},
+            {"secret_fields": [{"name": "Contact", "valeu": secret}]},
+            {"client_key_passphrase": {"deep": [secret]}, "timeout": "soon"},
+            {"timeout": "soon"},
+            {"pasphrase": secret},
+        )
+    ]
+    tasks += [
+        {"name": "Many", f"{MODULE}s": {"devices": devices}}
+        for devices in (["x", player.connection(**secrets)], [player.connection(**secrets, fields=["x"])], [secret])
+    ]
+    tasks += [
+        player.task(module=f"{MODULE}_certificate", client_key_passphrase=secret, device_attributes=["code=1 x"]),
+        player.task(module=f"{MODULE}_info", client_key_passphrase=secret, mask_fields={"a": 1}),
+        {"name": "Allow", f"{MODULE}_access": {"device_id": "d", "api_key": secret, "status": ["a"]}},
+    ]
+    outcomes = player.run(*tasks, **loudly)
+    assert all(outcome.failed for outcome in outcomes)
+    assert_hidden([secret.splitlines()[-1]], outcomes[-1], tmp_path, is_logged=False)
+
+
+def test_line_ends_do_not_show_a_secret_in_the_log(player, simulator, loudly, tmp_path):
+    key = simulator.certificates["access-point"].key.read_text()
+    device = player.connection(client_key=None, client_key_content=key)
+    device["secret_fields"] = [{"name": "Contact", "value": "a'\"b\ncanary-line"}]
+    outcome = player.run_one({"name": "Many", f"{MODULE}s": {"devices": [device]}}, **loudly)
+    assert outcome.result["results"][0]["changed"]
+    assert_hidden([key.splitlines()[1], "canary-line"], outcome, tmp_path)
+
+
+def test_old_values_are_masked_in_each_place(player, access_point, loudly, tmp_path):
+    access_point.values[access_point.field_id("Site")] = f"rotated from {OLD}"
+
+    def repeat(record):
+        record["previous_values"] = {OLD: f"was {OLD}"}
+
+    task = player.task(secret_fields=[{"name": "Contact", "value": NEW}])
+    outcome = player.run_one(task, script=[Answer(method="PUT", alter=repeat)], **loudly)
+    assert outcome.result["diff"]["before"]["fields"]["Site"] == "rotated from ********"
+    assert outcome.result["device"]["previous_values"] == {"********": "was ********"}
+    assert_hidden([OLD, NEW], outcome, tmp_path)
+
+
+def test_a_purged_value_can_be_masked(player, access_point, loudly, tmp_path):
+    many = {"devices": [player.connection(fields=[], purge_fields=True, mask_fields=["Contact"])]}
+    tasks = [
+        player.task(module=f"{MODULE}_info", mask_fields=["contact", access_point.field_id("Contact").upper()]),
+        player.task(fields=[{"name": "Site", "value": "Delft"}], mask_fields=["Contact"]),
+        {"name": "Many", f"{MODULE}s": many},
+    ]
+    outcomes = player.run(*tasks, **loudly)
+    assert "mask_fields names 'contact'" in outcomes[0].result["warnings"][0]
+    assert outcomes[1].result["diff"]["after"]["fields"]["Contact"] == "********"
+    assert outcomes[2].result["results"][0]["diff"]["before"]["fields"]["Contact"] == "********"
+    assert "Contact" not in access_point.named_values
+    assert_hidden([OLD], outcomes[-1], tmp_path)
+
+
+@pytest.mark.parametrize("secret", ["a", "3", "true"])
+def test_a_short_secret_leaves_the_result_as_it_is(player, access_point, secret):
+    outcome = player.run_one(player.task(secret_fields=[{"name": "Contact", "value": secret}]))
+    assert outcome.result["changed"] is True
+    assert outcome.result["device"]["id"] == access_point.id
+    assert outcome.result["diff"]["after"]["fields"]["Contact"] == "******** (changed)"
+
+
+def test_job_files_have_no_secrets(player, access_point, loudly, tmp_path):
+    task = player.task(secret_fields=[{"name": "Contact", "value": NEW}])
+    (outcome,) = player._run([{**task, "async": 60, "poll": 1}], [], **loudly)
+    assert outcome.result["changed"]
+    assert access_point.named_values["Contact"] == NEW
+    assert_hidden([OLD, NEW], outcome, tmp_path)
 
 
 def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):

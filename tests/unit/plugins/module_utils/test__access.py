@@ -12,6 +12,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils import _access
 from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
 from ansible_collections.edgeops.digicert.plugins.module_utils._listing import Page
 from ansible_collections.edgeops.digicert.plugins.module_utils._options import operator_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts
 
 DEFAULTS = {
@@ -48,7 +49,7 @@ class FakeAccount:
         }
         return {**record, **keys}
 
-    def __call__(self, _session):
+    def __call__(self, _session, _redactor):
         return self
 
     def device(self, device_id):
@@ -99,7 +100,8 @@ def account(monkeypatch):
 
 
 def keep(check_mode=False, warnings=None, **options):
-    return _access.keep_access({**DEFAULTS, **options}, check_mode, ([] if warnings is None else warnings).append)
+    warn = ([] if warnings is None else warnings).append
+    return _access.keep_access({**DEFAULTS, **options}, Redactor(), check_mode, warn)
 
 
 def test_a_change_sends_all_flags_and_all_values(account):

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.modules import (
     digicert_iot_device,
     digicert_iot_device_access,
@@ -38,7 +39,7 @@ def test_every_failure_stands_in_the_documentation_of_a_module():
 
 def test_secret_words_are_concealed():
     failure = Failure("It said hush.", code="hush", api_message=None)
-    failure.conceal(["hush"])
+    failure.conceal(Redactor(["hush"]))
     assert str(failure) == "It said ********."
     assert (failure.code, failure.api_message) == ("********", None)
 

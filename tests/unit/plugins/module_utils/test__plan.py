@@ -182,7 +182,6 @@ def test_ids_are_compared_without_regard_to_case():
     )
     assert values_by_id(plan.after) == {**VALUES, "a": None, "b": "new"}
     assert [entry["id"] for entry in plan.payload["fields"]] == ["m", "b", "s1", "s2"]
-    assert plan.secret_values == ["kept", "new"]
     assert plan.diff["before"]["fields"]["B"] == MASK
     answer = record(*(dict(entry, id=entry["id"].upper()) for entry in plan.after["fields"]))
     assert (not_kept(plan, answer), changed_by_others(plan, answer)) == ([], [])
@@ -254,7 +253,6 @@ def test_a_secret_that_changes_shows_only_that_it_does():
     assert [before[name] for name in "ABEM"] == [MASK, MASK, None, "1"]
     assert [after[name] for name in "ABEM"] == [f"{MASK} (changed)", MASK, None, "1"]
     assert values_by_id(plan.masked(plan.after)) == {**VALUES, "a": MASK, "b": MASK}
-    assert plan.secret_values == ["kept", "old", "new"] or plan.secret_values == ["kept", "new", "old"]
     assert plan.changed_fields == ["A"]
     assert {"id": "a", "value": "new"} in plan.payload["fields"]
 
@@ -269,7 +267,6 @@ def test_a_secret_that_is_set_first_or_removed_shows_that():
 def test_an_overwrite_hides_secrets():
     plan = plan_overwrite("d", wishes(by_id("a", "1"), secretly(by_id("b", "2"))))
     assert plan.diff["after"]["fields"] == {"a": "1", "b": f"{MASK} (changed)"}
-    assert plan.secret_values == ["2"]
 
 
 def test_a_field_that_is_no_longer_listed_stays_in_the_result():

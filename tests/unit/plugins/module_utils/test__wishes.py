@@ -18,6 +18,7 @@ def options(fields=None, **others):
         "secret_fields": None,
         "purge_fields": False,
         "keep_fields": [],
+        "mask_fields": [],
         "on_read_denied": "fail",
         **others,
     }

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""AnsibleModule without secrets in all that it logs and returns, whatever is wrong with the task."""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import (
+    ParameterCheck,
+    fill_from_environment,
+    shown,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+
+
+class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
+    """A module that masks the secrets of its parameters by `redactor`, to which others can be added.
+
+    AnsibleModule logs its parameters and shows them after an error before a module can do anything, so the parameters
+    are checked when they are loaded.
+    """
+
+    params: dict[str, t.Any]
+    no_log_values: set[str]
+
+    def __init__(self, argument_spec: dict[str, t.Any], **settings: t.Any) -> None:
+        self.redactor = Redactor()
+        self._problems: list[str] = []
+        super().__init__(argument_spec=argument_spec, **settings)
+        if self._problems:
+            failure = InvalidTask(" ".join(self._problems))
+            self._problems = []
+            device_id = self.params.get("device_id")
+            result = {"msg": str(failure), "failure": failure.details()}
+            self.fail_json(**(failure.result(device_id) if device_id else result))
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        check = ParameterCheck(fill_from_environment(self.params, self.argument_spec, os.environ), self.argument_spec)
+        self.params = check.params
+        self.redactor.add(check.secrets)
+        self._problems = check.problems
+
+    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
+        """Log a message. AnsibleModule gives the parameters in `log_args`, and secrets with line ends in them."""
+        if log_args:
+            log_args = {option: str(value) for option, value in self._shown(self.params).items()}
+            msg = "Invoked with " + " ".join(f"{option}={value}" for option, value in log_args.items())
+        super().log(self.redactor.text(msg), log_args=log_args)
+
+    def warn(self, warning: str, **settings: t.Any) -> None:
+        """Add a warning to the result."""
+        super().warn(self.redactor.text(warning), **settings)
+
+    def exit_json(self, **result: t.Any) -> None:
+        """Return a result from the module."""
+        super().exit_json(**self._redacted(result))
+
+    def fail_json(self, msg: str, **result: t.Any) -> None:
+        """Return a failure from the module."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            # Ansible can show the error with all that led to it.
+            error.args = (self.redactor.text(str(error)),)
+            error.__cause__ = error.__context__ = None
+        msg = " ".join([*self._problems, str(msg)])
+        super().fail_json(**self._redacted({**result, "msg": msg}))
+
+    def _redacted(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        arguments = result.get("invocation", {}).get("module_args", self.params)
+        # Ansible masks each number and each character that is the same as a short secret.
+        self.no_log_values = set()
+        redacted = self.redactor.data({**result, "invocation": {"module_args": self._shown(arguments)}})
+        if "msg" in result:
+            redacted["msg"] = self.redactor.text(result["msg"])
+        if "failure" in result:
+            redacted["failure"]["kind"] = result["failure"]["kind"]
+        return dict(redacted)
+
+    def _shown(self, params: dict[str, t.Any]) -> dict[str, t.Any]:
+        return shown(params, self.argument_spec)

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Find secrets in the parameters of a task before Ansible validates, logs and shows them.
+
+Ansible collects the secrets of a task while it validates the parameters. After the first error it shows all parameters,
+with the secrets that it has not collected by then, or that are in an option for something else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible.module_utils.common.validation import check_type_dict
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import MASK
+
+# What Ansible has in the place of a secret option.
+NO_LOG = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+# The option for the text of what the file at a path contains.
+_CONTENT_OPTIONS = {"client_cert": "client_cert_content", "client_key": "client_key_content", "csr_path": "csr_content"}
+# A certificate or a CSR in these options is valid, a private key is not.
+_TEXT_OPTIONS = ("csr_content", "value")
+# The module creates the file.
+_NEW_FILES = ("progress_path",)
+# The longest name of a file.
+_LONGEST_NAME = 255
+
+_VAULT = re.compile(r"\$ANSIBLE_VAULT|!vault\b")
+_PRIVATE_KEY = re.compile(r"PRIVATE\s+KEY\s*-{2,}|-{2,}\s*BEGIN[A-Z0-9 ]*PRIVATE", re.IGNORECASE)
+# LS0tLS1 is ----- in Base64, and M begins the Base64 of each DER SEQUENCE, as keys and certificates are.
+_PEM = re.compile(r"-{2,}\s*(?:BEGIN|END)\b|PRIVATE\s+KEY|LS0tLS1CRUdJTi", re.IGNORECASE)
+_DER = re.compile(r"\s*M[A-Za-z0-9+/=_\s-]{39,}")
+_LOOKS_LIKE_PATH = re.compile(r"/|~(?=/|$)|\.{1,2}(?:/|$)")
+
+Spec = t.Mapping[str, t.Mapping[str, t.Any]]
+Params = t.Dict[str, t.Any]
+
+
+def fill_from_environment(params: Params, spec: Spec, environment: t.Mapping[str, str]) -> Params:
+    """Return the parameters with the environment variables that Ansible takes in the place of missing ones."""
+    filled = dict(params)
+    for option, rule in spec.items():
+        _function, names = (*rule.get("fallback", ()), [])[:2] if "fallback" in rule else (None, [])
+        value = next((environment[name] for name in names if name in environment), None)
+        if option not in filled and value is not None:
+            filled[option] = value
+    return filled
+
+
+class ParameterCheck:
+    """The secrets and the misplaced texts in the parameters of a task.
+
+    `params` are the parameters with a mask in the place of misplaced texts, `secrets` are the texts of secret options,
+    and `problems` are the misplaced texts as sentences.
+    """
+
+    def __init__(self, params: Params, spec: Spec, exists: t.Callable[[str], bool] = os.path.exists) -> None:
+        self.secrets: list[str] = []
+        self.problems: list[str] = []
+        self._exists = exists
+        self._known = frozenset(spec)
+        self.params = self._checked_options(params, spec, "")
+
+    def _checked_options(self, params: Params, spec: Spec, prefix: str) -> Params:
+        checked = {}
+        for option, value in params.items():
+            if option in spec:
+                checked[option] = self._checked(value, option, spec[option], prefix + option)
+            elif option.startswith("_ansible_"):
+                checked[option] = value
+            else:
+                # Ansible rejects this option, and shows its value.
+                checked[option] = None if value is None else MASK
+        return checked
+
+    def _checked(self, value: t.Any, option: str, rule: t.Mapping[str, t.Any], label: str) -> t.Any:
+        if value is None:
+            return None
+        if rule.get("no_log"):
+            self.secrets += texts_of(value)
+            return value
+        if "options" in rule:
+            return self._checked_entries(value, rule["options"], label)
+        if isinstance(value, (list, tuple)) and rule.get("type") == "list":
+            return [self._checked_leaf(each, option, rule, f"{label}[{at}]") for at, each in enumerate(value)]
+        return self._checked_leaf(value, option, rule, label)
+
+    def _checked_entries(self, value: t.Any, spec: Spec, label: str) -> t.Any:
+        """Check a list of dicts. What is not one is a secret as a whole if the dict can have one."""
+        if not isinstance(value, list):
+            return self._checked_entry(value, spec, label)
+        return [self._checked_entry(entry, spec, f"{label}[{at}]") for at, entry in enumerate(value)]
+
+    def _checked_entry(self, entry: t.Any, spec: Spec, label: str) -> t.Any:
+        if isinstance(entry, dict):
+            return self._checked_options(entry, spec, f"{label}.")
+        if not _has_secrets(spec):
+            return self._checked_leaf(entry, "value", {}, label)
+        self.secrets += texts_of(entry)
+        try:
+            parsed = check_type_dict(entry)
+        except (TypeError, ValueError):
+            return MASK
+        return self._checked_options(parsed, spec, f"{label}.")
+
+    def _checked_leaf(self, value: t.Any, option: str, rule: t.Mapping[str, t.Any], label: str) -> t.Any:
+        problem = next(filter(None, (self._problem(text, option, rule) for text in texts_of(value))), None)
+        if problem is None:
+            return value
+        self.problems.append(f"{label} {problem} The value is not shown.")
+        return MASK
+
+    def _problem(self, text: str, option: str, rule: t.Mapping[str, t.Any]) -> str | None:
+        if _VAULT.search(text):
+            return "contains encrypted text that Ansible did not decrypt. Set a variable that ansible-vault encrypts."
+        if option in _TEXT_OPTIONS:
+            return self._misplaced_key(option) if _PRIVATE_KEY.search(text) else None
+        is_path = rule.get("type") == "path"
+        if is_pem(text) or (is_path and not _can_be_path(text)):
+            return self._misplaced_content(text, option, is_path)
+        if option == "api_url" and may_contain_password(text):
+            return (
+                "is not a base URL. Set https://, a host, and at most a port and a path, but no password and no query."
+            )
+        if is_path and option not in _NEW_FILES and not _is_shown(text) and not self._exists(_expanded(text)):
+            return self._misplaced_word()
+        return None
+
+    def _misplaced_key(self, option: str) -> str:
+        if option == "csr_content":
+            return "contains a private key. Set only the CSR."
+        return "contains a private key. Set it in secret_fields."
+
+    def _misplaced_content(self, text: str, option: str, is_path: bool) -> str:
+        kind = "client_key" if _PRIVATE_KEY.search(text) else "client_cert"
+        place = _CONTENT_OPTIONS.get(option, _CONTENT_OPTIONS[kind])
+        advice = f"Set {place} for the text of a file." if place in self._known else "Do not set the text of a file."
+        return (
+            f"contains a key, a certificate or other text instead of {'a path' if is_path else 'its value'}. {advice}"
+        )
+
+    def _misplaced_word(self) -> str:
+        advice = " For a passphrase, set client_key_passphrase." if "client_key_passphrase" in self._known else ""
+        return f"is not the path of a file on this host. Set an absolute path.{advice}"
+
+
+def shown(params: t.Mapping[str, t.Any], spec: Spec) -> Params:
+    """Return the parameters as Ansible shows them, with no secret option and no option that `spec` does not have."""
+    return {option: _shown(value, spec[option]) for option, value in params.items() if option in spec}
+
+
+def _shown(value: t.Any, rule: t.Mapping[str, t.Any]) -> t.Any:
+    if value is None:
+        return None
+    if rule.get("no_log"):
+        return NO_LOG
+    if "options" not in rule:
+        return value
+    if isinstance(value, list):
+        return [_shown(each, rule) for each in value]
+    return shown(value, rule["options"]) if isinstance(value, dict) else MASK
+
+
+def texts_of(value: t.Any) -> list[str]:
+    """Return all texts in a value of any type, with numbers as text."""
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in texts_of(each)]
+    if isinstance(value, (list, tuple)):
+        return [text for each in value for text in texts_of(each)]
+    return [] if value is None or isinstance(value, bool) or value == "" else [str(value)]
+
+
+def is_pem(text: str) -> bool:
+    """Return whether a text is PEM, a part of it, or DER in Base64."""
+    return bool(_PEM.search(text) or (_DER.fullmatch(text)))
+
+
+def may_contain_password(url: str) -> bool:
+    """Return whether a URL has a part in which a password can be."""
+    try:
+        parts = urlsplit(url)
+        unusual = parts.port is not None and not parts.hostname
+    except ValueError:
+        return True
+    return (
+        unusual or "%" in parts.netloc or bool({"?", "#"}.intersection(url)) or "@" in parts.netloc or not parts.netloc
+    )
+
+
+def _has_secrets(spec: Spec) -> bool:
+    return any(rule.get("no_log") or _has_secrets(rule.get("options", {})) for rule in spec.values())
+
+
+def _can_be_path(text: str) -> bool:
+    names = os.path.normpath(text).split("/")
+    return not re.search(r"[\r\n]", text.strip()) and all(len(name) <= _LONGEST_NAME for name in names)
+
+
+def _expanded(text: str) -> str:
+    return os.path.expanduser(os.path.expandvars(text))
+
+
+def _is_shown(text: str) -> bool:
+    """Return whether a text looks like a path, and not like a passphrase."""
+    return _LOOKS_LIKE_PATH.match(_expanded(text)) is not None

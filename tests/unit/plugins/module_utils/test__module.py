@@ -1,0 +1,114 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils import basic
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _module
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Refused
+from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import NO_LOG
+
+SPEC = {
+    "device_id": {"type": "str"},
+    "client_key": {"type": "path", "no_log": False},
+    "client_key_passphrase": {"type": "str", "no_log": True},
+    "devices": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"device_id": {"type": "str"}, "client_key_content": {"type": "str", "no_log": True}},
+    },
+    "timeout": {"type": "int", "default": 30},
+}
+KEY = "-----BEGIN PRIVATE KEY-----\nMC4CZq81\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run a module with these parameters, as far as `work` goes, and return its result and what was logged."""
+    logged = []
+    results = []
+
+    def log(_module, msg, log_args=None):
+        logged.append((msg, log_args))
+
+    def run(work=None, **params):
+        monkeypatch.setattr(basic.AnsibleModule, "_load_params", lambda module: setattr(module, "params", dict(params)))
+        monkeypatch.setattr(basic.AnsibleModule, "log", log)
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, warning: logged.append(warning))
+        monkeypatch.setattr(basic.AnsibleModule, "_return_formatted", lambda _module, result: results.append(result))
+        with pytest.raises(SystemExit):
+            work(_module.Module(argument_spec=SPEC, supports_check_mode=True))
+        return results.pop(), str(logged)
+
+    return run
+
+
+def test_secrets_are_in_no_result_and_no_log(run):
+    def work(module):
+        module.exit_json(changed=False, text="said Zq82 and Zq8%32", number=3, word="Zq82")
+
+    result, logged = run(work, client_key_passphrase="Zq82", devices=[{"client_key_content": KEY, "device_id": "d"}])
+    assert result["text"] == "said ******** and ********"
+    assert (result["number"], result["changed"]) == (3, False)
+    arguments = result["invocation"]["module_args"]
+    assert arguments["client_key_passphrase"] == NO_LOG
+    assert arguments["devices"] == [{"client_key_content": NO_LOG, "device_id": "d"}]
+    assert arguments["timeout"] == 30
+    assert "Invoked with" in logged
+    assert "Zq8" not in str(result) + logged
+
+
+@pytest.mark.parametrize("secret", ["a", "3", "true", "changed"])
+def test_a_short_secret_leaves_the_result_as_it_is(run, secret):
+    def work(module):
+        module.exit_json(changed=True, days=3, id="1a2a-3", ok="banana")
+
+    result, _logged = run(work, client_key_passphrase=secret)
+    assert result["changed"] is True
+    assert result["days"] == 3
+    assert result["ok"] == "banana"
+
+
+def test_a_wrong_type_shows_no_secret(run):
+    result, logged = run(
+        timeout="Zq82", client_key_passphrase="Zq82", devices=["Zq83", {"client_key_content": ["Zq84"]}]
+    )
+    assert result["failed"]
+    assert "Zq8" not in str(result) + logged
+
+
+@pytest.mark.parametrize("device", [{}, {"device_id": "d"}])
+def test_a_key_instead_of_a_path_is_an_invalid_task(run, device):
+    result, logged = run(client_key=KEY, **device)
+    assert result["failure"]["kind"] == "invalid_task"
+    assert "client_key contains" in result["msg"]
+    assert result["invocation"]["module_args"]["client_key"] == "********"
+    assert "Zq81" not in str(result) + logged
+
+
+def test_a_key_instead_of_a_path_is_told_with_the_error_of_ansible(run):
+    result, logged = run(client_key=KEY, timeout="soon")
+    assert result["msg"].startswith("client_key contains")
+    assert "timeout" in result["msg"]
+    assert "Zq81" not in str(result) + logged
+
+
+def test_an_error_has_no_secret_in_what_led_to_it(run):
+    errors = []
+
+    def work(module):
+        module.warn("with Zq82-secret")
+        try:
+            raise Refused("said Zq82-secret") from ValueError("Zq82-secret")
+        except Refused as error:
+            errors.append(error)
+            module.fail_json(msg=f"failed: {error}", failure={"kind": "Zq82-secret", "message": "Zq82-secret"})
+
+    result, logged = run(work, client_key_passphrase="Zq82-secret")
+    assert result["msg"] == "failed: said ********"
+    assert result["failure"] == {"kind": "Zq82-secret", "message": "********"}
+    assert (str(errors[0]), errors[0].__cause__) == ("said ********", None)
+    assert "with ********" in logged
