@@ -140,7 +140,10 @@ changed_fields:
   sample:
     - Site
 diff:
-  description: The name and the values of the fields, by field name, with the same keys on both sides.
+  description:
+    - The name and the values of the fields, by field name, with the same keys on both sides.
+    - If the module completed an interrupted renewal of the certificate, C(certificate_renewal) is V(interrupted) before and
+      V(completed) after.
   returned: success
   type: dict
   sample:

@@ -123,7 +123,7 @@ def test_a_kill(simulator, tmp_path, record_property, layout):
         assert files == {path: path.read_bytes() for path in device.left() if path.is_file()}, point
 
         # A module that can write makes it a pair, and says so.
-        record = device.result_of("digicert_iot_device", regenerate_key=None)
+        record = device.result_of("digicert_iot_device", regenerate_key=None, fields=[])
         after = device.state
         assert after in ("the old pair", "the new pair"), point
         assert record["changed"] is ("interrupted" in str(record.get("warnings"))) is (after != state), point
