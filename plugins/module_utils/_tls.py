@@ -85,14 +85,19 @@ def client_context(
 
 
 def proxy_context(options: dict[str, t.Any], contexts: Contexts | None = None) -> ssl.SSLContext:
-    """Return a context for TLS to a proxy, which trusts as `options` say and never has a client certificate.
+    """Return a context for TLS to a proxy, which never has a client certificate.
+
+    It trusts the CAs of ca_path, and those of the system, which usually hold the CA of a company's proxy.
 
     `contexts` keeps it, as in `client_context`, where problems of `options` were found already.
     """
     use = (options["validate_certs"], options["ca_path"], b"")
     contexts = {} if contexts is None else contexts
     if use not in contexts:
-        contexts[use] = trusting_context(options)[0]
+        context = trusting_context(options)[0]
+        if context.verify_mode != ssl.CERT_NONE:
+            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        contexts[use] = context
     return contexts[use]
 
 
@@ -493,7 +498,7 @@ def explain_proxy(error: ssl.SSLError, host: str) -> str:
         advice = (
             f"Correct the host in HTTPS_PROXY, {way_around}."
             if error.verify_code in (62, 64)
-            else f"Add the CA that signed it to ca_path, beside that of the service, {way_around}."
+            else f"Add the CA that signed it to ca_path or to the trust store of the system, {way_around}."
         )
         return f"The certificate of the proxy {host} is not accepted: {error.verify_message.rstrip('.')}. {advice}"
     reason = _reason(error)

@@ -606,15 +606,18 @@ def test_a_failed_handshake_with_a_proxy_is_explained(reason, words):
     assert words in text
 
 
-def test_the_context_for_a_proxy_trusts_as_the_options_say_and_is_shared(leaf, tmp_path):
+def test_the_context_for_a_proxy_trusts_ca_path_and_the_system_and_is_shared(leaf, make_leaf, tmp_path, monkeypatch):
     (tmp_path / "ca.pem").write_text(leaf.certificate)
+    (tmp_path / "system.pem").write_text(make_leaf().certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     contexts = {}
     options = {"validate_certs": True, "ca_path": str(tmp_path / "ca.pem")}
     context = _tls.proxy_context(options, contexts)
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
-    assert context.cert_store_stats()["x509"] == 1
+    assert context.cert_store_stats()["x509"] == 2
     assert _tls.proxy_context(options, contexts) is context
     assert _tls.proxy_context({**options, "validate_certs": False}, contexts).verify_mode == ssl.CERT_NONE
     assert _tls.proxy_context(options) is not context
