@@ -65,3 +65,25 @@ def test_a_failure_names_the_device(player, simulator):
     outcome = player.run_one(player.task("write-only", module=MODULE))
     assert (outcome.failed, outcome.result["failure"]["kind"]) == (True, "read_denied")
     assert simulator.records["write-only"].id in outcome.result["msg"]
+
+
+def test_a_certificate_at_fault_is_named_in_every_module_without_a_connection(player, simulator, tmp_path):
+    leaf = simulator.certificates["access-point"]
+    ca_first = tmp_path / "ca-first.pem"
+    ca_first.write_bytes(simulator.certificates.ca.read_bytes() + leaf.pem.read_bytes())
+    one_line = tmp_path / "one-line.pem"
+    one_line.write_text(leaf.pem.read_text().replace("\n", r"\n"))
+    modules = (MODULE, "edgeops.digicert.digicert_iot_device_certificate")
+    tasks = [
+        player.task(module=module, client_cert=str(path), client_key=str(leaf.key))
+        for module in modules
+        for path in (ca_first, one_line)
+    ]
+    outcomes = player.run(*tasks)
+    words = ["another certificate before that of the device", "two characters"] * 2
+    for outcome, word in zip(outcomes, words, strict=True):
+        assert outcome.result["failure"]["kind"] == "invalid_task"
+        assert "client_cert: " in outcome.result["msg"]
+        assert "client_key" not in outcome.result["msg"]
+        assert word in outcome.result["msg"]
+        assert outcome.connections == []

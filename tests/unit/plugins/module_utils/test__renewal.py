@@ -304,6 +304,14 @@ def test_a_pair_that_openssl_rejects_costs_no_request_even_when_nothing_is_due(h
     assert host.calls == []
 
 
+def test_a_certificate_that_openssl_ignores_is_named(host):
+    damaged = "-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n"
+    host.certificate.write_text(host.leaf.certificate + damaged)
+    with pytest.raises(failures.InvalidTask, match=r"client_cert: .* certificate 2 of 2 is damaged"):
+        host.renew()
+    assert host.calls == []
+
+
 @pytest.mark.parametrize("label", ["TRUSTED CERTIFICATE", "X509 CERTIFICATE"])
 def test_what_openssl_takes_for_the_leaf_is_what_is_renewed(host, make_leaf, label):
     signer = make_leaf(ends=300)
