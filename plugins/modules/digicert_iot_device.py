@@ -142,8 +142,8 @@ changed_fields:
 diff:
   description:
     - The name and the values of the fields, by field name, with the same keys on both sides.
-    - If the module completed an interrupted renewal of the certificate, C(certificate_renewal) is V(interrupted) before and
-      V(completed) after.
+    - If the module completed an interrupted renewal of the certificate, C(certificate_renewal) is V(interrupted) before
+      and V(completed) after.
   returned: success
   type: dict
   sample:
