@@ -112,7 +112,7 @@ def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
         **loudly,
     )
     assert [outcome.methods for outcome in opening] == [["GET"]] * 3
-    assert "client_key_content holds no private key" in broken.result["msg"]
+    assert "client_key_content is cut off or damaged" in broken.result["msg"]
     assert "client_key and client_key_content exclude each other" in double.result["msg"]
     assert "client_cert or client_cert_content is needed" in none.result["msg"]
     for outcome in (broken, double, none):
