@@ -357,7 +357,13 @@ def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer
 
 @pytest.mark.parametrize("answer", [OLD, LOST])
 def test_a_completed_renewal_is_a_change(monkeypatch, answer):
-    monkeypatch.setattr(_keep, "recover_files", lambda _options, may_write, _warn: not may_write)
+    warnings = []
+
+    def recover_files(_options, may_write, warn):
+        warn("found Zq82-secret")
+        return not may_write
+
+    monkeypatch.setattr(_keep, "recover_files", recover_files)
     monkeypatch.setattr(_keep, "open_session", lambda *_arguments: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr(_keep, "DeviceApi", lambda *_arguments: Api(("read", answer)))
     options = {
@@ -369,16 +375,18 @@ def test_a_completed_renewal_is_a_change(monkeypatch, answer):
         "keep_fields": [],
         "mask_fields": [],
         "on_read_denied": "fail",
+        "client_key_passphrase": "Zq82-secret",
     }
     if answer is LOST:
         with pytest.raises(failures.ConnectionFailed) as caught:
-            _keep.keep_device(options, str, True, [].append)
+            _keep.keep_device(options, str, True, warnings.append)
         assert caught.value.changed
     else:
-        result = _keep.keep_device(options, str, True, [].append)
+        result = _keep.keep_device(options, str, True, warnings.append)
         assert result["changed"]
         assert result["changed_fields"] == []
         assert [result["diff"][side]["certificate_renewal"] for side in ("before", "after")] == [
             "interrupted",
             "completed",
         ]
+    assert warnings[0] == "found ********"

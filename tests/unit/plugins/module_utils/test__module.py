@@ -112,3 +112,12 @@ def test_an_error_has_no_secret_in_what_led_to_it(run):
     assert result["failure"] == {"kind": "Zq82-secret", "message": "********"}
     assert (str(errors[0]), errors[0].__cause__) == ("said ********", None)
     assert "with ********" in logged
+
+
+def test_other_messages_are_logged_without_secrets(run):
+    def work(module):
+        module.log("found Zq82-secret")
+        module.exit_json(changed=False)
+
+    _result, logged = run(work, client_key_passphrase="Zq82-secret")
+    assert "found ********" in logged

@@ -373,3 +373,9 @@ def test_any_plan_gives_what_was_asked_and_loses_nothing_else(case, form):
     assert not plan_change(answer, wanted).changed
     assert plan.diff["before"].keys() == plan.diff["after"].keys()
     assert plan.diff["before"]["fields"].keys() == plan.diff["after"]["fields"].keys()
+
+
+def test_fields_that_the_task_does_not_set_can_be_masked():
+    plan = plan_change(RECORD, wishes(by_name("A", "new"))._replace(mask=("B", "Typo")))
+    assert plan.diff["before"]["fields"]["B"] == plan.diff["after"]["fields"]["B"] == MASK
+    assert "mask_fields names 'Typo'" in " ".join(plan.warnings)
