@@ -122,7 +122,10 @@ hosts: $(READY) ## Bring bare Debian 11, 12 and 13 hosts to a true record, over 
 matrix: $(READY) ## Try each ansible-core with each Python, and write the table into the guide (takes long)
 	$(BIN)/python tests/matrix/matrix.py --write
 
-.PHONY: faults fuzz gateway kill
+.PHONY: faults proxies fuzz gateway kill
+proxies: export FAULT_PROXIES = all
+proxies: $(READY) ## Run every fault behind each kind of proxy (takes long)
+	$(BIN)/pytest -n auto --quiet -o faulthandler_timeout=0 tests/faults/test_matrix.py -k proxy
 faults: $(READY) ## Run every fault at every step, and a short fuzz
 	$(BIN)/pytest -n auto --quiet tests/faults
 fuzz: export FUZZ_ANSWERS = 100000

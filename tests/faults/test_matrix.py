@@ -5,7 +5,7 @@
 """Every fault at every step of a run: what the module says is what is so at the service.
 
 A run ends in one of three ways: done; failed with nothing written; failed, and says that it may have been written.
-The same holds behind a proxy of each kind: every so many cases there, or all of them with FAULT_PROXIES=all.
+The same holds behind a proxy of each kind, where one of 80 cases runs: one of n with FAULT_PROXIES=n, each with "all".
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <.*_Socket:ResourceWarn
 
 RETRIES = 1
 TIMEOUT = 1
-# Behind each kind of proxy every so many cases are tried, each time others.
-EACH = {"all": 1}.get(os.environ.get("FAULT_PROXIES", ""), 80)
+# Behind each kind of proxy, one of so many cases is run, and for each kind another.
+EACH = int(os.environ.get("FAULT_PROXIES", "80").replace("all", "1"))
 # A read, an update and a read again, each of them twice, and the time for what is no waiting.
 LONGEST = 3 * (RETRIES + 1) * TIMEOUT + 3
 # An answer of the largest size that is read, some copies of it, and what it becomes when it is parsed.
