@@ -297,6 +297,26 @@ def test_a_run_that_is_stopped_says_so_in_the_fact(short_pull, name, return_code
     assert not pull.result["timed_out"]
 
 
+@pytest.mark.parametrize("stop", [True, False], ids=["signal", "time limit"])
+def test_a_process_with_a_session_of_its_own_ends_with_the_run(short_pull, stop):
+    pull = short_pull
+    pull.say("first")
+    script = pull.folder / "run"
+    script.write_text(script.read_text().replace("seconds=60", f"seconds={60 if stop else 3}"))
+    pid = pull.folder / "pid"
+    replace_pull(pull, f"setsid sh -c 'echo $$ >{pid}; exec sleep 300'")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(pull.folder)}
+    with subprocess.Popen([script], env=environment) as process:
+        while stop and not (pid.exists() and pid.read_text().endswith("\n")):
+            time.sleep(0.05)
+        if stop:
+            process.terminate()
+        assert process.wait(30) == (143 if stop else 124)
+    # A process that has ended and was not waited for has no command line.
+    command = Path("/proc", pid.read_text().strip(), "cmdline")
+    assert not command.exists() or command.read_bytes() == b""
+
+
 def test_a_fact_that_cannot_be_written_does_not_keep_an_old_result(short_pull):
     pull = short_pull
     pull.say("first")
