@@ -367,8 +367,10 @@ def test_reads_and_updates_are_sent_again_when_that_may_help(player, access_poin
     troubles += [{"cut": True}, {"cut": True, "effect": True}, {"delay": 1.5}]
     script, tasks = [], []
     for number, trouble in enumerate(troubles):
-        for method in ("GET", "PUT"):
-            script += [Answer(method=method, **trouble), Answer(method=method)]
+        script += [Answer(method="GET", **trouble), Answer(method="GET")]
+        # The record is read once more before an update is sent again.
+        script += [Answer(method="PUT", **trouble), Answer(method="GET")]
+        script += [Answer(method="PUT")] * ("effect" not in trouble)
         tasks.append(player.task(fields=[{"name": "Site", "value": f"Quay {number}"}], retries=1, timeout=1))
     for trouble, outcome in zip(troubles, player.run(*tasks, script=script), strict=True):
         assert outcome.result["changed"], (trouble, outcome.result)
