@@ -103,6 +103,7 @@ def test_a_loop_ignored_failures_and_many_devices(reporter, simulator):
     assert last["differences"] == [{"name": "Site", "before": "Rotterdam", "after": "Utrecht"}]
 
 
+@pytest.mark.thorough
 def test_secrets_are_nowhere(reporter):
     secret = {"secret_fields": [{"name": "Contact", "value": "hush-hush"}]}
     report = reporter.run({"hosts": "access-point", "tasks": [keep("Delft", **secret)]})
@@ -116,6 +117,7 @@ def test_secrets_are_nowhere(reporter):
     assert "Utrecht" not in reporter.html.read_text() + reporter.json.read_text()
 
 
+@pytest.mark.thorough
 def test_what_no_module_has_answered(reporter):
     report = reporter.run({"hosts": "access-point,lost", "tasks": [keep("Delft")]})
     assert states(report) == {"access-point": "changed", "lost": "failed"}
@@ -145,6 +147,7 @@ def hostile(folder, result):
     return {"ansible_python_interpreter": str(python), "ansible_pipelining": True}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "result",
     [
@@ -195,6 +198,7 @@ def test_failed_when_hides_no_failure_and_turns_drift_into_none(reporter, simula
     assert [group["kind"] for group in report["failures"]] == ["read_denied"]
 
 
+@pytest.mark.thorough
 def test_an_item_that_ansible_refuses_is_the_failure_of_its_own_device(reporter, simulator):
     items = [{"id": simulator.records["access-point"].id, "timeout": 5}, {"id": "other-device", "timeout": "soon"}]
     task = keep("Rotterdam", device_id="{{ item.id }}", timeout="{{ item.timeout }}")
@@ -261,9 +265,9 @@ def test_a_run_that_ends_early_leaves_no_old_report(reporter):
         "DIGICERT_IOT_REPORT_HTML": str(reporter.html),
         "DIGICERT_IOT_REPORT_JSON": str(reporter.json),
     }
-    with subprocess.Popen(
-        [BIN / "ansible-playbook", book], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    # Workers of pytest-xdist ignore SIGINT, and so would what they start.
+    command = ["env", "--default-signal=INT", BIN / "ansible-playbook", book]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while reporter.html.exists() and time.monotonic() < deadline:
             time.sleep(0.1)

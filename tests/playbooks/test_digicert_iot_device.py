@@ -104,6 +104,7 @@ def test_ids_are_compared_without_regard_to_case(player, access_point):
     assert secret not in str(real.result)
 
 
+@pytest.mark.thorough
 def test_a_purge_with_a_kept_field_that_the_record_lacks_is_rejected(player, access_point):
     before = access_point.named_values
     task = player.task(fields=SITE, purge_fields=True, keep_fields=["Redirecter"])
@@ -112,6 +113,7 @@ def test_a_purge_with_a_kept_field_that_the_record_lacks_is_rejected(player, acc
     assert access_point.named_values == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("valueless", ["null", "empty"])
 def test_a_field_without_a_value_can_be_set_by_its_name(player, simulator, valueless):
     spare = simulator.records["spare-access-point"]
@@ -131,6 +133,7 @@ def test_a_field_that_is_not_listed_can_be_set_by_its_id(player, simulator):
     assert (again.result["changed"], again.methods) == (False, ["GET"])
 
 
+@pytest.mark.thorough
 def test_fields_that_share_a_name_can_be_set_by_id(player, simulator):
     camera = simulator.records["camera"]
     first, second = camera.profile.ids_of("Location")
@@ -168,6 +171,7 @@ def test_what_another_writer_changes_in_between_is_overwritten(player, access_po
 # What a task gets wrong
 
 
+@pytest.mark.thorough
 def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_path):
     everything = player.task(
         device_id="..",
@@ -205,6 +209,7 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
         assert outcome.connections == []
 
 
+@pytest.mark.thorough
 def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
     twice = [*SITE, {"id": access_point.field_id("Site"), "value": "Delft"}]
     ids = simulator.records["camera"].profile.ids_of("Location")
@@ -222,6 +227,7 @@ def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
 # What a device may not
 
 
+@pytest.mark.thorough
 def test_a_device_that_may_not_write_fails_before_the_update(player):
     unchanged = [{"name": "Site", "value": "Rotterdam"}]
     tasks = [player.task("read-only", fields=fields) for fields in (SITE, unchanged)]
@@ -241,12 +247,14 @@ def test_a_flag_that_changes_in_between_is_an_error_of_the_service(player, acces
     assert access_point.named_values["Site"] == "Rotterdam"
 
 
+@pytest.mark.thorough
 def test_a_device_that_may_not_read_fails(player):
     script = [Answer(), Answer(status=401, body=DENIAL)]
     for outcome in player.run(*[player.task("write-only", fields=SITE)] * 2, script=script):
         assert_failed(outcome, "read_denied", "device_api_allow_read")
 
 
+@pytest.mark.thorough
 def test_a_denial_of_another_server_writes_nothing(player, access_point):
     before = access_point.named_values
     fields = [{"id": access_point.field_id(name), "value": "new"} for name in ("Firmware", "Serial number", "Site")]
@@ -270,6 +278,7 @@ def test_a_device_that_may_not_read_is_overwritten_when_asked(player, simulator)
     assert device.named_values == {"Firmware": "new", "Serial number": "new", "Site": "new"}
 
 
+@pytest.mark.thorough
 def test_a_device_that_may_read_is_compared_although_it_may_be_overwritten(player, access_point):
     before = access_point.named_values
     fields = [{"id": access_point.field_id("Site"), "value": "Delft"}]
@@ -325,6 +334,7 @@ def test_an_update_that_is_redirected_is_not_followed(player, access_point):
     assert access_point.named_values["Site"] == "Rotterdam"
 
 
+@pytest.mark.thorough
 def test_an_update_whose_answer_does_not_show_it_is_read_again(player):
     answers = [
         Answer(method="PUT", effect=True, body="<html>"),
@@ -380,6 +390,7 @@ def test_reads_and_updates_are_sent_again_when_that_may_help(player, access_poin
     assert access_point.named_values["Site"] == f"Quay {len(troubles) - 1}"
 
 
+@pytest.mark.thorough
 def test_what_another_client_writes_during_a_wait_survives(player, access_point):
     contact = access_point.field_id("Contact")
     troubles = [{"status": status, "headers": {"Retry-After": "1"}} for status in (429, 503)]
@@ -408,6 +419,7 @@ def test_what_another_client_did_during_a_wait_is_no_change(player, access_point
     assert access_point.named_values["Site"] == "Delft"
 
 
+@pytest.mark.thorough
 def test_permissions_that_an_update_resets_are_told(player, simulator, access_point):
     access_point.more_flags = {"device_api_allow_revoke": True, "device_api_allow_enroll_certificate": False}
     (outcome,) = player._run([player.task(fields=SITE)], [])
@@ -443,6 +455,7 @@ def test_a_wait_that_the_service_asks_for_is_kept(player, form):
     assert time.monotonic() - began >= 2
 
 
+@pytest.mark.thorough
 def test_an_error_that_stays_is_told_with_what_was_tried(player):
     error = {"errors": [{"code": "request_limit_exceeded", "message": "Slow down"}]}
     script = [Answer(status=503, body=error, times=FOREVER)]
@@ -498,6 +511,7 @@ def test_a_certificate_that_the_service_refuses(player, simulator):
         assert len(outcome.connections) == 1
 
 
+@pytest.mark.thorough
 def test_a_service_that_is_not_trusted_or_not_there(player, simulator):
     distrusted, unchecked, nowhere = player.run(
         player.task(fields=SITE, ca_path=str(simulator.certificates.other_ca), retries=2),
@@ -522,12 +536,13 @@ def test_the_environment_changes_neither_trust_nor_credentials(player, simulator
     assert "Authorization" not in outcome.requests[0].headers
 
 
+@pytest.mark.thorough
 def test_the_proxy_of_the_environment(player):
     proxy = {"HTTPS_PROXY": "http://user:secret@127.0.0.1:1"}
     exempt = {**player.task(fields=SITE), "environment": {"NO_PROXY": "localhost"}}
     tasks = player.task(fields=SITE), player.task(fields=SITE, use_proxy=False), exempt
     through, without, exempted = player.run(*tasks, environment=proxy)
-    assert_failed(through, "connection_failed", "through the proxy 127.0.0.1", methods=())
+    assert_failed(through, "connection_failed", "because of the proxy 127.0.0.1", methods=())
     assert "secret" not in through.output
     assert without.methods == ["GET", "PUT"]
     assert exempted.methods == ["GET"]
@@ -555,6 +570,7 @@ def test_the_connection_can_be_shared_by_a_play(player):
 # The documentation
 
 
+@pytest.mark.thorough
 def test_every_example_can_be_rehearsed(player, simulator, access_point):
     access_point.valueless = "null"
     both = str(simulator.certificates["access-point"].both)

@@ -93,6 +93,7 @@ def test_the_device_can_do_then_what_it_could_not(operator, player, device):
     assert device.named_values["Site"] == "Delft"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("before", "status", "call", "after"),
     [("ACTIVE", "disabled", "disable", "DISABLED"), ("DISABLED", "enabled", "enable", "ACTIVE")],
@@ -214,6 +215,7 @@ def test_another_writer_is_told(operator, device):
     assert "'Site' changed during this update" in " ".join(outcome.result["warnings"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("status", "number"), [("enabled", 0), ("enabled", 1), ("disabled", 0), ("disabled", 1)])
 def test_what_another_client_writes_during_a_wait_survives(operator, simulator, device, status, number):
     simulator.records.forgets_flags = True

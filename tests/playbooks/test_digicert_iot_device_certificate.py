@@ -307,6 +307,7 @@ def test_devices_of_one_directory_are_renewed_at_the_same_time(player, simulator
         assert fit(str(folder / f"{device.name}.pem"), str(folder / f"{device.name}.key"), None)
 
 
+@pytest.mark.thorough
 def test_when_it_is_due(player, device):
     outcomes = player.check(
         device.task(remaining_days=29),
@@ -447,6 +448,7 @@ def test_an_answer_that_is_not_right_leaves_all_as_it_was(player, simulator, dev
     assert device.opens()
 
 
+@pytest.mark.thorough
 def test_a_request_is_repeated_only_where_it_did_not_act(player, device):
     script = [
         Answer(method="POST", status=503, headers={"Retry-After": "0"}),

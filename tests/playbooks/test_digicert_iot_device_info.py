@@ -67,6 +67,7 @@ def test_a_failure_names_the_device(player, simulator):
     assert simulator.records["write-only"].id in outcome.result["msg"]
 
 
+@pytest.mark.thorough
 def test_a_certificate_at_fault_is_named_in_every_module_without_a_connection(player, simulator, tmp_path):
     leaf = simulator.certificates["access-point"]
     ca_first = tmp_path / "ca-first.pem"

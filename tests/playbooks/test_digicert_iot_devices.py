@@ -130,6 +130,7 @@ def test_no_devices_are_nothing_to_do(player, many):
     assert (outcome.result["changed"], outcome.result["results"]) == (False, [])
 
 
+@pytest.mark.thorough
 def test_records_can_be_left_out_and_progress_is_shown(player, many, sensors, tmp_path):
     path = tmp_path / "progress.json"
     outcome = player.run_one(many(sensors, fields=DELFT, return_records=False, progress_path=str(path)))

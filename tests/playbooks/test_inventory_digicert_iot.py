@@ -413,6 +413,7 @@ def test_an_id_that_is_a_pattern_is_an_invalid_response(lister, simulator):
 
 
 # Ansible takes the first names for the local host, and the others come close.
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["127.0.0.1", "::1", "localhost", "camera.harbour"])
 def test_the_api_key_of_an_operator_never_goes_to_a_host(lister, simulator, tmp_path, name):
     device = simulator.records["read-only"]
@@ -521,6 +522,7 @@ def cache_in(folder) -> dict[str, t.Any]:
     return {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(folder)}
 
 
+@pytest.mark.thorough
 def test_the_cache_of_one_api_key_is_not_for_another(lister, simulator, tmp_path):
     lister.list(**cache_in(tmp_path / "cache"))
     other = lister.list(**cache_in(tmp_path / "cache"), api_key="key-of-another-account")
@@ -583,6 +585,7 @@ DAMAGES: dict[str, t.Callable[[t.Any], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_is_read_anew(lister, simulator, tmp_path, damage):
     first = lister.list(**cache_in(tmp_path / "cache"))

@@ -90,6 +90,7 @@ def test_a_field_without_a_value_is_an_error_that_says_how_to_remove_one(player,
     assert player.simulator.connections == []
 
 
+@pytest.mark.thorough
 def test_keys_can_be_content_and_values_secret(player, simulator, variables):
     leaf = simulator.certificates["access-point"]
     given = {name: value for name, value in variables.items() if "client" not in name}
@@ -114,6 +115,7 @@ def test_a_wrong_argument_is_told(player, variables):
     assert player.simulator.connections == []
 
 
+@pytest.mark.thorough
 def test_what_the_play_sets_for_all_modules_counts(player, variables):
     play = {"vars": variables, "module_defaults": {"group/edgeops.digicert.digicert_iot": {"retries": 0, "timeout": 5}}}
     outcomes = player._run([ROLE], [], play=play, script=[Answer(method="POST", status=429)])

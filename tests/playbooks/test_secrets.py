@@ -76,6 +76,7 @@ def test_secret_values_are_kept_and_hidden(player, access_point, loudly, tmp_pat
 ECHO = {"errors": [{"code": "invalid_input", "message": f"Cannot replace {OLD} by {NEW}"}]}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("access_point")
 @pytest.mark.parametrize(
     ("kind", "fields", "script"),
@@ -135,6 +136,7 @@ ECHOES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("access_point")
 def test_a_secret_is_masked_in_each_form_of_an_error(player, loudly, tmp_path):
     task = player.task(secret_fields=[{"name": "Contact", "value": SECRET}])
@@ -147,6 +149,7 @@ def test_a_secret_is_masked_in_each_form_of_an_error(player, loudly, tmp_path):
         assert_hidden(PARTS, outcome, tmp_path)
 
 
+@pytest.mark.thorough
 def test_content_is_not_shown_in_an_option_for_something_else(player, simulator, loudly, tmp_path):
     leaf = simulator.certificates["access-point"]
     key, certificate = leaf.key.read_text(), leaf.pem.read_text()
@@ -180,6 +183,7 @@ def test_content_is_not_shown_in_an_option_for_something_else(player, simulator,
     assert_hidden(hidden, outcomes[-1], tmp_path, is_logged=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("secret", [NEW, 'two "lines"\ncanary'])
 def test_a_parameter_of_the_wrong_type_shows_no_secret(player, loudly, tmp_path, secret):
     secrets = {"client_key_passphrase": secret, "secret_fields": [{"name": "Contact", "value": secret}]}
@@ -218,6 +222,7 @@ def test_line_ends_do_not_show_a_secret_in_the_log(player, simulator, loudly, tm
     assert_hidden([key.splitlines()[1], "canary-line"], outcome, tmp_path)
 
 
+@pytest.mark.thorough
 def test_old_values_are_masked_in_each_place(player, access_point, loudly, tmp_path):
     access_point.values[access_point.field_id("Site")] = f"rotated from {OLD}"
 
@@ -231,6 +236,7 @@ def test_old_values_are_masked_in_each_place(player, access_point, loudly, tmp_p
     assert_hidden([OLD, NEW], outcome, tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_purged_value_can_be_masked(player, access_point, loudly, tmp_path):
     many = {"devices": [player.connection(fields=[], purge_fields=True, mask_fields=["Contact"])]}
     tasks = [
@@ -254,6 +260,7 @@ def test_a_short_secret_leaves_the_result_as_it_is(player, access_point, secret)
     assert outcome.result["diff"]["after"]["fields"]["Contact"] == "******** (changed)"
 
 
+@pytest.mark.thorough
 def test_job_files_have_no_secrets(player, access_point, loudly, tmp_path):
     task = player.task(secret_fields=[{"name": "Contact", "value": NEW}])
     (outcome,) = player._run([{**task, "async": 60, "poll": 1}], [], **loudly)
@@ -262,6 +269,7 @@ def test_job_files_have_no_secrets(player, access_point, loudly, tmp_path):
     assert_hidden([OLD, NEW], outcome, tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
     task = {
         "name": "Open the door",
@@ -294,6 +302,7 @@ def test_a_key_that_everyone_can_read_is_a_warning(player, simulator, tmp_path):
     assert "warnings" not in private.result
 
 
+@pytest.mark.thorough
 def test_a_field_that_something_else_changed_meanwhile_is_a_warning(player, access_point):
     def write(records):
         records["access-point"].values[access_point.field_id("Site")] = "Antwerp"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-LOG_INFO = LOG_USER = 0
+LOG_DAEMON = LOG_INFO = LOG_NOTICE = LOG_USER = 0
 
 
 def openlog(*_arguments: object) -> None:

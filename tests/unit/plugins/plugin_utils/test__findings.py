@@ -478,7 +478,7 @@ def assert_is_report(report):
     render(report).encode()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     result=damaged(),
     action=st.sampled_from(MODULES),
