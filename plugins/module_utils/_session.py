@@ -112,6 +112,7 @@ class Session:
     def close(self) -> None:
         """Close all connections."""
         self._manager.clear()
+        self._transport.close()
 
     def send(self, method: str, path: str, body: bytes | None = None, repeatable: bool = True) -> Answer:
         """Send a request and return the answer, whatever its status. Redirects are not followed.

@@ -74,6 +74,7 @@ class Transport:
         self.exchange = Exchange(0)
         # Whether a connection to the proxy was begun that does not lead to the API yet.
         self.is_at_proxy = False
+        self._wire: _Wire | None = None
 
     def manager(self) -> t.Any:
         """Return urllib3's manager of connections. It follows no redirects and uses nothing of the environment."""
@@ -89,6 +90,7 @@ class Transport:
 
     def open(self, host: str, port: int) -> _Stream:
         """Return a TLS connection to the API. Raises OSError or a Failure."""
+        self.close()
         proxy = self.proxy
         self.is_at_proxy = proxy is not None
         with contextlib.ExitStack() as undo:
@@ -103,7 +105,14 @@ class Transport:
                 self.is_at_proxy = False
             stream = _Stream(below, self._context, host, self, received)
             undo.pop_all()
+            self._wire = wire
             return stream
+
+    def close(self) -> None:
+        """Close the connection, which urllib3 leaves open if it cannot parse the headers of a response."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
 
 class _Connection(_HTTPSConnection):

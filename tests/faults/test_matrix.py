@@ -33,9 +33,6 @@ from faults.door import Door, Trouble, reset
 from faults.door import Fault as DoorFault
 from simulator import Simulator
 
-# urllib3 leaves a connection to the garbage collector when it can make nothing of an answer's headers.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <.*_Socket:ResourceWarning")
-
 RETRIES = 1
 TIMEOUT = 1
 # Behind each kind of proxy, one of so many cases is run, and for each kind another.
@@ -129,7 +126,7 @@ class Device:
         session = open_session(self.options, problems, tempfile.gettempdir, self.warnings.append)
         session._sleep = lambda _seconds: None
         with contextlib.ExitStack() as stack:
-            stack.callback(session._manager.clear)
+            stack.callback(session.close)
             return keep_record(DeviceApi(session, self.record.id), wishes, False, False, self.warnings.append)
 
     def keep_and_judge(self) -> tuple[str, Outcome | failures.Failure]:

@@ -364,6 +364,23 @@ def test_a_connection_is_kept_unless_more_was_received_than_a_response(leaf, tmp
         manager.clear()
 
 
+def test_a_connection_that_urllib3_leaves_open_is_closed(leaf, tmp_path, trusting, monkeypatch):
+    networks = []
+
+    def connect(*place):
+        networks.append(Network(Tls(leaf, tmp_path, Service())))
+        return networks[-1](*place)
+
+    monkeypatch.setattr(_transport, "_Wire", connect)
+    transport = _transport.Transport(trusting())
+    for _time in range(2):
+        transport.open("localhost", 443)
+    assert [network.events[-1] for network in networks] == ["close", ("connect", "localhost", 443)]
+    transport.close()
+    transport.close()
+    assert [network.events.count("close") for network in networks] == [1, 1]
+
+
 def test_what_a_peer_said_before_it_closed_is_read(trusting, monkeypatch):
     """A peer that sends an alert and closes at once: the client cannot send any more, and learns why."""
 
