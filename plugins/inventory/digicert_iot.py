@@ -251,7 +251,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._read_config_data(path)
         except AnsibleError as error:
             # Errors in options have classes of their own, or leave no options. The others are of the cache plugin.
-            if type(error) is not AnsibleError or not self._options.get("cache"):
+            if error.__class__ is not AnsibleError or not self._options.get("cache"):
                 raise
             self._warn_of_cache(error)
             self.set_option("cache", False)

@@ -17,7 +17,6 @@ from random import random as random_number
 from urllib.parse import urlsplit
 
 try:
-    import urllib3  # noqa: F401  without it there are no exceptions of it
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 except ImportError:
     HAS_URLLIB3 = False

@@ -215,6 +215,7 @@ def _load_pair(
 
 def _certificate_problem(certificate: _Pem) -> str | None:
     """Return why OpenSSL rejects the file of a certificate, whatever the key is, or None when OpenSSL accepts it."""
+    reason = ""
     try:
         # No file can be below a file, so this error shows that OpenSSL got as far as the key.
         _new_context().load_cert_chain(certificate.path, os.path.join(certificate.path, "no key"))

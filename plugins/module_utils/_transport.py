@@ -243,7 +243,7 @@ class _Tls:
                 self._incoming.write_eof()
 
     def _flush(self) -> None:
-        if self._outgoing.pending:
+        if self._outgoing.pending > 0:
             self._below.sendall(self._outgoing.read())
 
 
@@ -293,7 +293,7 @@ class _Stream(_Tls):
     def release(self) -> None:
         """Note that a response was read."""
         self._readers -= 1
-        if self._incoming.pending:
+        if self._incoming.pending > 0:
             # The other side has ended TLS or sends what nobody asked for. This lets urllib3 connect anew.
             self.hang_up()
         self._close_unread()

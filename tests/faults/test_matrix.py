@@ -224,9 +224,10 @@ def test_a_proxy_at_fault_leaves_no_false_claim(simulator, monkeypatch, record_p
     fault = PROXY_FAULTS[name]
     with Door(simulator) as door:
         door.apart = True
-        before_the_update = lambda: len(door.methods) >= reads  # noqa: E731
-        after_the_update = lambda: "PUT" in door.methods  # noqa: E731
-        is_due = after_the_update if fault.step == "tunnel" else before_the_update
+
+        def is_due() -> bool:
+            return "PUT" in door.methods if fault.step == "tunnel" else len(door.methods) >= reads
+
         with proxies.Proxy(simulator, kind, fault, is_due) as proxy:
             device = Device(simulator, door.url)
             device.go_through(proxy, monkeypatch)

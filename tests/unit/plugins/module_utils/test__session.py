@@ -302,7 +302,8 @@ def test_tls_that_breaks_after_a_request_leaves_doubt(outcome, doubtful):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "urllib3", None)
+    for name in ("urllib3", "urllib3.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
     specification = importlib.util.find_spec(_session.__name__)
     without = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(without)
