@@ -494,7 +494,7 @@ def test_an_interrupted_renewal_is_completed_by_modules_that_write(player, devic
     device.key.write_bytes(old_key)
     between = device.files
     record = "edgeops.digicert.digicert_iot_device"
-    checks = player.check(device.task(INFO), device.task(record), device.task())
+    checks = player.check(device.task(INFO), device.task(record, fields=[]), device.task())
     assert [(check.result["changed"], check.methods) for check in checks] == [
         (False, ["GET"]),
         (True, ["GET"]),
@@ -502,7 +502,7 @@ def test_an_interrupted_renewal_is_completed_by_modules_that_write(player, devic
     ]
     (info,) = player._run([device.task(INFO)], [])
     assert (info.methods, info.result["changed"], device.files) == (["GET"], False, between)
-    (outcome, again) = player._run([device.task(record)] * 2, [])
+    (outcome, again) = player._run([device.task(record, fields=[])] * 2, [])
     assert (outcome.methods, outcome.result["changed"], again.result["changed"]) == (["GET"], True, False)
     assert outcome.result["diff"]["after"]["certificate_renewal"] == "completed"
     assert "interrupted renewal was completed" in " ".join(outcome.result["warnings"])

@@ -80,7 +80,9 @@ class Pull:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         environment["ANSIBLE_COLLECTIONS_PATH"] = COLLECTIONS
         environment.update(self.environment)
-        return subprocess.run([self.folder / "run"], env=environment, capture_output=True, text=True, check=False)
+        # Workers of pytest-xdist ignore SIGINT, and so would what they start.
+        command = ["env", "--default-signal=INT", self.folder / "run"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     def say(self, text: str) -> str:
         """Commit a playbook that shows a text, and return the commit."""
