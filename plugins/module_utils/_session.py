@@ -212,7 +212,8 @@ class Session:
         """Return what `error`, raised by urllib3 while it sent a request, means."""
         host = urlsplit(self._api_url).netloc
         has_sent = self._transport.exchange.has_sent
-        causes = list(_causes(error))
+        # urllib3 1.26 calls getresponse() with an argument of Python 2 first, so a TypeError precedes each error there.
+        causes = [cause for cause in _causes(error) if not isinstance(cause, TypeError)]
         for cause in causes:
             lacking = host_error(cause, f"The request to {host} could not be sent or its response received")
             if lacking is not None:

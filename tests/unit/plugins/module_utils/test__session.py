@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
 import importlib.util
 import os
 import socket
@@ -167,6 +168,14 @@ def test_what_must_not_act_twice_is_not_sent_again_after_a_cut(outcome):
 def test_a_connection_that_fails_says_why(outcome, words):
     with pytest.raises(ConnectionFailed, match=words):
         send(Network(outcome), retries=0)
+
+
+def test_the_reason_is_no_internal_error_of_urllib3():
+    closed = http.client.RemoteDisconnected("Remote end closed connection without response")
+    error = urllib3.exceptions.ProtocolError("Connection aborted.", closed)
+    error.__context__ = TypeError("getresponse() got an unexpected keyword argument 'buffering'")
+    with pytest.raises(ConnectionFailed, match=r": Remote end closed connection without response\. "):
+        send(Network(error), retries=0)
 
 
 EOF = urllib3.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))
