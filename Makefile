@@ -138,7 +138,7 @@ gateway: $(READY) ## Ten runs over 1,000 devices in one process, with bad answer
 	$(BIN)/pytest -o faulthandler_timeout=0 tests/faults/test_devices.py
 kill: export KILL_POINTS = all
 kill: $(READY) ## Kill the module at each system call (needs strace)
-	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py
+	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py tests/faults/test_kill_renewal.py
 
 .PHONY: bench bench-unchanged bench-fleet bench-inventory
 bench: $(READY) ## Compare with what a user would pick instead, and write the guide with its picture

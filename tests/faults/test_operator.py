@@ -106,11 +106,11 @@ def test_what_another_client_writes_during_a_wait_survives(simulator, options, f
     simulator.script(*[Answer(method="PUT")] * number, spoilt)
     wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "status": status}
     names = {"device_id": device.id, "device_identifier": None, "division_id": None}
-    assert keep_access({**options, **wishes, **names}, False, [].append)["changed"]
+    assert keep_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
     assert _state(device) == ("ACTIVE" if status == "enabled" else "DISABLED", True, True, True)
     assert device.named_values["Site"] == "Antwerp"
     assert device.more_flags == {"device_api_allow_revoke": False, "device_api_allow_enroll_certificate": True}
-    assert not keep_access({**options, **wishes, **names}, False, [].append)["changed"]
+    assert not keep_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
 
 
 def list_ids(simulator: Simulator, options: dict[str, t.Any]) -> list[str] | None:
