@@ -23,7 +23,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._connection impor
 from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi, parse_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._plan import plan_change
-from ansible_collections.edgeops.digicert.plugins.module_utils._retry import wait_before_retry
+from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts, wait_before_retry
 from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer
 from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes, read_wishes
 from simulator.certificates import Authority
@@ -152,7 +152,16 @@ class Service:
 
     def send(self, *request: t.Any) -> Answer:
         self.requests.append(request)
-        return self.answers[len(self.requests) - 1]
+        # The last one is that to all further requests.
+        return self.answers[min(len(self.requests), len(self.answers)) - 1]
+
+    def attempts(self, immediate: bool) -> Attempts:
+        return Attempts(0, immediate=immediate)
+
+    def attempt(self, attempts: Attempts, *request: t.Any) -> Answer:
+        answer = self.send(*request)
+        attempts.answered(answer.status, answer.headers.get("Retry-After"))
+        return answer._replace(doubtful=answer.doubtful or attempts.doubtful)
 
     def leaf_dates(self) -> str:
         return ""
