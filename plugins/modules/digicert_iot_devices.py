@@ -134,6 +134,10 @@ options:
         description: As O(keep_fields).
         type: list
         elements: str
+      mask_fields:
+        description: Refer to O(mask_fields).
+        type: list
+        elements: str
       on_read_denied:
         description: As O(on_read_denied).
         type: str

@@ -91,6 +91,8 @@ def options_of(simulator: Simulator, device: t.Any, **changes: t.Any) -> dict[st
     """Return the options with which a device keeps its site true."""
     leaf = simulator.certificates[device.name]
     usual = Device(simulator, simulator.url).options
+    # The timeout includes the handshake, for which many devices wait on a busy machine.
+    usual["timeout"] = 5
     return {**usual, "device_id": device.id, "client_cert": str(leaf.pem), "client_key": str(leaf.key), **changes}
 
 
