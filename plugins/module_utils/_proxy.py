@@ -22,7 +22,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._failures import 
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._retry import RETRIED_STATUSES
 
-# Headers of a response to CONNECT that are longer are an attack or an error.
+# Headers of the responses to CONNECT that are longer are an attack or an error.
 _LONGEST_HEAD = 65536
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _START = b"HTTP/1."
@@ -55,19 +55,19 @@ class Proxy(t.NamedTuple):
 
     def _read_response(self, line: t.Any, target: str) -> tuple[int, bytes]:
         """Return the status of the final response to CONNECT, and what followed it."""
-        received = b""
+        received, begin = b"", 0
         while True:
-            end = _END_OF_HEAD.search(received)
-            if not _START.startswith(received[: len(_START)]):
+            end = _END_OF_HEAD.search(received, begin)
+            if not _START.startswith(received[begin : begin + len(_START)]):
                 raise self._invalid(target, "with what is not HTTP")
             if end is not None:
-                status = _STATUS_LINE.match(received)
+                status = _STATUS_LINE.match(received, begin)
                 if status is None:
                     raise self._invalid(target, "with an invalid HTTP status")
-                received = received[end.end() :]
+                begin = end.end()
                 # RFC 9110, section 15.2: informational responses precede the final one.
                 if not 100 <= int(status.group(1)) < 200:
-                    return int(status.group(1)), received
+                    return int(status.group(1)), received[begin:]
             elif len(received) > _LONGEST_HEAD:
                 raise self._invalid(target, f"with more than {_LONGEST_HEAD // 1024} KiB of headers")
             else:

@@ -51,13 +51,13 @@ class Exchange:
             raise socket.timeout("timed out")
         return seconds
 
-    def count(self, received: int) -> None:
+    def count(self, received: int, sender: str) -> None:
         """Count received bytes, those of TLS and of a proxy included. Raises AnswerUnusable if there are too many."""
         self._allowance -= received
         if self._allowance < 0:
             raise AnswerUnusable(
-                "The answer is larger than %s MiB, which no record is: what answers at api_url is not the device API."
-                % (MAXIMUM_ANSWER // 1024 // 1024),
+                f"The response is larger than {MAXIMUM_ANSWER // 1024 // 1024} MiB, which no record is. {sender} is "
+                "not the device API: check api_url and the proxy settings of this host.",
                 doubtful=self.has_sent,
             )
 
@@ -87,6 +87,13 @@ class Transport:
         manager = urllib3.PoolManager()
         manager.pool_classes_by_scheme = {"https": pool}  # type: ignore[dict-item]
         return manager
+
+    @property
+    def sender(self) -> str:
+        """The start of a sentence on who sends what is received now."""
+        if self.proxy is None:
+            return "The server at api_url"
+        return f"The proxy {self.proxy.host}" + ("" if self.is_at_proxy else ", or the server at api_url,")
 
     def open(self, host: str, port: int) -> _Stream:
         """Return a TLS connection to the API. Raises OSError or a Failure."""
@@ -145,7 +152,7 @@ class _Wire:
         exchange = self._transport.exchange
         self._sock.settimeout(exchange.remaining())
         data = self._sock.recv(size)
-        exchange.count(len(data))
+        exchange.count(len(data), self._transport.sender)
         return data
 
     def fileno(self) -> int:

@@ -24,6 +24,10 @@ from playbooks.conftest import COLLECTIONS
 MODULES = "ansible_collections.edgeops.digicert.plugins.modules"
 
 
+# How often these are called depends on how many pieces the network delivers, so that a run can end without the call.
+NETWORK_READS = ("read", "poll", "ppoll", "recvfrom", "recvmsg")
+
+
 class Point(t.NamedTuple):
     """A system call, and which one of this name it is, counted from the start of the program."""
 
@@ -76,13 +80,10 @@ class Host:
         return points
 
     def kill(self, point: Point) -> subprocess.CompletedProcess[str] | None:
-        """Run the module, kill it at `point`, and return what came of it, or None when it did not get there.
-
-        How often it has to read from the network is not always the same.
-        """
+        """Run the module, kill it at `point`, and return what came of it, or None if it ended without the call."""
         injection = f"inject={point.call}:signal=SIGKILL:when={point.number}"
         killed = self.run("strace", "-f", "-o", self.trace, "-e", f"trace={point.call}", "-e", injection)
-        if killed.returncode == 0 and point.call in ("read", "poll"):
+        if killed.returncode == 0 and point.call in NETWORK_READS:
             return None
         assert killed.returncode == -signal.SIGKILL, (point, killed)
         return killed

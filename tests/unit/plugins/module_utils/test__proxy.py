@@ -144,6 +144,7 @@ def test_a_proxy_that_may_connect_later_is_retried(status):
         (b"HTTP/1.1 000 OK\r\n\r\n", "invalid HTTP status"),
         (b"HTTP/1.1 200 " + b"x" * 65536, "more than 64 KiB"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 12000, "more than 64 KiB"),
+        (b"HTTP/1.1 103 X\r\n\r\n" * 4000, "more than 64 KiB"),
     ],
 )
 def test_an_invalid_response_is_the_proxys(response, words):

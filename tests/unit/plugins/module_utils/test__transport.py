@@ -172,10 +172,18 @@ def test_an_exchange_ends_at_its_deadline():
 def test_an_exchange_ends_at_its_size(has_sent):
     exchange = _transport.Exchange(1)
     exchange.has_sent = has_sent
-    exchange.count(_transport.MAXIMUM_ANSWER)
-    with pytest.raises(AnswerUnusable, match="larger than 8 MiB") as caught:
-        exchange.count(1)
+    exchange.count(_transport.MAXIMUM_ANSWER, "The server")
+    with pytest.raises(AnswerUnusable, match=r"larger than 8 MiB.* The server is not") as caught:
+        exchange.count(1, "The server")
     assert caught.value.doubtful is has_sent
+
+
+def test_the_sender_of_what_is_received_is_named():
+    assert _transport.Transport(None).sender == "The server at api_url"
+    transport = _transport.Transport(None, Proxy("proxy.example", 3128, None, None))
+    assert transport.sender == "The proxy proxy.example, or the server at api_url,"
+    transport.is_at_proxy = True
+    assert transport.sender == "The proxy proxy.example"
 
 
 def listening(backlog=1):
