@@ -14,7 +14,7 @@ author:
 description:
   - Gathers what the modules of this collection say about devices, and writes one HTML page for people and one JSON file
     for programs when the playbook ends.
-  - They tell how many devices are in line, changed or failed, what differs, how long certificates are still valid, and
+  - They tell how many devices are in sync, changed or failed, what differs, how long certificates are still valid, and
     what to do about each kind of failure. In check mode it is a report on drift, for then nothing is changed.
   - The page is one file that needs no network. It can be read, printed and sent as it is, works without scripts, and
     with them lets you search and sort.
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 #
 # How many devices would change and how many failed, from the JSON file:
 #
-#   jq '.counts.drifting, .counts.failed' fleet_report.json
+#   jq '.counts.drifted, .counts.failed' fleet_report.json
 
 # In ansible.cfg:
 #
@@ -89,10 +89,10 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.path import unfrackpath
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._whole_file import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._atomic_write import (
     Attributes,
-    remove_whole,
-    write_whole,
+    remove_regular_file,
+    write_atomically,
 )
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._findings import Task, findings_of, unreachable
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import Finding, make_report
@@ -124,7 +124,7 @@ class CallbackModule(CallbackBase):
         for option in _PATH_OPTIONS:
             with self._complaining(option, "The old file is not the report of this run"):
                 path = self._path(option)
-                self._attributes[option] = remove_whole(path) if path else None
+                self._attributes[option] = remove_regular_file(path) if path else None
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Add the result of a task."""
@@ -156,7 +156,7 @@ class CallbackModule(CallbackBase):
             with self._complaining(option, "There is no report of this run"):
                 path = self._path(option)
                 # The report holds the values of fields.
-                if path and write_whole(path, text, 0o600, self._attributes.get(option), sync=True):
+                if path and write_atomically(path, text, 0o600, self._attributes.get(option), sync=True):
                     # The standard output belongs to the stdout callback, whose output can be JSON.
                     self._display.display(f"fleet_report: {path}", stderr=True)
 

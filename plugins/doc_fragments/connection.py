@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the modules share: options of the connection, which `module_utils/_connection.py` reads, and attributes."""
+    """Options of the connection, which `module_utils/_client/connection.py` reads, and attributes of the modules."""
 
     DOCUMENTATION = r"""
 options:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that say what a record shall be, as `module_utils/_wishes.py` reads them."""
+    """The options that say what a record shall be, as `module_utils/_record/desired_state.py` reads them."""
 
     DOCUMENTATION = r"""
 options:

@@ -198,23 +198,28 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_operator_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import AnswerUnusable, Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._hosts import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi, parse_records
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError, InvalidResponseError
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
+    NAMED,
+    Record,
+    join_quoted,
+    join_truncated,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.plugin_utils._inventory_hosts import (
     Surroundings,
-    distinct,
+    deduplicate_hostnames,
     expression_variables,
     host_variables,
-    is_fit,
     is_fit_id,
     is_safe_connection,
+    is_safe_hostname,
     read_filters,
     select,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
-from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi, parse_records
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import NAMED, Record, quoted, some
-from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -235,7 +240,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             records = self._records(path, cache)
             surroundings = _surroundings(inventory, records)
             names = self._names(records, surroundings)
-        except Failure as failure:
+        except DeviceManagerError as failure:
             raise AnsibleParserError(f"{failure} (kind: {failure.kind})") from None
         self._reserved_groups = {name.lower() for name in inventory.hosts} | surroundings.local | {"localhost"}
         new = [name for name in names if name not in inventory.hosts]
@@ -257,7 +262,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.set_option("cache", False)
 
     def _records(self, path: str, cache: bool) -> list[Record]:
-        """Return the records, from the cache if that is wanted and possible. Raises a Failure."""
+        """Return the records, from the cache if that is wanted and possible. Raises a DeviceManagerError."""
         api_key = self._rendered(self.get_option("api_key"))
         if not self.get_option("cache"):
             return self._read(api_key)
@@ -309,7 +314,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             session.close()
         selected, unknown = select(records, self.get_option("statuses"), filters, self.get_option("mask_fields"))
         if unknown:
-            self.display.warning(f"mask_fields names {quoted(unknown)}, and no device has such a field.")
+            self.display.warning(f"mask_fields names {join_quoted(unknown)}, and no device has such a field.")
         return selected
 
     def _rendered(self, api_key: t.Any) -> str:
@@ -322,9 +327,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         ids = [record["id"] for record in records]
         unfit = [device_id for device_id in ids if not is_fit_id(device_id, surroundings.local)]
         if unfit:
-            raise AnswerUnusable(
-                f"The API returned devices whose IDs cannot be names of hosts: {quoted(unfit[:NAMED])}. Verify that "
-                "api_url is the URL of the API and that no proxy responds instead."
+            raise InvalidResponseError(
+                f"The API returned devices whose IDs cannot be names of hosts: {join_quoted(unfit[:NAMED])}. "
+                "Verify that api_url is the URL of the API and that no proxy responds instead."
             )
         names = [self._name(record, surroundings) for record in records]
         followers = self._followers()
@@ -332,19 +337,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             names = [None] * len(records)
             self.display.warning(
                 "Other inventory sources follow this one, and their hosts and groups are not known yet, so all devices "
-                f"are called by their IDs. List this source after {some(followers)}."
+                f"are called by their IDs. List this source after {join_truncated(followers)}."
             )
         elif None in names:
             nameless = [device_id for name, device_id in zip(names, ids) if name is None]
             self.display.warning(
                 "hostnames gives no name that can mean only this host, so these devices are called by their IDs: "
-                f"{some(nameless)}. Refer to the option hostnames for the rules."
+                f"{join_truncated(nameless)}. Refer to the option hostnames for the rules."
             )
         wanted = [name or device_id for name, device_id in zip(names, ids)]
-        result = distinct(wanted, ids)
+        result = deduplicate_hostnames(wanted, ids)
         shared = [new for old, new in zip(wanted, result) if old != new]
         if shared:
-            self.display.warning(f"Several devices have one name, so their IDs are added to it: {some(shared)}.")
+            self.display.warning(
+                f"Several devices have one name, so their IDs are added to it: {join_truncated(shared)}."
+            )
         return result
 
     def _name(self, record: Record, surroundings: Surroundings) -> str | None:
@@ -354,14 +361,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 name = record[expression]
             else:
                 try:
-                    name = self._compose(expression, _foreign(expression_variables(record)))
+                    name = self._compose(expression, _mark_unsafe(expression_variables(record)))
                 except Exception as error:  # an expression can raise anything
                     if self.get_option("strict"):
                         raise AnsibleParserError(
                             f"hostnames: {expression!r} cannot be evaluated for device {record['id']}: {error}"
                         ) from error
                     continue
-            if is_fit(name, record["id"], surroundings):
+            if is_safe_hostname(name, record["id"], surroundings):
                 return str(name)
         return None
 
@@ -388,7 +395,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         }
         unsafe = []
         for name, record in zip(names, records):
-            variables = _foreign(host_variables(record))
+            variables = _mark_unsafe(host_variables(record))
             self.inventory.add_host(name)
             for key, value in variables.items():
                 self.inventory.set_variable(name, key, value)
@@ -401,7 +408,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if unsafe:
             self.display.warning(
                 "compose gives values to connection variables of these hosts that are unsafe from a record, so Ansible "
-                f"does not connect to them: {some(unsafe)}. Refer to the guide for operators."
+                f"does not connect to them: {join_truncated(unsafe)}. Refer to the guide for operators."
             )
 
     def _constant(self, expression: str) -> t.Any:
@@ -442,7 +449,7 @@ _CONNECTION = ("api_url", "ca_path", "validate_certs", "timeout", "retries", "us
 _KNOWS_TRUST = hasattr(BaseInventoryPlugin, "trusted_by_default")
 
 
-def _foreign(variables: dict[str, t.Any]) -> dict[str, t.Any]:
+def _mark_unsafe(variables: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return variables whose texts are never taken for templates."""
     return variables if _KNOWS_TRUST else wrap_var(variables)
 

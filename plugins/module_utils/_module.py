@@ -14,7 +14,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import InvalidTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import (
     ParameterCheck,
     fill_from_environment,
@@ -38,7 +38,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
         self._problems: list[str] = []
         super().__init__(argument_spec=argument_spec, **settings)
         if self._problems:
-            failure = InvalidTask(" ".join(self._problems))
+            failure = InvalidParametersError(" ".join(self._problems))
             self._problems = []
             device_id = self.params.get("device_id")
             result = {"msg": str(failure), "failure": failure.details()}

@@ -14,24 +14,29 @@ import os
 import traceback
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure, HostError, InternalError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    DeviceManagerError,
+    HostError,
+    InternalError,
+)
 
 # The resources of a host that can be used up, and the remedy for each.
 _REMEDIES = {
-    errno.EMFILE: "Raise the limit of open files of the process (ulimit -n), or lower parallel.",
+    errno.EMFILE: "Raise the limit of open files of the process (ulimit -n), or lower max_parallel.",
     errno.ENFILE: "Close files of other processes on the managed host, or raise fs.file-max.",
-    errno.ENOMEM: "Free memory on the managed host, or lower parallel.",
-    errno.ENOBUFS: "Free memory on the managed host, or lower parallel.",
+    errno.ENOMEM: "Free memory on the managed host, or lower max_parallel.",
+    errno.ENOBUFS: "Free memory on the managed host, or lower max_parallel.",
     errno.ENOSPC: "Free disk space on the managed host.",
     errno.EDQUOT: "Free disk space in the quota of the user.",
 }
 
 
 @contextlib.contextmanager
-def host_errors(operation: str, doubtful: bool = False) -> t.Iterator[None]:
+def host_errors(operation: str, may_have_applied: bool = False) -> t.Iterator[None]:
     """Raise HostError if the block fails because the host has no resources left. All other errors pass unchanged.
 
-    `operation` begins the message, such as "/etc/ca.pem cannot be read". `doubtful` is that of Failure.
+    `operation` begins the message, such as "/etc/ca.pem cannot be read". `may_have_applied` is that of
+    DeviceManagerError.
     """
     try:
         yield
@@ -39,16 +44,16 @@ def host_errors(operation: str, doubtful: bool = False) -> t.Iterator[None]:
         failure = host_error(error, operation)
         if failure is None:
             raise
-        failure.doubtful = doubtful
+        failure.may_have_applied = may_have_applied
         raise failure from error
 
 
 @contextlib.contextmanager
 def unexpected_errors() -> t.Iterator[None]:
-    """Raise a Failure in place of any other exception."""
+    """Raise a DeviceManagerError in place of any other exception."""
     try:
         yield
-    except Failure:
+    except DeviceManagerError:
         raise
     except Exception as error:
         raise failure_from(error) from error
@@ -62,7 +67,7 @@ def host_error(error: BaseException, operation: str) -> HostError | None:
     return HostError(f"{operation}: {os.strerror(code)}. {_REMEDIES[code]}")
 
 
-def failure_from(error: Exception) -> Failure:
+def failure_from(error: Exception) -> DeviceManagerError:
     """Return the failure for an error that no other code handles.
 
     The text of the error can have a secret in it, so the message has only the text of the system, the type and the
@@ -89,5 +94,5 @@ def no_thread() -> HostError:
     """Return the failure of a device for which no thread can be started."""
     return HostError(
         "The managed host cannot start a thread for this device. Raise the limit of processes and threads (ulimit -u, "
-        "pids.max of the control group), free memory, or lower parallel."
+        "pids.max of the control group), free memory, or lower max_parallel."
     )

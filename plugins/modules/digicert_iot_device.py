@@ -96,7 +96,7 @@ EXAMPLES = r"""
 RETURN = r"""
 device_id:
   description: The ID of the device, as the task gave it.
-  returned: failure, unless Ansible itself refuses an option
+  returned: always, unless Ansible itself rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device:
@@ -159,15 +159,17 @@ diff:
         Site: Rotterdam
 failure:
   description: What went wrong, for programs. RV(ignore:msg) says it for people.
-  returned: failure, unless Ansible itself refuses an option
+  returned: failure, unless Ansible itself rejects an option
   type: dict
   contains:
     kind:
       description:
-        - What kind of failure it is. V(invalid_task), V(requirement_missing), V(host_error), V(internal_error),
-          V(connection_failed), V(handshake_failed), V(redirected), V(read_denied), V(write_denied), V(device_unknown),
-          V(refused), V(answer_unusable), V(wishes_unfit), V(not_kept) or V(outcome_unknown).
-        - Only with V(not_kept) and V(outcome_unknown) can the record have been changed. RV(ignore:changed) says so.
+        - What kind of failure it is. V(invalid_parameters), V(missing_library), V(host_error), V(internal_error),
+          V(connection_failed), V(handshake_failed), V(redirected), V(read_denied), V(write_denied),
+          V(device_not_found), V(http_error), V(invalid_response), V(invalid_desired_state), V(update_not_applied) or
+          V(outcome_unknown).
+        - Only with V(update_not_applied) and V(outcome_unknown) can the record have been changed. RV(ignore:changed)
+        says so.
       type: str
     http_status:
       description: The status of the last answer, if there was one that matters.
@@ -189,13 +191,13 @@ failure:
     retries: 0
 """
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
-from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     connection_argument_spec,
     record_argument_spec,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -203,8 +205,8 @@ def main() -> None:
     module = Module(argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True)
     try:
         with unexpected_errors():
-            result = keep_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)
-    except Failure as failure:
+            result = ensure_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)
+    except DeviceManagerError as failure:
         module.fail_json(**failure.result(module.params["device_id"]))
     module.exit_json(**result)
 

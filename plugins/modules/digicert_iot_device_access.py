@@ -59,14 +59,11 @@ options:
   allow_renew_certificate:
     description: Whether the device may renew its own certificate.
     type: bool
-  status:
+  enabled:
     description:
-      - Whether the device is enabled or disabled.
+      - Whether to enable the device. V(false) disables it.
       - A device is enabled before its other access changes, and disabled after it.
-    type: str
-    choices:
-      - enabled
-      - disabled
+    type: bool
 """
 
 EXAMPLES = r"""
@@ -90,7 +87,7 @@ EXAMPLES = r"""
 - name: Lock a device out that was stolen
   edgeops.digicert.digicert_iot_device_access:
     device_identifier: gate-7.harbour
-    status: disabled
+    enabled: false
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost
 """
@@ -98,7 +95,7 @@ EXAMPLES = r"""
 RETURN = r"""
 device_id:
   description: The ID of the device, as far as it is known.
-  returned: always, unless Ansible itself refuses an option
+  returned: always, unless Ansible itself rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device_identifier:
@@ -150,22 +147,22 @@ failure:
   description:
     - What went wrong, for programs. RV(ignore:msg) says it for people.
     - Its keys and kinds are those of M(edgeops.digicert.digicert_iot_device). Instead of V(read_denied) and
-      V(write_denied) there is V(api_key_refused). V(list_incomplete) says that the device could not be looked up by
+      V(write_denied) there is V(api_key_rejected). V(list_incomplete) says that the device could not be looked up by
       its name.
-  returned: failure, unless Ansible itself refuses an option
+  returned: failure, unless Ansible itself rejects an option
   type: dict
   sample:
-    kind: api_key_refused
+    kind: api_key_rejected
     http_status: 403
     code: access_denied
     message: The user of the API key may not do this
     retries: 0
 """
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._access import keep_access
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import operator_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import operator_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import ensure_access
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -179,15 +176,15 @@ def main() -> None:
             "allow_read": {"type": "bool"},
             "allow_write": {"type": "bool"},
             "allow_renew_certificate": {"type": "bool"},
-            "status": {"type": "str", "choices": ["enabled", "disabled"]},
+            "enabled": {"type": "bool"},
         },
         supports_check_mode=True,
     )
     options = module.params
     try:
         with unexpected_errors():
-            result = keep_access(options, module.redactor, module.check_mode, module.warn)
-    except Failure as failure:
+            result = ensure_access(options, module.redactor, module.check_mode, module.warn)
+    except DeviceManagerError as failure:
         result = failure.result(options["device_id"] or options["device_identifier"])
         module.fail_json(**{**result, "device_id": options["device_id"]})
     module.exit_json(**result)

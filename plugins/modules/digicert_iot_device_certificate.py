@@ -77,10 +77,10 @@ options:
       - rsa_2048
       - rsa_3072
       - rsa_4096
-      - p_256
-      - p_384
-      - p_521
-      - ed_25519
+      - ecdsa_p256
+      - ecdsa_p384
+      - ecdsa_p521
+      - ed25519
     default: same
   certificate_profile_attributes:
     description: What the certificate's profile at DigiCert wants to know beside the request.
@@ -162,7 +162,7 @@ EXAMPLES = r"""
     client_key: /etc/pki/device/current/device.key
     remaining_percentage: 33
     regenerate_key: true
-    key_type: p_256
+    key_type: ecdsa_p256
 
 - name: Renew a certificate whose key is in a TPM, with a request that openssl made
   edgeops.digicert.digicert_iot_device_certificate:
@@ -177,7 +177,7 @@ EXAMPLES = r"""
 RETURN = r"""
 device_id:
   description: The ID of the device, as the task gave it.
-  returned: always, unless Ansible itself refuses an option
+  returned: always, unless Ansible itself rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 should_renew:
@@ -236,15 +236,15 @@ failure:
   description:
     - What went wrong, for programs. RV(ignore:msg) says it for people.
     - Its keys are those of M(edgeops.digicert.digicert_iot_device). RV(failure.kind) can also be
-      V(renew_denied), V(renewal_pending), V(renewal_unproven) or V(files_not_replaced).
-  returned: failure, unless Ansible itself refuses an option
+      V(renewal_denied), V(renewal_pending), V(renewal_unverified) or V(file_write_failed).
+  returned: failure, unless Ansible itself rejects an option
   type: dict
   contains:
     kind:
       description: What kind of failure it is.
       type: str
   sample:
-    kind: renew_denied
+    kind: renewal_denied
     http_status: 403
     code: access_denied
     message: The device may not renew its certificate
@@ -255,12 +255,12 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import KEY_TYPES
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import remaining_days
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
-from ansible_collections.edgeops.digicert.plugins.module_utils._renewal import renew_when_due
-from ansible_collections.edgeops.digicert.plugins.module_utils._renewal_policy import days_left
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import renew_when_due
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -300,8 +300,8 @@ def main() -> None:
 
     def connect(changes: dict[str, t.Any]) -> t.Any:
         # What talks to the network takes as long to load as all else, and is needed a few times a year.
-        from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
-        from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
 
         changed_options = {**options, **changes}
         session = open_session(changed_options, [], lambda: module.tmpdir, warn)
@@ -315,11 +315,11 @@ def main() -> None:
     try:
         with unexpected_errors():
             outcome = renew_when_due(options, connect, set_attributes, module.check_mode, warn)
-    except Failure as failure:
+    except DeviceManagerError as failure:
         request_id = getattr(failure, "certificate_request_id", None)
         module.fail_json(**failure.result(options["device_id"]), certificate_request_id=request_id)
     facts = outcome.facts._asdict()
-    facts["remaining_days"] = days_left(outcome.facts.not_after, datetime.datetime.now(datetime.timezone.utc))
+    facts["remaining_days"] = remaining_days(outcome.facts.not_after, datetime.datetime.now(datetime.timezone.utc))
     for name in ("not_before", "not_after"):
         facts[name] = f"{facts[name]:%Y-%m-%dT%H:%M:%SZ}"
     renewal = outcome.renewal

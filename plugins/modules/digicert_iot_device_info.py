@@ -65,7 +65,7 @@ EXAMPLES = r"""
 RETURN = r"""
 device_id:
   description: The ID of the device, as the task gave it.
-  returned: failure, unless Ansible itself refuses an option
+  returned: always, unless Ansible itself rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device:
@@ -99,7 +99,7 @@ failure:
   description:
     - What went wrong, for programs. RV(ignore:msg) says it for people.
     - Its keys are those of M(edgeops.digicert.digicert_iot_device).
-  returned: failure, unless Ansible itself refuses an option
+  returned: failure, unless Ansible itself rejects an option
   type: dict
   sample:
     kind: read_denied
@@ -109,15 +109,20 @@ failure:
     retries: 0
 """
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session, recover_files
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     connection_argument_spec,
     mask_argument_spec,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._record import by_name, masked, quoted, resolve
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
+from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
+    by_name,
+    join_quoted,
+    masked,
+    resolve,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -130,13 +135,13 @@ def main() -> None:
             recover_files(options, False, module.warn)
             session = open_session(options, [], lambda: module.tmpdir, module.warn)
             record = DeviceApi(session, options["device_id"], module.redactor).read()
-    except Failure as failure:
+    except DeviceManagerError as failure:
         module.fail_json(**failure.result(options["device_id"]))
     sensitive, unknown = resolve(record, options["mask_fields"])
     if unknown:
-        module.warn(f"mask_fields names {quoted(unknown)}, and the record has no such field.")
+        module.warn(f"mask_fields names {join_quoted(unknown)}, and the record has no such field.")
     device = masked(record, sensitive)
-    module.exit_json(changed=False, device=device, fields_by_name=by_name(device))
+    module.exit_json(changed=False, device_id=options["device_id"], device=device, fields_by_name=by_name(device))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ options:
         choices:
           - fail
           - overwrite
-  parallel:
+  max_parallel:
     description: How many devices are worked on at a time, 1 to 100. One that waits before a retry is not counted.
     type: int
     default: 16
@@ -154,7 +154,7 @@ options:
       - When the service says that there are too many (HTTP status 429), the task slows down for all devices and then
         finds out how much is taken.
       - An update follows the read of its record without a wait, and later reads wait for longer. Short bursts can
-        therefore exceed the limit by up to O(parallel) requests, but the average does not.
+        therefore exceed the limit by up to O(max_parallel) requests, but the average does not.
     type: float
   fail_fast:
     description: Whether the first device that fails stops the task. Devices not tried by then fail too.
@@ -162,7 +162,7 @@ options:
     default: false
   return_records:
     description:
-      - Whether RV(results[].device) is returned.
+      - Whether RV(devices[].device) is returned.
       - Ansible shows the whole result of a task that fails, which is long with the records of many devices.
     type: bool
     default: true
@@ -220,11 +220,11 @@ EXAMPLES = r"""
 
 - name: Name the devices that failed
   ansible.builtin.debug:
-    msg: "{{ kept.results | selectattr('failed') | map(attribute='msg') }}"
+    msg: "{{ kept.devices | selectattr('failed') | map(attribute='msg') }}"
 """
 
 RETURN = r"""
-results:
+devices:
   description: An entry for each device, in the order of O(devices).
   returned: unless the task itself is wrong
   type: list
@@ -280,7 +280,7 @@ results:
         or directory."
       warnings: []
       failure:
-        kind: invalid_task
+        kind: invalid_parameters
         http_status:
         code:
         message:
@@ -290,29 +290,29 @@ results:
 import signal
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import devices_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import (
     Options,
     Result,
     diffs_of,
     read_devices,
-    secrets_of,
     summary_of_failures,
     summary_of_warnings,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.progress import Progress
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Pause
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import Contexts
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import devices_argument_spec
-from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
-from ansible_collections.edgeops.digicert.plugins.module_utils._progress import Progress
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import secrets_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
-from ansible_collections.edgeops.digicert.plugins.module_utils._session import Pause
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
-def _stop_on_signals(gateway: Gateway) -> None:
+def _stop_on_signals(gateway: WorkerPool) -> None:
     """Let a signal that asks the process to end stop the gateway, so that the task returns its results."""
 
     def stop(number: int, _frame: t.Any) -> None:
@@ -328,7 +328,7 @@ def main() -> None:
     module = Module(
         argument_spec={
             **devices_argument_spec(),
-            "parallel": {"type": "int", "default": 16},
+            "max_parallel": {"type": "int", "default": 16},
             "max_requests_per_second": {"type": "float"},
             "fail_fast": {"type": "bool", "default": False},
             "return_records": {"type": "bool", "default": True},
@@ -340,7 +340,7 @@ def main() -> None:
     tmpdir = module.tmpdir
 
     def keep(device: Options, warn: t.Callable[[str], None], contexts: Contexts, pause: Pause) -> Result:
-        result = keep_device(device, lambda: tmpdir, module.check_mode, warn, contexts, pause)
+        result = ensure_device(device, lambda: tmpdir, module.check_mode, warn, contexts, pause)
         if not task["return_records"]:
             del result["device"]
         return result
@@ -349,11 +349,13 @@ def main() -> None:
         with unexpected_errors():
             devices = read_devices(task)
             progress = Progress(task["progress_path"], len(devices), module.log)
-            gateway = Gateway(devices, keep, task["parallel"], Pace(task["max_requests_per_second"]), task["fail_fast"])
+            gateway = WorkerPool(
+                devices, keep, task["max_parallel"], RateLimiter(task["max_requests_per_second"]), task["fail_fast"]
+            )
             _stop_on_signals(gateway)
             results = gateway.run(progress.report)
             progress.report(results)
-    except Failure as failure:
+    except DeviceManagerError as failure:
         module.fail_json(msg=str(failure), failure=failure.details())
     # To search each text for each secret takes minutes with thousands of both. The secrets of a device are enough.
     results = [Redactor(secrets_of(device)).data(result) for device, result in zip(devices, results)]
@@ -362,7 +364,7 @@ def main() -> None:
         module.warn(warning)
     outcome = {
         "changed": any(result["changed"] for result in results),
-        "results": results,
+        "devices": results,
         "invocation": {"module_args": {**task, "devices": [{"device_id": device["device_id"]} for device in devices]}},
         **({"diff": diffs_of(results)} if module._diff else {}),
     }

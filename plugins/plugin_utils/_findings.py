@@ -84,7 +84,7 @@ def findings_of(task: Task, result: t.Any, failed: bool) -> list[Finding]:
     module = _module_of(task)
     if module is None or (task.is_detached and isinstance(result, dict) and "ansible_job_id" in result):
         return []
-    if module == _MANY and isinstance(result, dict) and isinstance(result.get("results"), list):
+    if module == _MANY and isinstance(result, dict) and isinstance(result.get("devices"), list):
         return _findings_of_many(task, result)
     findings = [_finding(task, module, device_id, result, failed) for device_id in _known(task)]
     return [finding for finding in findings if module not in _READING or finding.failure]
@@ -132,7 +132,7 @@ def _findings_of_many(task: Task, result: dict[t.Any, t.Any]) -> list[Finding]:
     task = task._replace(has_conditions=False)
     ids = _device_ids(task)
     expected = None if ids is None else {device_id.lower(): device_id for device_id in ids}
-    findings, foreign = _findings_of_entries(task, result["results"], expected)
+    findings, foreign = _findings_of_entries(task, result["devices"], expected)
     found = {(finding.device_id or "").lower() for finding in findings}
     findings += [
         _failed(task, device_id, "other", "The result of the module has no entry for this device.")
@@ -178,7 +178,7 @@ def _finding(task: Task, module: str, device_id: str | None, result: t.Any, fail
     except _InvalidResult as error:
         return _failed(task, device_id, "other", f"The result of the module is invalid: {error}.")
     failure = _failure_of(task, device, failed)
-    state = "failed" if failure else "in_line" if not device.changed else "drifting" if task.check_mode else "changed"
+    state = "failed" if failure else "in_sync" if not device.changed else "drifted" if task.check_mode else "changed"
     differences = device.differences
     if module == _CERTIFICATE and device.changed and device.succeeded and not differences:
         differences = {"certificate": (None, "to be renewed" if task.check_mode else "renewed")}
@@ -295,7 +295,7 @@ def _parse_certificate(certificate: dict[t.Any, t.Any]) -> dict[str, t.Any]:
         raise _InvalidResult("certificate.not_after is no text")
     if not isinstance(days, int) or isinstance(days, bool) or abs(days) > _MAX_DAYS:
         raise _InvalidResult("certificate.remaining_days is no possible number")
-    return {"not_after": clean(not_after), "days_left": int(days)}
+    return {"not_after": clean(not_after), "remaining_days": int(days)}
 
 
 def _kind_of(result: dict[t.Any, t.Any]) -> str | None:

@@ -12,10 +12,10 @@ A report is what its JSON file holds:
     check_mode  whether nothing was written, so that it tells of drift
     playbook    the name of the playbook's file
     counts      how many devices there are, and in which state
-    devices     a row for each device of each host, with host, device_id, device_identifier, state (in_line, changed,
-                drifting or failed), differences (name, before, after), certificate (not_after, days_left), failure
+    devices     a row for each device of each host, with host, device_id, device_identifier, state (in_sync, changed,
+                drifted or failed), differences (name, before, after), certificate (not_after, remaining_days), failure
                 (kind, message), warnings
-    failures    what devices failed of, each kind with cause, cure and the numbers of its devices in `devices`
+    failures    what devices failed of, each kind with cause, remedy and the numbers of its devices in `devices`
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from __future__ import annotations
 import re
 import typing as t
 
-STATES = ("in_line", "changed", "drifting", "failed")
+STATES = ("in_sync", "changed", "drifted", "failed")
 # What failed -> why, and what to do. The guide on errors says more of each.
 CAUSES = {
-    "invalid_task": (
+    "invalid_parameters": (
         "The task cannot be right, whatever the record says. Nothing was sent.",
         "Correct what the message names: an option, a file or a key.",
     ),
-    "requirement_missing": (
+    "missing_library": (
         "A Python package is missing on the host that runs the module.",
         "Install what the message names there; the role edgeops.digicert.device does it.",
     ),
@@ -62,23 +62,23 @@ CAUSES = {
         "The service does not let the device update its record.",
         "Set allow_write with digicert_iot_device_access.",
     ),
-    "api_key_refused": (
+    "api_key_rejected": (
         "The service does not accept the operator's API key.",
         "Renew the key, or give its user the permission.",
     ),
-    "device_unknown": (
+    "device_not_found": (
         "The service knows no such device.",
         "Correct device_id or device_identifier, or create the device.",
     ),
-    "refused": (
+    "http_error": (
         "The service answered with an error.",
         "Read what it says; with 429, or 500 and above, run it again later.",
     ),
-    "answer_unusable": (
+    "invalid_response": (
         "Something else answered in the place of the service.",
         "Check api_url, and what proxy or login page is on the way.",
     ),
-    "wishes_unfit": (
+    "invalid_desired_state": (
         "The record cannot be brought to what the task asks.",
         "Correct the fields in the playbook, or the device's profile.",
     ),
@@ -86,7 +86,7 @@ CAUSES = {
         "The list of devices could not be read as a whole.",
         "Run it again, or name the device by its ID.",
     ),
-    "not_kept": (
+    "update_not_applied": (
         "The service took the update and did not keep it.",
         "Find what else writes to this record, or whether the profile allows the value.",
     ),
@@ -98,7 +98,7 @@ CAUSES = {
         "The task ended before the device was done.",
         "Run it again.",
     ),
-    "renew_denied": (
+    "renewal_denied": (
         "The service does not let the device renew its certificate.",
         "Set allow_renew_certificate with digicert_iot_device_access.",
     ),
@@ -106,11 +106,11 @@ CAUSES = {
         "The new certificate waits for somebody to approve it.",
         "Let the service approve renewals of this profile without asking.",
     ),
-    "renewal_unproven": (
+    "renewal_unverified": (
         "The service does not accept the certificate that it issued. The old one stays.",
         "Run it again; if it stays so, ask DigiCert.",
     ),
-    "files_not_replaced": (
+    "file_write_failed": (
         "The certificate or its key could not be written.",
         "See to the permissions and the room of their folder.",
     ),
@@ -164,14 +164,14 @@ def make_report(findings: t.Iterable[Finding], generated: str, check_mode: bool,
         {
             "kind": kind,
             "cause": CAUSES[kind][0],
-            "cure": CAUSES[kind][1],
+            "remedy": CAUSES[kind][1],
             "devices": [number for number, other in failed if other == kind],
         }
         for kind in dict.fromkeys(kind for _number, kind in failed)
     ]
     counts = {state: sum(device["state"] == state for device in devices) for state in STATES}
     return {
-        "generated": generated,
+        "generated_at": generated,
         "check_mode": check_mode,
         "playbook": clean(playbook),
         "counts": {"devices": len(devices), **counts},

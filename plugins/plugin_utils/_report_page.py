@@ -18,13 +18,13 @@ import jinja2
 from markupsafe import Markup
 
 # What needs attention comes first, in the table as in the bar.
-STATES = {"failed": "failed", "drifting": "would change", "changed": "changed", "in_line": "in line"}
+STATES = {"failed": "failed", "drifted": "would change", "changed": "changed", "in_sync": "in sync"}
 
 # The most days left that still belong to it, its name, and how urgent it is. None: no limit.
 BUCKETS = (
     (-1, "expired", "failed"),
     (6, "under 7", "failed"),
-    (29, "7 to 29", "drifting"),
+    (29, "7 to 29", "drifted"),
     (89, "30 to 89", "changed"),
     (179, "90 to 179", "changed"),
     (364, "180 to 364", "changed"),
@@ -76,7 +76,7 @@ def render(report: dict[str, t.Any]) -> str:
         buckets=_buckets(devices),
         soonest=min(
             (index for index, device in enumerate(devices) if device["certificate"]),
-            key=lambda index: devices[index]["certificate"]["days_left"],
+            key=lambda index: devices[index]["certificate"]["remaining_days"],
             default=None,
         ),
     )
@@ -107,10 +107,10 @@ def _verdict(counts: dict[str, int]) -> str:
     total = counts["devices"]
     if not total:
         return "No devices were seen."
-    if counts["in_line"] == total:
-        return f"All {total:,} devices are in line." if total > 1 else "The only device is in line."
+    if counts["in_sync"] == total:
+        return f"All {total:,} devices are in sync." if total > 1 else "The only device is in sync."
     clauses = [
-        (counts["drifting"], "would change"),
+        (counts["drifted"], "would change"),
         (counts["changed"], "was changed" if counts["changed"] == 1 else "were changed"),
         (counts["failed"], "failed"),
     ]
@@ -121,7 +121,7 @@ def _verdict(counts: dict[str, int]) -> str:
 
 def _shown_states(report: dict[str, t.Any]) -> list[str]:
     """Return the states to count: those that this kind of run can end in, and the others only where there are some."""
-    usual = {"failed", "drifting" if report["check_mode"] else "changed", "in_line"}
+    usual = {"failed", "drifted" if report["check_mode"] else "changed", "in_sync"}
     return [state for state in STATES if state in usual or report["counts"][state]]
 
 
@@ -138,10 +138,10 @@ def _shares(counts: dict[str, int]) -> list[tuple[str, float, float]]:
 
 def _buckets(devices: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     """Return how many certificates fall into each bucket of days left, or nothing when there are no certificates."""
-    days_left = [device["certificate"]["days_left"] for device in devices if device["certificate"]]
+    remaining_days = [device["certificate"]["remaining_days"] for device in devices if device["certificate"]]
     buckets, below = [], None
     for most, name, urgency in BUCKETS:
-        count = sum((below is None or days > below) and (most is None or days <= most) for days in days_left)
+        count = sum((below is None or days > below) and (most is None or days <= most) for days in remaining_days)
         buckets.append({"name": name, "urgency": urgency, "count": count})
         below = most
-    return buckets if days_left else []
+    return buckets if remaining_days else []

@@ -174,7 +174,7 @@ def arguments_of(service: Service, count: int) -> dict[str, t.Any]:
         "api_url": service.url,
         "ca_path": service.ca,
         "fields": FIELDS,
-        "parallel": PARALLEL,
+        "max_parallel": PARALLEL,
     }
 
 

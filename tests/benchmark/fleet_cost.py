@@ -26,7 +26,7 @@ PING, DEVICE = "ansible.builtin.ping", "edgeops.digicert.digicert_iot_device"
 FORKS = (5, 20, 50)
 
 
-def seconds_of(module: str, arguments: dict[str, object], hosts: int, forks: int, folder: Path) -> float:
+def parse_retry_after(module: str, arguments: dict[str, object], hosts: int, forks: int, folder: Path) -> float:
     """Run a play with one task on so many hosts, and return how long it took."""
     inventory, playbook = folder / "hosts", folder / "playbook.yml"
     inventory.write_text("\n".join(f"edge-{number} ansible_connection=local" for number in range(hosts)))
@@ -60,8 +60,8 @@ def main() -> None:
         for hosts in map(int, sys.argv[1:] or ("50", "200", "1000")):
             for forks in FORKS:
                 simulator.clear_log()
-                ping = seconds_of(PING, {}, hosts, forks, Path(folder))
-                keep = seconds_of(DEVICE, arguments, hosts, forks, Path(folder))
+                ping = parse_retry_after(PING, {}, hosts, forks, Path(folder))
+                keep = parse_retry_after(DEVICE, arguments, hosts, forks, Path(folder))
                 if simulator.methods != ["GET"] * hosts:
                     sys.exit(f"{len(simulator.methods)} requests came, and there should be one GET for each host.")
                 row = f"{hosts:6} {forks:6} {ping:9.1f}s {keep:9.1f}s {keep / ping:12.2f} {1000 * keep / hosts:10.0f}"

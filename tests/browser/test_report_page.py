@@ -23,7 +23,7 @@ from browser.conftest import Browser
 
 DEVICE_ID = "5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7"
 # Of each ten devices.
-STATES = ("in_line", "drifting", "in_line", "in_line", "failed", "in_line", "drifting", "in_line", "in_line", "changed")
+STATES = ("in_sync", "drifted", "in_sync", "in_sync", "failed", "in_sync", "drifted", "in_sync", "in_sync", "changed")
 
 HOSTILE = (
     "<script>window.hacked = 1; alert(1)</script>",
@@ -83,11 +83,11 @@ def device(number: int, state: str) -> dict[str, t.Any]:
         "state": state,
         "differences": (
             [{"name": "Site", "before": "Delft", "after": "Rotterdam"}, {"name": "Door", "before": None, "after": ""}]
-            if state in ("drifting", "changed")
+            if state in ("drifted", "changed")
             else []
         ),
         # Many signs and lengths, so that numbers and texts sort differently.
-        "certificate": {"not_after": "2027-01-02T10:00:00Z", "days_left": number * 37 % 101 - 50}
+        "certificate": {"not_after": "2027-01-02T10:00:00Z", "remaining_days": number * 37 % 101 - 50}
         if number % 4
         else None,
         "failure": {"kind": "write_denied", "message": f"Device {number}: the service said no."}
@@ -102,7 +102,7 @@ def report_of(devices: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     failed = [index for index, device in enumerate(devices) if device["failure"]]
     counts = {state: sum(device["state"] == state for device in devices) for state in set(STATES)}
     return {
-        "generated": "2026-11-23T20:40:00Z",
+        "generated_at": "2026-11-23T20:40:00Z",
         "check_mode": True,
         "playbook": "site.yml",
         "counts": {"devices": len(devices), **counts},
@@ -111,7 +111,7 @@ def report_of(devices: list[dict[str, t.Any]]) -> dict[str, t.Any]:
             {
                 "kind": "write_denied",
                 "cause": "The service does not let the device update its record.",
-                "cure": "Have the operator set device_api_allow_write.",
+                "remedy": "Have the operator set device_api_allow_write.",
                 "devices": failed,
             }
         ]
@@ -150,7 +150,7 @@ def focused(browser: Browser) -> t.Any:
     ("size", "verdict", "counts"),
     [
         (0, "No devices were seen.", ["0", "0", "0", "0"]),
-        (1, "The only device is in line.", ["1", "0", "0", "1"]),
+        (1, "The only device is in sync.", ["1", "0", "0", "1"]),
         (30, "6 of 30 devices would change, 3 were changed, 3 failed.", ["30", "3", "6", "3", "18"]),
         (5000, "1,000 of 5,000 devices would change, 500 were changed, 500 failed.", None),
     ],
@@ -229,7 +229,7 @@ def test_sort_with_the_keyboard(browser):
     assert sort_by("Host") == [["Host", "descending"]]
     assert texts(browser, "tbody td:nth-child(2)") == hosts[::-1]
 
-    days = [one["certificate"]["days_left"] for one in report["devices"] if one["certificate"]]
+    days = [one["certificate"]["remaining_days"] for one in report["devices"] if one["certificate"]]
     for direction in ("ascending", "descending"):
         assert sort_by("Certificate") == [["Certificate", direction]]
         shown = browser.run(
@@ -255,13 +255,13 @@ def filled(text: str, label: str) -> dict[str, t.Any]:
         "device_identifier": None,
         "state": "failed",
         "differences": [{"name": text, "before": text, "after": text}],
-        "certificate": {"not_after": text, "days_left": 3},
+        "certificate": {"not_after": text, "remaining_days": 3},
         "failure": {"kind": text, "message": text},
         "warnings": [text],
     }
     report = report_of([{**one, label: text}])
-    report["failures"] = [{"kind": text, "cause": text, "cure": text, "devices": [0]}]
-    return {**report, "playbook": text, "generated": text}
+    report["failures"] = [{"kind": text, "cause": text, "remedy": text, "devices": [0]}]
+    return {**report, "playbook": text, "generated_at": text}
 
 
 def shown(text: str) -> str:
@@ -310,7 +310,7 @@ def test_hostile_results_show_a_failed_host_and_run_no_script(browser):
     with pytest.raises(NoAlertPresentException):
         browser.driver.switch_to.alert.dismiss()
     assert browser.run("return window.hacked") is None
-    assert report["counts"] == {"devices": 14, "in_line": 0, "changed": 0, "drifting": 0, "failed": 14}
+    assert report["counts"] == {"devices": 14, "in_sync": 0, "changed": 0, "drifted": 0, "failed": 14}
     wait_for_count(browser, "14 of 14 shown")
     assert browser.run("return document.scripts.length") == 1
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")

@@ -87,7 +87,7 @@ class Line:
         if not here and not self.sock.recv(1, socket.MSG_PEEK):
             raise Gone
 
-    def read_request(self) -> tuple[str, str, bytes]:
+    def load_csr(self) -> tuple[str, str, bytes]:
         """Return method, path and body of the next request."""
         head = self._read_to(lambda: self.received.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in self.received else None)
         method, path, _version = head.split(b"\r\n")[0].decode().split(" ")
@@ -288,7 +288,7 @@ class Door:
             trouble = self._due("send", self._expected)
             if trouble is not None:
                 self._perform(line, trouble, Response.of(403, {}), line.write)
-            method, path, body = line.read_request()
+            method, path, body = line.load_csr()
             self.methods.append(method)
             trouble = self._due("answer", method)
             response = self._carry_out(method, path, body, fingerprint, trouble)

@@ -14,11 +14,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import connection_argument_spec
-from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import reconcile_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredField, DesiredState
 from simulator import Answer
 
 RUNS, LIMIT = 200, 50
@@ -57,12 +57,14 @@ def keep(simulator, device):
         sleep: t.Callable[[float], None] = time.sleep,
         **own: object,
     ) -> tuple[bool, list[str]]:
-        wishes = tuple(Wish(device.field_id(name), None, value) for name, value in fields.items())
+        wishes = tuple(DesiredField(device.field_id(name), None, value) for name, value in fields.items())
         warnings: list[str] = []
         session = open_session({**options, **own}, [], str, warnings.append)
         session._sleep = sleep
         api = DeviceApi(session, device.id)
-        outcome = keep_record(api, Wishes(device_identifier, wishes, False, ()), False, False, warnings.append)
+        outcome = reconcile_record(
+            api, DesiredState(device_identifier, wishes, False, ()), False, False, warnings.append
+        )
         session._manager.clear()
         return outcome.plan.changed, warnings
 

@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
 from simulator import DENIAL, FOREVER, Answer, Simulator
 
 FOREIGN: dict[str, object] = {
@@ -72,9 +72,11 @@ def test_a_foreign_denial_writes_nothing(simulator, record_property, name, times
     simulator.script(Answer(method="GET", status=status, body=FOREIGN[name], times=times))
     before = dict(simulator.records["access-point"].values)
     warnings: list[str] = []
-    with pytest.raises(Failure) as caught:
-        keep_device(options_of(simulator, "access-point", on_read_denied), tempfile.gettempdir, False, warnings.append)
-    assert (caught.value.kind, caught.value.changed) == ("refused", False)
+    with pytest.raises(DeviceManagerError) as caught:
+        ensure_device(
+            options_of(simulator, "access-point", on_read_denied), tempfile.gettempdir, False, warnings.append
+        )
+    assert (caught.value.kind, caught.value.changed) == ("http_error", False)
     assert [request.method for request in simulator.requests] == ["GET"]
     assert simulator.records["access-point"].values == before
     record_property("denial", f"{on_read_denied}, nothing written")
@@ -83,6 +85,6 @@ def test_a_foreign_denial_writes_nothing(simulator, record_property, name, times
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_denial_of_the_api_itself_allows_to_overwrite(simulator, record_property, status):
     simulator.script(Answer(method="GET", status=status, body=DENIAL))
-    keep_device(options_of(simulator, "write-only", "overwrite"), tempfile.gettempdir, False, lambda _warning: None)
+    ensure_device(options_of(simulator, "write-only", "overwrite"), tempfile.gettempdir, False, lambda _warning: None)
     assert [request.method for request in simulator.requests] == ["GET", "PUT"]
     record_property("denial", "overwrite, written")

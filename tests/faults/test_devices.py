@@ -16,9 +16,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
-from ansible_collections.edgeops.digicert.plugins.module_utils._pace import Pace
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
 from faults.catalogue import FAULTS
 from faults.door import Door, Trouble
 from faults.test_matrix import Device
@@ -100,9 +100,9 @@ def keep_all(devices: list[dict[str, t.Any]], limit: float | None = None, parall
     """Do what the module's main() does."""
 
     def keep(device: t.Any, warn: t.Any, contexts: t.Any, pause: t.Any) -> dict[str, t.Any]:
-        return keep_device(device, tempfile.gettempdir, False, warn, contexts, pause)
+        return ensure_device(device, tempfile.gettempdir, False, warn, contexts, pause)
 
-    return Gateway(devices, keep, parallel, Pace(limit), fail_fast=False).run(len)
+    return WorkerPool(devices, keep, parallel, RateLimiter(limit), fail_fast=False).run(len)
 
 
 def judge(sensors: list[t.Any], entries: list[dict[str, t.Any]], before: list[dict[str, str]]) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever the service answers and whatever a task says: nothing but a Failure, no write after a bad read.
+"""Whatever the service answers and whatever a task says: nothing but a DeviceManagerError, no write after a bad read.
 
 FUZZ_ANSWERS and FUZZ_ARGUMENTS are how many are made up; by default few, and the same each time. `make fuzz` has many.
 """
@@ -18,14 +18,18 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi, parse_record
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_record
-from ansible_collections.edgeops.digicert.plugins.module_utils._plan import plan_change
-from ansible_collections.edgeops.digicert.plugins.module_utils._retry import Attempts, wait_before_retry
-from ansible_collections.edgeops.digicert.plugins.module_utils._session import Answer
-from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import Wish, Wishes, read_wishes
+from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, parse_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts, wait_before_retry
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Response
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import reconcile_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
+    DesiredField,
+    DesiredState,
+    parse_desired_state,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.plan import plan_change
 from simulator.certificates import Authority
 
 RECORD: dict[str, t.Any] = {
@@ -126,7 +130,7 @@ ERRORS = st.builds(
     st.booleans(),
 )
 ANSWERS = st.builds(
-    Answer,
+    Response,
     st.one_of(st.sampled_from([200, 200, 200, 201, 301, 400, 401, 403, 404, 429, 500]), st.integers(100, 999)),
     HEADERS,
     st.one_of(mutated_records(), mutated_records(), mutated_records(), ERRORS, st.binary(max_size=60)),
@@ -135,10 +139,10 @@ ANSWERS = st.builds(
 )
 WISHES = st.sampled_from(
     [
-        Wishes(None, (Wish("a", None, "9"),), False, ()),
-        Wishes("door", (Wish(None, "B", "9"), Wish("a", None, "1")), True, ("C",)),
-        Wishes(None, (Wish(None, "B", None),), False, ()),
-        Wishes(None, (), True, ("A",)),
+        DesiredState(None, (DesiredField("a", None, "9"),), False, ()),
+        DesiredState("door", (DesiredField(None, "B", "9"), DesiredField("a", None, "1")), True, ("C",)),
+        DesiredState(None, (DesiredField(None, "B", None),), False, ()),
+        DesiredState(None, (), True, ("A",)),
     ]
 )
 
@@ -146,11 +150,11 @@ WISHES = st.sampled_from(
 class Service:
     """Stands for a session: gives the answers in order, and keeps the requests."""
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: list[Response]) -> None:
         self.answers = answers
         self.requests: list[tuple[t.Any, ...]] = []
 
-    def send(self, *request: t.Any) -> Answer:
+    def send(self, *request: t.Any) -> Response:
         self.requests.append(request)
         # The last one is that to all further requests.
         return self.answers[min(len(self.requests), len(self.answers)) - 1]
@@ -158,12 +162,12 @@ class Service:
     def attempts(self, immediate: bool) -> Attempts:
         return Attempts(0, immediate=immediate)
 
-    def attempt(self, attempts: Attempts, *request: t.Any) -> Answer:
+    def attempt(self, attempts: Attempts, *request: t.Any) -> Response:
         answer = self.send(*request)
         attempts.answered(answer.status, answer.headers.get("Retry-After"))
-        return answer._replace(doubtful=answer.doubtful or attempts.doubtful)
+        return answer._replace(may_have_applied=answer.may_have_applied or attempts.may_have_applied)
 
-    def leaf_dates(self) -> str:
+    def certificate_validity_hint(self) -> str:
         return ""
 
 
@@ -172,7 +176,7 @@ def assert_sound(value: t.Any) -> None:
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
-def readable(answer: Answer) -> bool:
+def readable(answer: Response) -> bool:
     """Say whether an answer is a record."""
     try:
         parse_record(answer.body, "d")
@@ -183,13 +187,13 @@ def readable(answer: Answer) -> bool:
 
 @fuzz("FUZZ_ANSWERS", 1500)
 @given(st.lists(ANSWERS, min_size=3, max_size=3), WISHES, st.booleans(), st.booleans())
-def test_answers(answers: list[Answer], wishes: Wishes, overwrite: bool, check_mode: bool) -> None:
+def test_answers(answers: list[Response], wishes: DesiredState, overwrite: bool, check_mode: bool) -> None:
     service = Service(answers)
     overwrite = overwrite and all(wish.id and wish.value for wish in wishes.fields)
     warnings: list[str] = []
     try:
-        outcome = keep_record(DeviceApi(service, "d"), wishes, overwrite, check_mode, warnings.append)
-    except failures.Failure as failure:
+        outcome = reconcile_record(DeviceApi(service, "d"), wishes, overwrite, check_mode, warnings.append)
+    except _errors.DeviceManagerError as failure:
         assert_sound([str(failure), failure.details(), warnings])
         assert str(failure).isprintable()
         assert len(service.requests) == 1 or service.requests[1][0] == "PUT"
@@ -263,18 +267,18 @@ OPTIONS = st.fixed_dictionaries(
 @fuzz("FUZZ_ARGUMENTS", 600)
 @given(OPTIONS)
 def test_arguments(options: dict[str, t.Any]) -> None:
-    wishes, problems = read_wishes(options)
+    wishes, problems = parse_desired_state(options)
     assert all(problem.isprintable() for problem in problems)
     if not problems:
         try:
             plan = plan_change(parse_record(json.dumps(RECORD).encode(), "d"), wishes)
             assert_sound([plan.after, plan.diff, plan.warnings])
             json.dumps(plan.payload).encode("ascii")
-        except failures.WishesUnfit as failure:
+        except _errors.InvalidDesiredStateError as failure:
             assert_sound(str(failure))
     try:
         open_session(options, problems, tempfile.gettempdir, [].append)
-    except failures.InvalidTask as failure:
+    except _errors.InvalidParametersError as failure:
         assert_sound(str(failure))
         assert str(failure).isprintable()
     else:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._pair import fit
-from ansible_collections.edgeops.digicert.plugins.module_utils._tls import NEXT
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import STAGED_SUFFIX
 from faults.killing import Host, chosen, need_strace
 from simulator import Simulator
 
@@ -84,10 +84,10 @@ class Device(Host):
         certificate = self.folder / "pki" / self.certificate
         key = (self.folder / "pki" / (self.key or self.certificate)).resolve()
         is_new = certificate.read_bytes() not in (self.leaf.pem.read_bytes(), self.leaf.both.read_bytes())
-        if fit(str(certificate), str(key), None):
+        if key_matches(str(certificate), str(key), None):
             return "the new pair" if is_new else "the old pair"
         assert key.read_bytes() == self.leaf.key.read_bytes(), "The old key is lost."
-        assert fit(str(certificate), str(key) + NEXT, None), "There is no key for the certificate."
+        assert key_matches(str(certificate), str(key) + STAGED_SUFFIX, None), "There is no key for the certificate."
         return "the new certificate, the old key, and the new key beside it"
 
     def result_of(self, module: str, **changes: t.Any) -> dict[str, t.Any]:

@@ -22,11 +22,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._device_api import DeviceApi
-from ansible_collections.edgeops.digicert.plugins.module_utils._keep import Outcome, keep_record
-from ansible_collections.edgeops.digicert.plugins.module_utils._wishes import read_wishes
+from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import (
+    UpdateResult,
+    reconcile_record,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import parse_desired_state
 from faults import proxy as proxies
 from faults.catalogue import FAULTS, HUGE, PROXY_FAULTS
 from faults.door import Door, Trouble, reset
@@ -120,21 +123,21 @@ class Device:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         self.options["use_proxy"] = True
 
-    def keep(self) -> Outcome:
+    def keep(self) -> UpdateResult:
         """Do what the module's main() does."""
-        wishes, problems = read_wishes(self.options)
+        wishes, problems = parse_desired_state(self.options)
         session = open_session(self.options, problems, tempfile.gettempdir, self.warnings.append)
         session._sleep = lambda _seconds: None
         with contextlib.ExitStack() as stack:
             stack.callback(session.close)
-            return keep_record(DeviceApi(session, self.record.id), wishes, False, False, self.warnings.append)
+            return reconcile_record(DeviceApi(session, self.record.id), wishes, False, False, self.warnings.append)
 
-    def keep_and_judge(self) -> tuple[str, Outcome | failures.Failure]:
+    def keep_and_judge(self) -> tuple[str, UpdateResult | _errors.DeviceManagerError]:
         """Keep the record true, see that what is claimed is so, and return the outcome in a word."""
         begin = time.monotonic()
         try:
             outcome = self.keep()
-        except failures.Failure as failure:
+        except _errors.DeviceManagerError as failure:
             elapsed = time.monotonic() - begin
             assert self.record.values in (self.before, self.wanted)
             if not failure.changed:

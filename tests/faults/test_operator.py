@@ -11,15 +11,15 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils import _failures as failures
-from ansible_collections.edgeops.digicert.plugins.module_utils import _session
-from ansible_collections.edgeops.digicert.plugins.module_utils._access import keep_access
-from ansible_collections.edgeops.digicert.plugins.module_utils._connection import open_operator_session
-from ansible_collections.edgeops.digicert.plugins.module_utils._listing import read_list
-from ansible_collections.edgeops.digicert.plugins.module_utils._operator_api import OperatorApi
+from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._client import session as _session
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import ensure_access
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from simulator import API_KEY, DENIAL, Answer, Simulator
-from simulator.records import FLAGS
+from simulator.records import PERMISSION_FLAGS
 
 FAULTS = {
     "denied": Answer(status=403, body=DENIAL),
@@ -51,7 +51,7 @@ def options(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 
 
 def _state(device: t.Any) -> tuple[t.Any, ...]:
-    return (device.status, *(getattr(device, flag) for flag in FLAGS))
+    return (device.status, *(getattr(device, flag) for flag in PERMISSION_FLAGS))
 
 
 # An API that denies an operation has not done it.
@@ -72,12 +72,12 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
     values, before = dict(device.values), _state(device)
     answers = [Answer() for _step in range(step)]
     simulator.script(*answers, dataclasses.replace(FAULTS[fault], times=times, effect=effect))
-    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "status": "disabled"}
+    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "enabled": False}
     names = {"device_id": device.id, "device_identifier": None, "division_id": None}
     warnings: list[str] = []
     try:
-        result = keep_access({**options, **wishes, **names}, Redactor(), False, warnings.append)
-    except failures.Failure as failure:
+        result = ensure_access({**options, **wishes, **names}, Redactor(), False, warnings.append)
+    except _errors.DeviceManagerError as failure:
         assert failure.changed or _state(device) == before, f"It was written, and this is said: {failure}"
         assert API_KEY not in str(failure)
     else:
@@ -88,13 +88,13 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
 
 
 @pytest.mark.parametrize("fault", ["busy", "cut", "late"])
-@pytest.mark.parametrize("status", ["enabled", "disabled"])
+@pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("effect", [False, True])
-def test_what_another_client_writes_during_a_wait_survives(simulator, options, fault, status, number, effect):
+def test_what_another_client_writes_during_a_wait_survives(simulator, options, fault, enabled, number, effect):
     simulator.records.forgets_flags = True
     device = simulator.records["read-only"]
-    device.status = "DISABLED" if status == "enabled" else "ACTIVE"
+    device.status = "DISABLED" if enabled else "ACTIVE"
     device.more_flags = {"device_api_allow_revoke": True, "device_api_allow_enroll_certificate": True}
 
     def write(_records: object) -> None:
@@ -104,13 +104,13 @@ def test_what_another_client_writes_during_a_wait_survives(simulator, options, f
     spoilt = dataclasses.replace(FAULTS[fault], method="PUT", effect=effect)
     spoilt = dataclasses.replace(spoilt, after=write) if effect else dataclasses.replace(spoilt, before=write)
     simulator.script(*[Answer(method="PUT")] * number, spoilt)
-    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "status": status}
+    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "enabled": enabled}
     names = {"device_id": device.id, "device_identifier": None, "division_id": None}
-    assert keep_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
-    assert _state(device) == ("ACTIVE" if status == "enabled" else "DISABLED", True, True, True)
+    assert ensure_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
+    assert _state(device) == ("ACTIVE" if enabled else "DISABLED", True, True, True)
     assert device.named_values["Site"] == "Antwerp"
     assert device.more_flags == {"device_api_allow_revoke": False, "device_api_allow_enroll_certificate": True}
-    assert not keep_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
+    assert not ensure_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
 
 
 def list_ids(simulator: Simulator, options: dict[str, t.Any]) -> list[str] | None:
@@ -119,7 +119,7 @@ def list_ids(simulator: Simulator, options: dict[str, t.Any]) -> list[str] | Non
     api = OperatorApi(session)
     try:
         return [record["id"] for record in read_list(lambda offset: api.page({}, 100, offset), api.find)]
-    except failures.Failure:
+    except _errors.DeviceManagerError:
         return None
     finally:
         session.close()

@@ -30,9 +30,9 @@ TASKS = int(os.environ.get("FUZZ_TASKS", "12"))
         ("answer:novel-nested-400-escape", True, None),
         ("answer:novel-infinite", True, None),
         ("answer:body-trip", True, None),
-        ("answer:chunk-to-the-end-oversized", False, "answer_unusable"),
+        ("answer:chunk-to-the-end-oversized", False, "invalid_response"),
         ("answer:status-line-escape", False, "connection_failed"),
-        ("answer:body-is-nested", False, "answer_unusable"),
+        ("answer:body-is-nested", False, "invalid_response"),
     ],
 )
 def test_an_update_with_a_fault(player, name, effect, kind):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The code is as the guide on its design says: rooms, the ways between them, and the tests beside them."""
+"""The code has the structure that the guide on its architecture shows, and the tests lie as the code does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,29 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._values import MAXIMUM_VALUE_LENGTH
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import MAXIMUM_VALUE_LENGTH
 from guides.code_blocks import GUIDES, ROOT
 
 PLUGINS = ROOT / "plugins"
-PRIVATE = sorted(path for path in PLUGINS.glob("*_utils/_*.py"))
-# What has an effect or asks the world.
+MODULE_UTILS = PLUGINS / "module_utils"
+# From the top. "" is for the files beside the directories.
+LAYERS = ("_bulk", "_operations", "_client", "_certificate", "_record", "")
+PRIVATE = sorted(
+    path
+    for folder in ("module_utils", "plugin_utils")
+    for path in (PLUGINS / folder).rglob("*.py")
+    if path.stat().st_size
+)
+# Pure files outside _record.
+PURE = (
+    "_bulk/devices",
+    "_certificate/pem",
+    "_certificate/policy",
+    "_client/pagination",
+    "_client/rate_limiter",
+    "_client/retry",
+)
+# What has an effect or depends on the environment.
 IMPURE = {
     "ansible",
     "http",
@@ -34,47 +51,58 @@ IMPURE = {
     "time",
     "urllib3",
 }
+PREFIX = "ansible_collections.edgeops.digicert.plugins."
 
 
-def rooms() -> list[set[str]]:
-    """Return the names of the files in each room of the guide, from above."""
-    table = (GUIDES / "guide_design.rst").read_text().partition("* - Room")[2].partition("\nSo the place")[0]
-    return [set(re.findall(r"``(_\w+)``", row)) for row in table.split("\n   * - ")[1:]]
+def name_of(path: Path) -> str:
+    """Return the name of a file in imports, after PREFIX."""
+    return ".".join(path.relative_to(PLUGINS).with_suffix("").parts)
 
 
 def imports_of(path: Path) -> set[str]:
-    """Return what a file imports: `_name` of this collection's private files, and the first part of all others."""
+    """Return what a file imports: the collection's own files by `name_of`, of all others the first part of the name."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         modules += [node.module] if isinstance(node, ast.ImportFrom) else []
-        names |= {name.rpartition(".")[2] if "edgeops.digicert" in name else name.partition(".")[0] for name in modules}
+        names |= {
+            name.removeprefix(PREFIX) if name.startswith(PREFIX) else name.partition(".")[0] for name in modules if name
+        }
     return names
 
 
-def test_each_file_is_in_one_room():
-    assert sorted(name for room in rooms() for name in room) == sorted(path.stem for path in PRIVATE)
+def layer_of(name: str) -> int:
+    """Return the number of the layer of a file with this name, from the top."""
+    parts = name.split(".")
+    return LAYERS.index(parts[1] if len(parts) > 2 else "")
 
 
-@pytest.mark.parametrize("path", PRIVATE, ids=lambda path: path.stem)
-def test_a_file_imports_from_its_own_room_and_from_those_below(path):
-    own = next(number for number, room in enumerate(rooms()) if path.stem in room)
-    allowed = set().union(*rooms()[own:])
-    assert {name for name in imports_of(path) if name.startswith("_") and name != "__future__"} <= allowed
+def test_each_directory_is_a_layer_that_the_guide_shows():
+    directories = {path.name for path in MODULE_UTILS.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert directories == set(LAYERS) - {""}
+    diagram = (GUIDES / "guide_design.rst").read_text().partition("code-block:: text")[2]
+    assert re.findall(r"^    (_\w+) ", diagram, re.MULTILINE) == list(LAYERS[:-1])
 
 
-def test_there_is_no_circle():
-    graph = {path.stem: imports_of(path) for path in PRIVATE}
+@pytest.mark.parametrize("path", sorted(MODULE_UTILS.rglob("*.py")), ids=name_of)
+def test_a_file_imports_from_its_own_layer_and_from_lower_layers(path):
+    imported = [name for name in imports_of(path) if name.startswith(("module_utils.", "plugin_utils."))]
+    assert not [name for name in imported if name.startswith("plugin_utils.")]
+    assert [name for name in imported if layer_of(name) < layer_of(name_of(path))] == []
+
+
+def test_there_is_no_cycle():
+    graph = {name_of(path): imports_of(path) for path in PRIVATE}
     assert list(TopologicalSorter(graph).static_order())
 
 
 def test_what_decides_is_pure():
-    pure = rooms()[4]
-    assert "_plan" in pure
-    for path in PRIVATE:
-        if path.stem in pure:
-            assert not imports_of(path) & IMPURE, path
-            assert not re.search(r"\.(now|utcnow|today)\(\)|\bopen\(", path.read_text()), path
+    paths = [*(MODULE_UTILS / "_record").glob("[!_]*.py"), *(MODULE_UTILS / f"{name}.py" for name in PURE)]
+    paths += [path for path in PRIVATE if path.name in ("_report.py", "_findings.py", "_inventory_hosts.py")]
+    assert len(paths) == 4 + len(PURE) + 3
+    for path in paths:
+        assert not imports_of(path) & IMPURE, path
+        assert not re.search(r"\.(now|utcnow|today)\(\)|\bopen\(", path.read_text()), path
 
 
 def test_only_plugins_end_a_task():
@@ -84,10 +112,10 @@ def test_only_plugins_end_a_task():
 
 
 def test_the_tests_lie_as_what_they_test():
-    for path in PRIVATE:
-        assert (ROOT / "tests/unit/plugins" / path.parent.name / f"test_{path.name}").is_file(), path
-    for path in (ROOT / "tests/unit/plugins").glob("*_utils/test_*.py"):
-        assert (PLUGINS / path.parent.name / path.name.removeprefix("test_")).is_file(), path
+    unit = ROOT / "tests/unit/plugins"
+    tests = [path for path in unit.rglob("test_*.py") if path.parent != unit]
+    tested = [PLUGINS / path.parent.relative_to(unit) / path.name.removeprefix("test_") for path in tests]
+    assert sorted(tested) == sorted(PRIVATE)
     for path in PLUGINS.glob("modules/*.py"):
         assert (ROOT / "tests/playbooks" / f"test_{path.name}").is_file(), path
     for kind in ("callback", "inventory"):

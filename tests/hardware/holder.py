@@ -75,7 +75,7 @@ class Holder:
 
 def assert_refused(outcome: Outcome, *words: str) -> None:
     """See that the task failed with these words, and without a connection."""
-    assert outcome.result["failure"]["kind"] == "invalid_task"
+    assert outcome.result["failure"]["kind"] == "invalid_parameters"
     for word in words:
         assert word in outcome.result["msg"]
     assert outcome.connections == []

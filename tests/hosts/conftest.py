@@ -127,7 +127,7 @@ class Fleet:
     def _variables(self, name: str) -> dict[str, t.Any]:
         return {
             **connection(self.simulator, self.device(name)),
-            "digicert_iot_wanted_device_identifier": f"{name}.harbour",
+            "digicert_iot_desired_device_identifier": f"{name}.harbour",
             "digicert_iot_device_fields": {FIELDS[name]: "{{ ansible_facts.distribution_version }}"},
         }
 

@@ -120,32 +120,32 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     assert "digicert-iot-pull.timer" not in host.run("systemctl list-unit-files --no-pager")
 
     assert host.set_up().return_code == 0
-    host.wait_for_result("a run without a repository", return_code=2, commit="")
+    host.wait_for_result("a run without a repository", rc=2, commit="")
     commit = host.commit("Delft")
-    host.wait_for_result("the first run", return_code=0, commit=commit)
+    host.wait_for_result("the first run", rc=0, commit=commit)
     version = host.run("cat /etc/debian_version").strip()
     assert (device.named_values["Firmware"], device.named_values["Site"]) == (version, "Delft")
     assert simulator.methods[:4] == ["POST", "GET", "GET", "PUT"]
     assert set(simulator.methods[4:]) <= {"GET"}
     assert fingerprint(host.run(f"cat {PKI}/device.pem").encode()) != simulator.certificates["access-point"].fingerprint
     result = host.result()
-    assert (result["return_code"], result["commit"]) == (0, commit)
-    assert result["began"] <= result["ended"]
+    assert (result["rc"], result["commit"]) == (0, commit)
+    assert result["start"] <= result["end"]
     again = host.set_up()
     assert again.return_code == 0
     assert [event["result"] for event in again.events if event["result"].get("changed")] == []
 
     commit = host.commit("Gouda")
-    host.wait_for_result("the run after a commit", return_code=0, commit=commit)
+    host.wait_for_result("the run after a commit", rc=0, commit=commit)
     assert device.named_values["Site"] == "Gouda"
     simulator.clear_log()
     host.wait("two runs with nothing to do", lambda: len(simulator.methods) >= 2)
     assert set(simulator.methods) == {"GET"}
 
     simulator.script(Answer(method="GET", status=400, times=FOREVER))
-    host.wait_for_result("a run that fails", return_code=2, commit=commit)
+    host.wait_for_result("a run that fails", rc=2, commit=commit)
     simulator.clear_script()
-    host.wait_for_result("the run that follows it", return_code=0)
+    host.wait_for_result("the run that follows it", rc=0)
 
     simulator.script(Answer(method="GET", delay=10))
     host.wait("a run that takes long", lambda: simulator.untold == [])

@@ -75,17 +75,17 @@ def test_check_mode_reports_drift_and_a_run_reports_changes(reporter, simulator)
     play = {"tasks": [keep("Delft")]}
     drift = reporter.run(play, "--check")
     # The camera has no such field, and one may not write.
-    assert states(drift) == {"access-point": "drifting", "camera": "failed", "read-only": "failed"}
+    assert states(drift) == {"access-point": "drifted", "camera": "failed", "read-only": "failed"}
     assert drift["check_mode"]
-    assert drift["counts"] == {"devices": 3, "in_line": 0, "changed": 0, "drifting": 1, "failed": 2}
+    assert drift["counts"] == {"devices": 3, "in_sync": 0, "changed": 0, "drifted": 1, "failed": 2}
     device = next(each for each in drift["devices"] if each["host"] == "access-point")
     assert device["differences"] == [{"name": "Site", "before": "Rotterdam", "after": "Delft"}]
     assert device["device_id"] == simulator.records["access-point"].id
     assert device["device_identifier"] == "access-point.harbour"
-    assert {group["kind"] for group in drift["failures"]} == {"wishes_unfit", "write_denied"}
+    assert {group["kind"] for group in drift["failures"]} == {"invalid_desired_state", "write_denied"}
     assert all(each["device_id"] for each in drift["devices"])
     assert states(reporter.run(play)) == {"access-point": "changed", "camera": "failed", "read-only": "failed"}
-    assert states(reporter.run(play))["access-point"] == "in_line"
+    assert states(reporter.run(play))["access-point"] == "in_sync"
     assert not simulator.untold
 
 
@@ -98,7 +98,7 @@ def test_a_loop_ignored_failures_and_many_devices(reporter, simulator):
     report = reporter.run(
         {"hosts": "access-point", "tasks": [{**many, "ignore_errors": True}, {**loop, "loop": ["Delft", "Utrecht"]}]}
     )
-    assert report["counts"] == {"devices": 4, "in_line": 0, "changed": 3, "drifting": 0, "failed": 1}
+    assert report["counts"] == {"devices": 4, "in_sync": 0, "changed": 3, "drifted": 0, "failed": 1}
     last = report["devices"][-1]
     assert last["differences"] == [{"name": "Site", "before": "Rotterdam", "after": "Utrecht"}]
 
@@ -174,7 +174,7 @@ def test_a_hostile_host_fails_alone(reporter, simulator, result):
             "tasks": [{**answers, "when": "inventory_hostname == 'camera'"}, keep("Rotterdam")],
         }
     )
-    assert states(report) == {"access-point": "in_line", "camera": "failed"}
+    assert states(report) == {"access-point": "in_sync", "camera": "failed"}
     assert [row for row in report["devices"] if row["host"] == "access-point"] == alone
     (failed,) = [row for row in report["devices"] if row["host"] == "camera"]
     assert failed["failure"]["kind"] == "other"
@@ -194,7 +194,7 @@ def test_failed_when_hides_no_failure_and_turns_drift_into_none(reporter, simula
         }
     )
     assert reporter.ran.return_code != 0
-    assert states(report) == {"access-point": "drifting", "camera": "failed"}
+    assert states(report) == {"access-point": "drifted", "camera": "failed"}
     assert [group["kind"] for group in report["failures"]] == ["read_denied"]
 
 
@@ -206,7 +206,7 @@ def test_an_item_that_ansible_refuses_is_the_failure_of_its_own_device(reporter,
         report = reporter.run({"hosts": "access-point", "tasks": [{**task, "loop": items, "no_log": no_log}]})
         shown = [(row["device_id"], row["state"]) for row in report["devices"]]
         assert shown == [
-            (None if no_log else item["id"], state) for item, state in zip(items, ("in_line", "failed"), strict=True)
+            (None if no_log else item["id"], state) for item, state in zip(items, ("in_sync", "failed"), strict=True)
         ]
 
 

@@ -109,7 +109,7 @@ def test_a_purge_with_a_kept_field_that_the_record_lacks_is_rejected(player, acc
     before = access_point.named_values
     task = player.task(fields=SITE, purge_fields=True, keep_fields=["Redirecter"])
     for outcome in (*player.check(task), *player.run(task)):
-        assert_failed(outcome, "wishes_unfit", "'Redirecter'", "'Redirector'")
+        assert_failed(outcome, "invalid_desired_state", "'Redirecter'", "'Redirector'")
     assert access_point.named_values == before
 
 
@@ -205,7 +205,7 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
     ]
     outcomes = player.run(*(task for task, _words in cases))
     for (_task, words), outcome in zip(cases, outcomes, strict=True):
-        assert_failed(outcome, "invalid_task", *words, methods=())
+        assert_failed(outcome, "invalid_parameters", *words, methods=())
         assert outcome.connections == []
 
 
@@ -221,7 +221,7 @@ def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
     ]
     outcomes = player.run(*(player.task(device, fields=fields) for device, fields, _words in cases))
     for (_device, _fields, words), outcome in zip(cases, outcomes, strict=True):
-        assert_failed(outcome, "wishes_unfit", *words)
+        assert_failed(outcome, "invalid_desired_state", *words)
 
 
 # What a device may not
@@ -262,7 +262,7 @@ def test_a_denial_of_another_server_writes_nothing(player, access_point):
     script = [Answer(status=status, body=body) for status in (401, 403) for body in bodies]
     tasks = [player.task(fields=fields, on_read_denied="overwrite")] * len(script)
     for outcome in player.run(*tasks, script=script):
-        assert_failed(outcome, "refused", "not an error of the API")
+        assert_failed(outcome, "http_error", "not an error of the API")
     assert access_point.named_values == before
 
 
@@ -294,7 +294,7 @@ def test_a_device_that_is_not_active_is_a_warning(player):
 
 def test_a_device_id_is_one_segment_of_the_path(player):
     outcome = player.run_one(player.task(device_id="a/b?c#d %2F\u00e9", fields=SITE))
-    assert_failed(outcome, "device_unknown", "a/b?c#d %2F\u00e9", "Check device_id")
+    assert_failed(outcome, "device_not_found", "a/b?c#d %2F\u00e9", "Check device_id")
     assert outcome.result["failure"]["code"] == "entity_not_found"
     assert outcome.requests[0].path == "/iot/api/v2/device/a%2Fb%3Fc%23d%20%252F%C3%A9"
 
@@ -306,18 +306,18 @@ def test_a_device_id_is_one_segment_of_the_path(player):
 def test_an_answer_that_is_of_no_use_changes_nothing(player, access_point):
     elsewhere = "https://elsewhere.example/x"
     cases = [
-        (Answer(body="<html>Hello"), "answer_unusable", "an HTML page"),
-        (Answer(body='{"id":'), "answer_unusable", "not valid JSON"),
-        (Answer(body=[]), "answer_unusable", "no JSON object"),
-        (Answer(alter=lambda record: record.update(id="other")), "answer_unusable", "another device, other"),
-        (Answer(alter=lambda record: record.pop("fields")), "answer_unusable", "not a list of objects"),
-        (Answer(alter=lambda record: record.update(fields=["x"])), "answer_unusable", "not a list of objects"),
+        (Answer(body="<html>Hello"), "invalid_response", "an HTML page"),
+        (Answer(body='{"id":'), "invalid_response", "not valid JSON"),
+        (Answer(body=[]), "invalid_response", "no JSON object"),
+        (Answer(alter=lambda record: record.update(id="other")), "invalid_response", "another device, other"),
+        (Answer(alter=lambda record: record.pop("fields")), "invalid_response", "not a list of objects"),
+        (Answer(alter=lambda record: record.update(fields=["x"])), "invalid_response", "not a list of objects"),
         *(
             (Answer(status=status, headers={"Location": elsewhere}), "redirected", elsewhere)
             for status in (301, 302, 303, 307, 308)
         ),
-        *((Answer(status=status, body="<html>"), "refused", f"HTTP status {status}") for status in (400, 409, 418)),
-        (Answer(status=501), "refused", "HTTP status 501"),
+        *((Answer(status=status, body="<html>"), "http_error", f"HTTP status {status}") for status in (400, 409, 418)),
+        (Answer(status=501), "http_error", "HTTP status 501"),
     ]
     # None of these is tried again, although that is allowed.
     tasks = [player.task(fields=SITE, retries=3)] * len(cases)
@@ -351,7 +351,7 @@ def test_an_update_whose_answer_does_not_show_it_is_read_again(player):
 
 def test_a_field_that_is_not_kept_is_named(player):
     outcome = player.run_one(player.task(fields=SITE), script=[Answer(method="PUT", after=refill("Gouda"))])
-    assert_failed(outcome, "not_kept", "'Site'", methods=("GET", "PUT", "GET"))
+    assert_failed(outcome, "update_not_applied", "'Site'", methods=("GET", "PUT", "GET"))
     assert outcome.result["changed"]
 
 
@@ -434,7 +434,7 @@ def test_permissions_that_an_update_resets_are_told(player, simulator, access_po
 @pytest.mark.thorough
 def test_without_retries_the_first_trouble_is_the_end(player):
     cases = [
-        (Answer(status=503, body="<html>"), "refused", "once"),
+        (Answer(status=503, body="<html>"), "http_error", "once"),
         (Answer(cut=True), "connection_failed", "gave no whole answer"),
         (Answer(delay=1.5), "connection_failed", "no answer within 1 seconds"),
     ]
@@ -460,9 +460,9 @@ def test_an_error_that_stays_is_told_with_what_was_tried(player):
     error = {"errors": [{"code": "request_limit_exceeded", "message": "Slow down"}]}
     script = [Answer(status=503, body=error, times=FOREVER)]
     outcome = player.run_one(player.task(fields=SITE, retries=1), script=script)
-    assert_failed(outcome, "refused", "request_limit_exceeded: Slow down", "2 times", methods=("GET", "GET"))
+    assert_failed(outcome, "http_error", "request_limit_exceeded: Slow down", "2 times", methods=("GET", "GET"))
     assert outcome.result["failure"] == {
-        "kind": "refused",
+        "kind": "http_error",
         "http_status": 503,
         "code": "request_limit_exceeded",
         "message": "Slow down",
@@ -486,9 +486,9 @@ def test_ways_to_give_the_key(player, simulator):
     )
     assert together.methods == ["GET", "PUT"]
     assert unlocked.methods == ["GET"]
-    assert_failed(still_locked, "invalid_task", "locked", methods=())
-    assert_failed(wrong, "invalid_task", "with this client_key_passphrase", methods=())
-    assert_failed(other, "invalid_task", "is not the key of", methods=())
+    assert_failed(still_locked, "invalid_parameters", "locked", methods=())
+    assert_failed(wrong, "invalid_parameters", "with this client_key_passphrase", methods=())
+    assert_failed(other, "invalid_parameters", "is not the key of", methods=())
     assert PASSPHRASE not in wrong.output
     assert "wrong-one" not in wrong.output
 

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from simulator import API_KEY, DENIAL, DEVICE_PATH, LIST_PATH, READER_API_KEY, Answer
-from simulator.records import FLAGS
+from simulator.records import PERMISSION_FLAGS
 
 MODULE = "edgeops.digicert.digicert_iot_device_access"
 
@@ -56,7 +56,7 @@ def operator(player) -> Operator:
 
 
 def flags_of(device) -> list[bool]:
-    return [getattr(device, flag) for flag in FLAGS]
+    return [getattr(device, flag) for flag in PERMISSION_FLAGS]
 
 
 @pytest.mark.parametrize(("forgets_flags", "valueless"), [(True, "absent"), (False, "null")])
@@ -71,7 +71,10 @@ def test_a_device_is_let_in_and_loses_nothing(operator, simulator, device, forge
     assert device.values == values
     assert device.more_flags == more
     payload = real.requests[-1].payload
-    assert {key: payload[key] for key in payload if key != "fields"} == {**dict.fromkeys(FLAGS, True), **more}
+    assert {key: payload[key] for key in payload if key != "fields"} == {
+        **dict.fromkeys(PERMISSION_FLAGS, True),
+        **more,
+    }
     assert real.result["diff"]["before"] == {
         "allow_enroll_certificate": True,
         "allow_new": False,
@@ -95,24 +98,24 @@ def test_the_device_can_do_then_what_it_could_not(operator, player, device):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("before", "status", "call", "after"),
-    [("ACTIVE", "disabled", "disable", "DISABLED"), ("DISABLED", "enabled", "enable", "ACTIVE")],
+    ("before", "enabled", "call", "after"),
+    [("ACTIVE", False, "disable", "DISABLED"), ("DISABLED", True, "enable", "ACTIVE")],
 )
-def test_status(operator, device, before, status, call, after):
+def test_status(operator, device, before, enabled, call, after):
     device.status = before
     values = dict(device.values)
-    real = operator.triple(["GET"], ["PUT"], device_id=device.id, status=status)
+    real = operator.triple(["GET"], ["PUT"], device_id=device.id, enabled=enabled)
     assert (device.status, device.values) == (after, values)
     assert real.requests[-1].path == f"{DEVICE_PATH}{device.id}/{call}"
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("before", "status", "calls"), [("ACTIVE", "disabled", ["", "/disable"]), ("DISABLED", "enabled", ["/enable", ""])]
+    ("before", "enabled", "calls"), [("ACTIVE", False, ["", "/disable"]), ("DISABLED", True, ["/enable", ""])]
 )
-def test_flags_change_while_the_device_is_enabled(operator, simulator, device, before, status, calls):
+def test_flags_change_while_the_device_is_enabled(operator, simulator, device, before, enabled, calls):
     device.status = before
-    operator.player._run([operator.task(device_id=device.id, allow_write=True, status=status)], [])
+    operator.player._run([operator.task(device_id=device.id, allow_write=True, enabled=enabled)], [])
     written = [request.path for request in simulator.requests if request.method == "PUT"]
     assert written == [f"{DEVICE_PATH}{device.id}{call}" for call in calls]
 
@@ -134,7 +137,7 @@ def test_a_device_can_be_named(operator, simulator, device):
     ambiguous = operator.player.run_one(
         operator.task(device_identifier=device.device_identifier, allow_write=False),
     )
-    assert ambiguous.result["failure"]["kind"] == "wishes_unfit"
+    assert ambiguous.result["failure"]["kind"] == "invalid_desired_state"
     assert f"{device.id!r}, {twin.id!r}" in ambiguous.result["msg"]
     twin.status = "DELETED"
     by_name = operator.player._run([operator.task(device_identifier=device.device_identifier, allow_write=False)], [])
@@ -144,9 +147,9 @@ def test_a_device_can_be_named(operator, simulator, device):
 @pytest.mark.parametrize(
     ("options", "kind", "words"),
     [
-        ({"device_id": "none", "status": "enabled"}, "device_unknown", "Device none: "),
-        ({"api_key": "wrong", "status": "enabled"}, "api_key_refused", "(access_denied: The API key is not valid)"),
-        ({"api_key": READER_API_KEY, "allow_write": True}, "api_key_refused", "Check that api_key is valid"),
+        ({"device_id": "none", "enabled": True}, "device_not_found", "Device none: "),
+        ({"api_key": "wrong", "enabled": True}, "api_key_rejected", "(access_denied: The API key is not valid)"),
+        ({"api_key": READER_API_KEY, "allow_write": True}, "api_key_rejected", "Check that api_key is valid"),
     ],
 )
 def test_what_cannot_be_done(operator, device, options, kind, words):
@@ -159,14 +162,14 @@ def test_what_cannot_be_done(operator, device, options, kind, words):
 
 def test_a_deleted_device_stays_deleted(operator, device):
     device.status = "DELETED"
-    outcome = operator.player.run_one(operator.task(device_id=device.id, status="enabled"))
-    assert outcome.result["failure"]["kind"] == "wishes_unfit"
+    outcome = operator.player.run_one(operator.task(device_id=device.id, enabled=True))
+    assert outcome.result["failure"]["kind"] == "invalid_desired_state"
     assert "Restore it in the console" in outcome.result["msg"]
 
 
 def test_bad_input_costs_no_connection(operator):
     outcome = operator.player.run_one(operator.task(device_id=".", api_key="a\nb", allow_read=None))
-    assert outcome.result["failure"]["kind"] == "invalid_task"
+    assert outcome.result["failure"]["kind"] == "invalid_parameters"
     for words in ("device_id '.' cannot be", "there is nothing to keep true", "api_key is empty, or has"):
         assert words in outcome.result["msg"]
     assert outcome.connections == []
@@ -179,17 +182,17 @@ def test_the_devices_door_says_that_it_is_the_wrong_one(operator, simulator, dev
 
 
 def test_an_update_whose_answer_got_lost_is_looked_at(operator, device):
-    task = operator.task(device_id=device.id, allow_write=True, status="disabled")
+    task = operator.task(device_id=device.id, allow_write=True, enabled=False)
     (outcome,) = operator.player._run([task], [], script=[Answer(method="PUT", effect=True, cut=True, times=2)])
     assert (outcome.failed, outcome.methods) == (False, ["GET", "PUT", "GET", "PUT", "GET"])
     assert (flags_of(device), device.status) == ([True, True, True], "DISABLED")
 
 
 def test_a_failure_after_the_first_of_two_steps_has_changed_something(operator, device):
-    task = operator.task(device_id=device.id, allow_write=True, status="disabled")
+    task = operator.task(device_id=device.id, allow_write=True, enabled=False)
     script = [Answer(method="PUT", effect=True), Answer(method="PUT", status=403, body=DENIAL)]
     (outcome,) = operator.player._run([task], [], script=script)
-    assert outcome.result["failure"]["kind"] == "api_key_refused"
+    assert outcome.result["failure"]["kind"] == "api_key_rejected"
     assert outcome.result["changed"]
     assert (flags_of(device), device.status) == ([True, True, True], "ACTIVE")
 
@@ -201,7 +204,7 @@ def test_a_flag_that_is_not_kept(operator, device):
     (outcome,) = operator.player._run(
         [operator.task(device_id=device.id, allow_write=True)], [], script=[Answer(method="PUT", after=withdraw)]
     )
-    assert outcome.result["failure"]["kind"] == "not_kept"
+    assert outcome.result["failure"]["kind"] == "update_not_applied"
     assert "did not keep 'device_api_allow_write'" in outcome.result["msg"]
 
 
@@ -216,10 +219,10 @@ def test_another_writer_is_told(operator, device):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("status", "number"), [("enabled", 0), ("enabled", 1), ("disabled", 0), ("disabled", 1)])
-def test_what_another_client_writes_during_a_wait_survives(operator, simulator, device, status, number):
+@pytest.mark.parametrize(("enabled", "number"), [(True, 0), (True, 1), (False, 0), (False, 1)])
+def test_what_another_client_writes_during_a_wait_survives(operator, simulator, device, enabled, number):
     simulator.records.forgets_flags = True
-    device.status = "DISABLED" if status == "enabled" else "ACTIVE"
+    device.status = "DISABLED" if enabled else "ACTIVE"
     device.more_flags = {"device_api_allow_revoke": True}
 
     def write(_records):
@@ -227,7 +230,7 @@ def test_what_another_client_writes_during_a_wait_survives(operator, simulator, 
         device.more_flags["device_api_allow_revoke"] = False
 
     busy = Answer(method="PUT", status=429, headers={"Retry-After": "1"}, before=write)
-    task = operator.task(device_id=device.id, allow_write=True, status=status, retries=1)
+    task = operator.task(device_id=device.id, allow_write=True, enabled=enabled, retries=1)
     script = [Answer(method="PUT")] * number + [busy]
     real, again = operator.player._run([task, task], [], script=script)
     assert (real.result["changed"], again.result["changed"]) == (True, False)
@@ -242,7 +245,7 @@ def test_what_another_client_writes_while_a_device_is_enabled_survives(operator,
     def write(_records):
         device.values[device.field_id("Site")] = "Antwerp"
 
-    task = operator.task(device_id=device.id, allow_write=True, status="enabled")
+    task = operator.task(device_id=device.id, allow_write=True, enabled=True)
     (outcome,) = operator.player._run([task], [], script=[Answer(method="PUT", after=write)])
     assert outcome.methods == ["GET", "PUT", "GET", "PUT"]
     assert device.named_values["Site"] == "Antwerp"

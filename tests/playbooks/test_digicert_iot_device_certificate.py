@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._pair import fit
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
 from playbooks.conftest import TARGET, run_playbook
 from simulator import DENIAL, PASSPHRASE, Answer
 from simulator.certificates import DAY
@@ -84,10 +84,10 @@ KEYS = {
     "rsa_2048": lambda key: isinstance(key, rsa.RSAPublicKey) and key.key_size == 2048,
     "rsa_3072": lambda key: key.key_size == 3072,
     "rsa_4096": lambda key: key.key_size == 4096,
-    "p_256": lambda key: isinstance(key.curve, ec.SECP256R1),
-    "p_384": lambda key: isinstance(key.curve, ec.SECP384R1),
-    "p_521": lambda key: isinstance(key.curve, ec.SECP521R1),
-    "ed_25519": lambda key: isinstance(key, ed25519.Ed25519PublicKey),
+    "ecdsa_p256": lambda key: isinstance(key.curve, ec.SECP256R1),
+    "ecdsa_p384": lambda key: isinstance(key.curve, ec.SECP384R1),
+    "ecdsa_p521": lambda key: isinstance(key.curve, ec.SECP521R1),
+    "ed25519": lambda key: isinstance(key, ed25519.Ed25519PublicKey),
 }
 
 
@@ -180,7 +180,7 @@ def test_a_locked_key_stays_locked(player, simulator, device):
         device.task(client_key_passphrase="wrong", force=True), device.task(force=True, regenerate_key=True)
     )
     for outcome in (wrong, none):
-        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_task", [])
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_parameters", [])
 
 
 @pytest.mark.thorough
@@ -279,7 +279,7 @@ def test_a_certificate_that_cannot_be_stored_is_not_requested(player, device, pr
         for command in after:
             subprocess.run(command, check=True)
     for outcome in (check, real):
-        assert (outcome.result["failure"]["kind"], outcome.connections) == ("files_not_replaced", []), outcome.result
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("file_write_failed", []), outcome.result
     assert check.result["msg"] == real.result["msg"] or prevent is full
 
 
@@ -304,7 +304,7 @@ def test_devices_of_one_directory_are_renewed_at_the_same_time(player, simulator
     assert ran.return_code == 0, ran.output
     assert len(list(folder.iterdir())) == 10
     for device in devices:
-        assert fit(str(folder / f"{device.name}.pem"), str(folder / f"{device.name}.key"), None)
+        assert key_matches(str(folder / f"{device.name}.pem"), str(folder / f"{device.name}.key"), None)
 
 
 @pytest.mark.thorough
@@ -346,7 +346,7 @@ def test_a_request_can_be_given(player, device, tmp_path):
             device.task(csr_path=str(tmp_path / "nothing")),
             device.task(csr_content="-----BEGIN CERTIFICATE REQUEST-----"),
             device.task(csr_path=str(request), csr_content="", regenerate_key=True),
-            device.task(key_type="p_256", remaining_days=-1, remaining_percentage=101),
+            device.task(key_type="ecdsa_p256", remaining_days=-1, remaining_percentage=101),
             device.task(
                 client_cert=None, client_cert_content="first-word", client_key=None, client_key_content="other-word"
             ),
@@ -361,7 +361,7 @@ def test_a_request_can_be_given(player, device, tmp_path):
         ),
         strict=True,
     ):
-        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_task", [])
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_parameters", [])
         for word in words:
             assert word in outcome.result["msg"]
 
@@ -384,23 +384,23 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
         "pending": ([Answer(method="POST", body=pending)], "renewal_pending", ["r-1", "PENDING_APPROVAL"]),
         "other key": (
             [instead(lambda _csr: root.sign(key, "access-point", ends=99 * DAY))],
-            "answer_unusable",
+            "invalid_response",
             ["another key"],
         ),
         "too short": (
             [instead(lambda csr: intermediate.answer(csr, ends=timedelta(days=3)))],
-            "answer_unusable",
+            "invalid_response",
             ["not after the old one"],
         ),
         "other device": (
             [instead(lambda csr: root.sign(x509.load_pem_x509_csr(csr).public_key(), "camera", ends=99 * DAY))],
-            "answer_unusable",
+            "invalid_response",
             ["'CN=camera', not for 'CN=access-point'"],
         ),
-        "no certificate": ([instead(lambda _csr: b"-----BEGIN")], "answer_unusable", ["no certificate in PEM form"]),
+        "no certificate": ([instead(lambda _csr: b"-----BEGIN")], "invalid_response", ["no certificate in PEM form"]),
         "broken": (
             [instead(lambda csr: intermediate.answer(csr).replace(b"M", b"N"))],
-            "answer_unusable",
+            "invalid_response",
             ["does not fit"],
         ),
         "html": (
@@ -413,7 +413,7 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
         "cut after": ([Answer(method="POST", cut=True, effect=True)], "outcome_unknown", ["may have been issued"]),
         "500": ([Answer(method="POST", status=500)], "outcome_unknown", ["500", "may have been issued"]),
         "503": ([Answer(method="POST", status=503)], "outcome_unknown", ["503", "may have been issued"]),
-        "400": ([Answer(method="POST", status=400)], "refused", ["400"]),
+        "400": ([Answer(method="POST", status=400)], "http_error", ["400"]),
         "not let in": (
             [
                 Answer(),
@@ -421,10 +421,10 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
                 Answer(method="GET"),
                 Answer(method="GET", status=403, body=DENIAL),
             ],
-            "renewal_unproven",
+            "renewal_unverified",
             ["could not be shown to work", "old certificate and its key stay"],
         ),
-        "gone": ([Answer(), Answer(method="GET", cut=True, times=2)], "renewal_unproven", ["gave no whole answer"]),
+        "gone": ([Answer(), Answer(method="GET", cut=True, times=2)], "renewal_unverified", ["gave no whole answer"]),
     }
 
 
@@ -457,7 +457,7 @@ def test_a_request_is_repeated_only_where_it_did_not_act(player, device):
     (outcome,) = player._run([device.task(retries=2)], [], script=script)
     assert outcome.methods == ["POST"] * 3 + ["GET"]
     (outcome,) = player._run([device.task(force=True)], [], script=script[:1])
-    assert (outcome.result["failure"]["kind"], outcome.methods) == ("refused", ["POST"])
+    assert (outcome.result["failure"]["kind"], outcome.methods) == ("http_error", ["POST"])
 
 
 def test_a_device_that_may_not_read_or_not_renew(player, simulator, device):
@@ -468,7 +468,7 @@ def test_a_device_that_may_not_read_or_not_renew(player, simulator, device):
     assert "could not be tried out" in " ".join(outcome.result["warnings"])
     record.device_api_allow_renew_certificate = False
     (outcome,) = player._run([device.task(force=True)], [])
-    assert (outcome.result["failure"]["kind"], outcome.methods) == ("renew_denied", ["POST"])
+    assert (outcome.result["failure"]["kind"], outcome.methods) == ("renewal_denied", ["POST"])
     assert "device_api_allow_renew_certificate" in outcome.result["msg"]
 
 
@@ -525,5 +525,5 @@ def test_keys_do_not_leave_the_host(player, device):
 def test_files_that_cannot_be_replaced_cost_no_certificate(player, device):
     (device.folder / "device.pem.part").mkdir()
     (outcome,) = player._run([device.task()], [])
-    assert (outcome.result["failure"]["kind"], outcome.connections) == ("files_not_replaced", [])
+    assert (outcome.result["failure"]["kind"], outcome.connections) == ("file_write_failed", [])
     assert "device.pem.part" in outcome.result["msg"]

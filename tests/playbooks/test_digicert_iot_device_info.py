@@ -83,7 +83,7 @@ def test_a_certificate_at_fault_is_named_in_every_module_without_a_connection(pl
     outcomes = player.run(*tasks)
     words = ["another certificate before that of the device", "two characters"] * 2
     for outcome, word in zip(outcomes, words, strict=True):
-        assert outcome.result["failure"]["kind"] == "invalid_task"
+        assert outcome.result["failure"]["kind"] == "invalid_parameters"
         assert "client_cert: " in outcome.result["msg"]
         assert "client_key" not in outcome.result["msg"]
         assert word in outcome.result["msg"]

@@ -57,17 +57,17 @@ def test_all_devices_are_brought_to_one_value(player, many, sensors):
     assert sites(sensors) == ["Delft"] * 6
     for outcome in (check, real):
         assert outcome.result["changed"]
-        assert [entry["device_id"] for entry in outcome.result["results"]] == [device.id for device in sensors]
-        assert {entry["changed_fields"][0] for entry in outcome.result["results"]} == {"Site"}
+        assert [entry["device_id"] for entry in outcome.result["devices"]] == [device.id for device in sensors]
+        assert {entry["changed_fields"][0] for entry in outcome.result["devices"]} == {"Site"}
         assert len(outcome.result["diff"]) == 6
         assert outcome.handshakes == 6
     assert collections.Counter(real.methods) == {"GET": 6, "PUT": 6}
     assert (again.result["changed"], again.result["diff"], again.methods) == (False, [], ["GET"] * 6)
-    assert [entry["failed"] for entry in again.result["results"]] == [False] * 6
+    assert [entry["failed"] for entry in again.result["devices"]] == [False] * 6
 
 
 def test_each_device_comes_with_its_own_certificate(player, many, simulator, sensors):
-    player._run([many(sensors, fields=DELFT, parallel=2)], [])
+    player._run([many(sensors, fields=DELFT, max_parallel=2)], [])
     peers = {request.path.rpartition("/")[2]: request.connection.peer for request in simulator.requests}
     assert peers == {device.id: f"commonName={device.name}" for device in sensors}
 
@@ -94,12 +94,12 @@ def test_one_that_fails_stops_no_other_and_is_named(player, many, sensors):
     assert outcome.failed
     assert outcome.result["changed"]
     assert outcome.result["msg"].startswith(f"3 of 6 devices failed. Device {sensors[1].id}: client_key: /does/not")
-    entries = outcome.result["results"]
+    entries = outcome.result["devices"]
     assert [entry.get("failure", {}).get("kind") for entry in entries] == [
         None,
-        "invalid_task",
-        "wishes_unfit",
-        "invalid_task",
+        "invalid_parameters",
+        "invalid_desired_state",
+        "invalid_parameters",
         None,
         None,
     ]
@@ -110,31 +110,31 @@ def test_one_that_fails_stops_no_other_and_is_named(player, many, sensors):
 
 def test_the_first_failure_can_stop_the_rest(player, many, sensors):
     own = {sensors[0].id: {"client_key": "/does/not/exist.key"}}
-    (outcome,) = player._run([many(sensors, own, fields=DELFT, fail_fast=True, parallel=1)], [])
-    kinds = [entry["failure"]["kind"] for entry in outcome.result["results"]]
-    assert kinds == ["invalid_task"] + ["stopped"] * 5
+    (outcome,) = player._run([many(sensors, own, fields=DELFT, fail_fast=True, max_parallel=1)], [])
+    kinds = [entry["failure"]["kind"] for entry in outcome.result["devices"]]
+    assert kinds == ["invalid_parameters"] + ["stopped"] * 5
     assert (outcome.methods, outcome.result["changed"]) == ([], False)
 
 
 def test_a_device_that_is_listed_twice_costs_no_connection(player, many, simulator, sensors):
-    (outcome,) = player._run([many([*sensors, sensors[2]], fields=DELFT, parallel=0)], [])
+    (outcome,) = player._run([many([*sensors, sensors[2]], fields=DELFT, max_parallel=0)], [])
     assert outcome.result["msg"] == (
-        f"devices has '{sensors[2].id}' more than once: list each device once. parallel is 0, and must be 1 to 100."
+        f"devices has '{sensors[2].id}' more than once: list each device once. max_parallel is 0, and must be 1 to 100."
     )
-    assert outcome.result["failure"]["kind"] == "invalid_task"
+    assert outcome.result["failure"]["kind"] == "invalid_parameters"
     assert simulator.connections == []
 
 
 def test_no_devices_are_nothing_to_do(player, many):
     outcome = player.run_one(many([], fields=DELFT))
-    assert (outcome.result["changed"], outcome.result["results"]) == (False, [])
+    assert (outcome.result["changed"], outcome.result["devices"]) == (False, [])
 
 
 @pytest.mark.thorough
 def test_records_can_be_left_out_and_progress_is_shown(player, many, sensors, tmp_path):
     path = tmp_path / "progress.json"
     outcome = player.run_one(many(sensors, fields=DELFT, return_records=False, progress_path=str(path)))
-    assert not any("device" in entry for entry in outcome.result["results"])
+    assert not any("device" in entry for entry in outcome.result["devices"])
     assert json.loads(path.read_text()) == {"devices": 6, "done": 6, "changed": 6, "failed": 0}
 
 
@@ -151,7 +151,7 @@ def test_a_long_run_can_go_on_without_a_connection(player, many, sensors, tmp_pa
 
 def test_a_progress_file_that_cannot_be_costs_no_connection(player, many, simulator, sensors):
     (outcome,) = player._run([many(sensors, fields=DELFT, progress_path="/does/not/exist/progress")], [])
-    assert outcome.result["failure"]["kind"] == "invalid_task"
+    assert outcome.result["failure"]["kind"] == "invalid_parameters"
     assert simulator.connections == []
 
 
@@ -172,20 +172,20 @@ def test_the_secrets_of_one_device_show_nowhere(player, many, simulator, sensors
     }
     task = many(sensors, own, fields=DELFT)
     (outcome,) = player._run([task], [], play={"diff": True}, environment={"ANSIBLE_VERBOSITY": "3"})
-    assert outcome.result["results"][0]["changed_fields"] == ["Site", "Contact"]
+    assert outcome.result["devices"][0]["changed_fields"] == ["Site", "Contact"]
     assert sensors[0].named_values["Contact"] == "hush-hush"
     shown = outcome.output + json.dumps(outcome.result)
     for word in ("hush-hush", "very-hush", leaf.key.read_text().splitlines()[1]):
         assert word not in shown
     # What the field was before is as secret, for the devices that say so.
-    assert ["noc@harbour" in json.dumps(entry) for entry in outcome.result["results"][:3]] == [False, False, True]
+    assert ["noc@harbour" in json.dumps(entry) for entry in outcome.result["devices"][:3]] == [False, False, True]
 
 
 def test_warnings_are_told_once(player, many, sensors):
     (outcome,) = player._run([many(sensors, fields=DELFT, validate_certs=False)], [])
     (warning,) = [text for text in outcome.result["warnings"] if "validate_certs" in text]
     assert warning.endswith("and 1 more)")
-    assert all("validate_certs" in entry["warnings"][0] for entry in outcome.result["results"])
+    assert all("validate_certs" in entry["warnings"][0] for entry in outcome.result["devices"])
 
 
 def test_options_of_the_connection_come_from_the_environment(player, many, sensors, simulator):
@@ -205,7 +205,7 @@ def interpreter(folder, limits):
 
 def failures(outcome):
     assert "Traceback" not in outcome.output
-    return [entry.get("failure", {}).get("kind") for entry in outcome.result["results"]]
+    return [entry.get("failure", {}).get("kind") for entry in outcome.result["devices"]]
 
 
 @pytest.mark.thorough
@@ -221,7 +221,7 @@ def test_a_lack_of_descriptors_fails_single_devices(player, many, simulator, tmp
             "client_key": None,
             "client_key_content": leaf.key.read_text(),
         }
-    task = many(sensors, own, fields=DELFT, parallel=30)
+    task = many(sensors, own, fields=DELFT, max_parallel=30)
     script = [Answer(method="GET", delay=1.0, times=30)]
     (outcome,) = player._run([task], [], script=script, environment=interpreter(tmp_path, "ulimit -n 20"))
     simulator.clear_script()
@@ -242,7 +242,7 @@ def test_files_without_an_end_fail_single_devices(player, many, sensors, tmp_pat
         sensors[3].id: {"client_cert": str(tmp_path)},
     }
     (outcome,) = player._run([many(sensors, own, fields=DELFT)], [])
-    assert failures(outcome) == ["invalid_task"] * 4 + [None] * 2
+    assert failures(outcome) == ["invalid_parameters"] * 4 + [None] * 2
     assert sites(sensors) == ["Rotterdam"] * 4 + ["Delft"] * 2
 
 
@@ -263,10 +263,10 @@ def test_a_task_that_is_told_to_stop_ends_soon_and_reports(player, many, sensors
     stopped = []
     script = [Answer(times=2), Answer(before=stop, delay=30)]
     environment = {"TEST_FOLDER": str(tmp_path), "ANSIBLE_PIPELINING": "false"}
-    task = many(sensors, fields=[{"name": "Site", "value": "Rotterdam"}], parallel=1, timeout=60)
+    task = many(sensors, fields=[{"name": "Site", "value": "Rotterdam"}], max_parallel=1, timeout=60)
     (outcome,) = player._run([task], [], script=script, environment=environment)
     assert time.monotonic() - stopped[0] < 15
-    kinds = [entry.get("failure", {}).get("kind") for entry in outcome.result["results"]]
+    kinds = [entry.get("failure", {}).get("kind") for entry in outcome.result["devices"]]
     assert kinds == [None, None, "outcome_unknown", "stopped", "stopped", "stopped"]
     assert number.name in outcome.result["msg"]
     assert len(stopped) == 1

@@ -409,7 +409,7 @@ def test_an_id_that_is_a_pattern_is_an_invalid_response(lister, simulator):
     listed = lister.list()
     assert listed.hosts == {}
     assert "'gate-7,all'" in listed.said
-    assert "answer_unusable" in listed.said
+    assert "invalid_response" in listed.said
 
 
 # Ansible takes the first names for the local host, and the others come close.
@@ -528,7 +528,7 @@ def test_the_cache_of_one_api_key_is_not_for_another(lister, simulator, tmp_path
     other = lister.list(**cache_in(tmp_path / "cache"), api_key="key-of-another-account")
     assert other.hosts == {}
     assert simulator.methods == ["GET"]
-    assert "api_key_refused" in other.said
+    assert "api_key_rejected" in other.said
     # Neither a template nor the environment is another way in.
     template = {"api_key": "{{ lookup('ansible.builtin.env', 'ELSEWHERE') }}"}
     for source, environment in ((template, {"ELSEWHERE": "old"}), ({"api_key": None}, {"DIGICERT_IOT_API_KEY": "old"})):

@@ -120,4 +120,4 @@ def test_what_the_play_sets_for_all_modules_counts(player, variables):
     play = {"vars": variables, "module_defaults": {"group/edgeops.digicert.digicert_iot": {"retries": 0, "timeout": 5}}}
     outcomes = player._run([ROLE], [], play=play, script=[Answer(method="POST", status=429)])
     (failed,) = [outcome for outcome in outcomes if outcome.failed]
-    assert (failed.result["failure"]["kind"], failed.result["failure"]["retries"]) == ("refused", 0)
+    assert (failed.result["failure"]["kind"], failed.result["failure"]["retries"]) == ("http_error", 0)

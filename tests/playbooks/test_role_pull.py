@@ -105,9 +105,9 @@ def test_a_host_keeps_itself_true_and_says_how_it_went(pull, player, simulator):
     assert ran.returncode == 0, ran.stdout
     assert simulator.methods == ["GET", "PUT"]
     fact = json.loads(pull.fact.read_text())
-    assert (fact["return_code"], fact["commit"]) == (0, commit)
+    assert (fact["rc"], fact["commit"]) == (0, commit)
     assert (fact["failed_step"], fact["timed_out"]) == ("", False)
-    assert fact["began"] <= fact["ended"]
+    assert fact["start"] <= fact["end"]
     simulator.clear_log()
     assert pull.run().returncode == 0
     assert simulator.methods == ["GET"]
@@ -116,7 +116,7 @@ def test_a_host_keeps_itself_true_and_says_how_it_went(pull, player, simulator):
     failed = pull.run()
     assert failed.returncode != 0
     fact = json.loads(pull.fact.read_text())
-    assert (fact["return_code"], fact["commit"], fact["failed_step"]) == (failed.returncode, commit, "playbook")
+    assert (fact["rc"], fact["commit"], fact["failed_step"]) == (failed.returncode, commit, "playbook")
     assert list(pull.fact.parent.iterdir()) == [pull.fact]
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_repository_or_checkout_is_replaced(short_pull):
         damage(pull.folder)
         ran = pull.run()
         assert f"number {number}" in ran.stdout, (name, ran.stdout, ran.stderr)
-        assert (pull.result["return_code"], pull.result["commit"]) == (0, commit), name
+        assert (pull.result["rc"], pull.result["commit"]) == (0, commit), name
         # The next run needs no clone.
         assert "cloned" not in pull.run().stdout, name
 
@@ -208,7 +208,7 @@ def test_ansible_pull_recovers_from_a_power_failure(pull):
     for name in ("empty objects", "a lock in the checkout", "an empty file in the checkout"):
         DAMAGES[name](pull.folder)
     assert "second" in pull.run().stdout
-    assert (pull.result["return_code"], pull.result["commit"]) == (0, commit)
+    assert (pull.result["rc"], pull.result["commit"]) == (0, commit)
 
 
 def test_a_run_follows_another_default_branch_and_a_rewritten_history(short_pull):
@@ -246,11 +246,11 @@ def test_a_repository_that_is_gone_is_a_failure_in_the_fact(short_pull):
     assert pull.run().returncode == 0
     moved = pull.repository.rename(pull.repository.with_name("gone"))
     assert pull.run().returncode == 2
-    assert (pull.result["return_code"], pull.result["failed_step"]) == (2, "repository")
+    assert (pull.result["rc"], pull.result["failed_step"]) == (2, "repository")
     assert (pull.result["commit"], pull.result["timed_out"]) == ("", False)
     moved.rename(pull.repository)
     assert "cloned" not in pull.run().stdout
-    assert (pull.result["return_code"], pull.result["failed_step"]) == (0, "")
+    assert (pull.result["rc"], pull.result["failed_step"]) == (0, "")
 
 
 def test_a_git_server_that_never_answers_is_ended_at_the_time_limit(player, tmp_path):
@@ -266,7 +266,7 @@ def test_a_git_server_that_never_answers_is_ended_at_the_time_limit(player, tmp_
         ran = pull.run()
     assert time.monotonic() - began < 30
     assert "exceeded its time limit of 2 seconds" in ran.stderr
-    assert (pull.result["return_code"], pull.result["failed_step"], pull.result["timed_out"]) == (2, "repository", True)
+    assert (pull.result["rc"], pull.result["failed_step"], pull.result["timed_out"]) == (2, "repository", True)
 
 
 def replace_pull(pull: Pull, script: str) -> None:
@@ -282,7 +282,7 @@ def test_a_playbook_that_never_ends_is_ended_with_its_children(short_pull):
     child = pull.folder / "child"
     replace_pull(pull, f"sleep 600 & echo $! >{child}; wait")
     assert pull.run().returncode == 124
-    assert (pull.result["return_code"], pull.result["failed_step"], pull.result["timed_out"]) == (124, "playbook", True)
+    assert (pull.result["rc"], pull.result["failed_step"], pull.result["timed_out"]) == (124, "playbook", True)
     # A process that has ended and was not waited for has no command line.
     process = Path(f"/proc/{child.read_text().strip()}/cmdline")
     assert not process.exists() or process.read_bytes() == b""
@@ -295,7 +295,7 @@ def test_a_run_that_is_stopped_says_so_in_the_fact(short_pull, name, return_code
     # systemd sends the signal to each process of the unit.
     replace_pull(pull, f"kill -s {name.removeprefix('SIG')} $(ps -o ppid= $PPID); exit 1")
     assert pull.run().returncode == return_code
-    assert (pull.result["return_code"], pull.result["failed_step"]) == (return_code, "playbook")
+    assert (pull.result["rc"], pull.result["failed_step"]) == (return_code, "playbook")
     assert not pull.result["timed_out"]
 
 

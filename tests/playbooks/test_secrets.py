@@ -81,11 +81,11 @@ ECHO = {"errors": [{"code": "invalid_input", "message": f"Cannot replace {OLD} b
 @pytest.mark.parametrize(
     ("kind", "fields", "script"),
     [
-        ("refused", None, [Answer(method="PUT", status=400, body=ECHO)]),
-        ("answer_unusable", None, [Answer(method="PUT", status=201, body=ECHO)]),
+        ("http_error", None, [Answer(method="PUT", status=400, body=ECHO)]),
+        ("invalid_response", None, [Answer(method="PUT", status=201, body=ECHO)]),
         ("outcome_unknown", None, [Answer(method="PUT", cut=True), Answer(), Answer(cut=True)]),
-        ("wishes_unfit", [{"name": "Nothing", "value": "x"}], []),
-        ("invalid_task", [{"name": "Site", "value": 1.5}], []),
+        ("invalid_desired_state", [{"name": "Nothing", "value": "x"}], []),
+        ("invalid_parameters", [{"name": "Site", "value": 1.5}], []),
     ],
 )
 def test_secret_values_are_hidden_when_the_task_fails(player, loudly, tmp_path, kind, fields, script):
@@ -117,7 +117,7 @@ def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
     assert "client_key and client_key_content exclude each other" in double.result["msg"]
     assert "client_cert or client_cert_content is needed" in none.result["msg"]
     for outcome in (broken, double, none):
-        assert outcome.result["failure"]["kind"] == "invalid_task"
+        assert outcome.result["failure"]["kind"] == "invalid_parameters"
         assert outcome.connections == []
     for outcome in (*opening, broken, double, none):
         assert_hidden([key.splitlines()[1]], outcome, tmp_path)
@@ -144,7 +144,7 @@ def test_a_secret_is_masked_in_each_form_of_an_error(player, loudly, tmp_path):
     script = [Answer(method="PUT", status=400, body=body) for body in echoes]
     script.append(Answer(method="PUT", status=302, headers={"Location": f"https://localhost/{quote(SECRET)}"}))
     for outcome in player.run(*[task] * len(script), script=script, **loudly):
-        assert outcome.result["failure"]["kind"] in ("refused", "redirected")
+        assert outcome.result["failure"]["kind"] in ("http_error", "redirected")
         assert "********" in outcome.result["msg"]
         assert_hidden(PARTS, outcome, tmp_path)
 
@@ -175,7 +175,7 @@ def test_content_is_not_shown_in_an_option_for_something_else(player, simulator,
     outcomes = player.run(*tasks, **loudly)
     for outcome in outcomes:
         assert "failure" in outcome.result, outcome.result
-        assert outcome.result["failure"]["kind"] == "invalid_task"
+        assert outcome.result["failure"]["kind"] == "invalid_parameters"
         assert "The value is not shown." in outcome.result["msg"]
         assert outcome.connections == []
     assert "Set client_key_content" in outcomes[0].result["msg"]
@@ -218,7 +218,7 @@ def test_line_ends_do_not_show_a_secret_in_the_log(player, simulator, loudly, tm
     device = player.connection(client_key=None, client_key_content=key)
     device["secret_fields"] = [{"name": "Contact", "value": "a'\"b\ncanary-line"}]
     outcome = player.run_one({"name": "Many", f"{MODULE}s": {"devices": [device]}}, **loudly)
-    assert outcome.result["results"][0]["changed"]
+    assert outcome.result["devices"][0]["changed"]
     assert_hidden([key.splitlines()[1], "canary-line"], outcome, tmp_path)
 
 
@@ -247,7 +247,7 @@ def test_a_purged_value_can_be_masked(player, access_point, loudly, tmp_path):
     outcomes = player.run(*tasks, **loudly)
     assert "mask_fields names 'contact'" in outcomes[0].result["warnings"][0]
     assert outcomes[1].result["diff"]["after"]["fields"]["Contact"] == "********"
-    assert outcomes[2].result["results"][0]["diff"]["before"]["fields"]["Contact"] == "********"
+    assert outcomes[2].result["devices"][0]["diff"]["before"]["fields"]["Contact"] == "********"
     assert "Contact" not in access_point.named_values
     assert_hidden([OLD], outcomes[-1], tmp_path)
 

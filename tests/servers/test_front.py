@@ -175,7 +175,9 @@ def test_an_intermediate_has_to_follow_in_the_file(player, start, simulator, tmp
         player.task(api_url=front.url, fields=SITE, **shown(leaf)),
         player.task(api_url=front.url, fields=SITE, client_cert=str(chain), client_key=str(leaf.key)),
     )
-    assert_refused(alone, "refused", "The SSL certificate error", "intermediate CA", "has to follow in the same file")
+    assert_refused(
+        alone, "http_error", "The SSL certificate error", "intermediate CA", "has to follow in the same file"
+    )
     assert_let_in(whole, simulator)
     assert whole.methods == ["GET", "PUT"]
     assert front.visits[0].verified == "FAILED:unable to verify the first certificate"
@@ -199,7 +201,7 @@ def test_a_certificate_that_the_front_refuses(player, start, simulator, access_p
     good = player.task(api_url=front.url, fields=[])
     *refused, let_in = player.run(*tasks, good)
     for (_name, words, _reason), outcome in zip(cases, refused, strict=True):
-        assert_refused(outcome, "refused", "HTTP status 400", "The SSL certificate error", words)
+        assert_refused(outcome, "http_error", "HTTP status 400", "The SSL certificate error", words)
     assert_let_in(let_in, simulator)
     verified = [visit.verified for visit in front.visits]
     failed = [f"FAILED:{reason}" for _name, _words, reason in cases]
@@ -211,7 +213,7 @@ def test_a_certificate_that_is_not_sent(player, start, access_point):
     # OpenSSL keeps a certificate to itself whose kind of key the server does not take.
     front = start("ssl_conf_command ClientSignatureAlgorithms RSA+SHA256;")
     outcome = player.run_one(player.task(api_url=front.url, fields=SITE))
-    assert_refused(outcome, "refused", "No required SSL certificate was sent", "takes other kinds of keys")
+    assert_refused(outcome, "http_error", "No required SSL certificate was sent", "takes other kinds of keys")
     assert [visit.verified for visit in front.visits] == ["NONE", "NONE"]
     assert access_point.named_values["Site"] == "Rotterdam"
 

@@ -122,7 +122,7 @@ def test_a_proxy_that_wants_a_password(player, start, simulator):
     assert_came_as_itself(right, simulator)
     assert right.methods == ["GET", "PUT"]
     for outcome, status in ((wrong, "401"), (none, "407")):
-        assert_stopped(outcome, "refused", status, "username", "password")
+        assert_stopped(outcome, "http_error", status, "username", "password")
     assert len(proxy.connects) == 2 * len(ways)
     assert re.search(f"{PASSWORD}|{WRONG_PASSWORD}", right.output) is None
 
@@ -140,7 +140,7 @@ def test_a_proxy_that_lets_nothing_through(player, start):
             "environment": {"HTTPS_PROXY": willing.url},
         },
     )
-    assert_stopped(refused, "refused", "403", "does not let", "NO_PROXY")
+    assert_stopped(refused, "http_error", "403", "does not let", "NO_PROXY")
     assert len(strict.connects) == 2
     assert_stopped(missing, "connection_failed", "could not be reached", "Connection refused")
     assert_stopped(lost, "connection_failed", "could not be reached", "500")

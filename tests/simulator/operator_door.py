@@ -14,7 +14,7 @@ from simulator.log import Request
 from simulator.records import (
     DIVISIONS,
     FLAG_PREFIX,
-    FLAGS,
+    PERMISSION_FLAGS,
     Device,
     Record,
     Records,
@@ -115,6 +115,6 @@ def _create(records: Records, payload: object) -> Device:
         raise invalid("division_id is not a division of the account")
     device = records.create(payload.get("device_profile_id"), f"created-{uuid.uuid4()}")
     device.division = divisions[payload["division_id"]]
-    device.update(payload, {**dict.fromkeys(FLAGS, False), **_flags(payload)})
+    device.update(payload, {**dict.fromkeys(PERMISSION_FLAGS, False), **_flags(payload)})
     records.add(device)
     return device

@@ -21,7 +21,7 @@ DIVISIONS = ("Harbour", "Depot")
 VALUELESS = ("absent", "null", "empty")
 # What each key of a record that is a permission of the device begins with, and the three that the documentation lists.
 FLAG_PREFIX = "device_api_allow_"
-FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
+PERMISSION_FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
 
 Record = dict[str, t.Any]
 
@@ -78,7 +78,8 @@ class Device:
     device_api_allow_read: bool = True
     device_api_allow_write: bool = True
     device_api_allow_renew_certificate: bool = True
-    # Permissions in addition to FLAGS, by key. The documentation does not list them, but records in public code do.
+    # Permissions in addition to PERMISSION_FLAGS, by key. The documentation does not list them, but records in public
+    # code do.
     more_flags: dict[str, bool] = dataclasses.field(default_factory=dict)
     valueless: str = "absent"
     created: datetime = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
@@ -127,7 +128,7 @@ class Device:
     @property
     def flags(self) -> dict[str, bool]:
         """All permissions, by the keys of the record."""
-        return {**{flag: getattr(self, flag) for flag in FLAGS}, **self.more_flags}
+        return {**{flag: getattr(self, flag) for flag in PERMISSION_FLAGS}, **self.more_flags}
 
     def _listed(self, field: ProfileField) -> str | None:
         return self.values.get(field.id, "" if self.valueless == "empty" else None)
@@ -149,7 +150,7 @@ class Device:
         self.device_identifier = device_identifier
         self.values = values
         for flag, allowed in (flags or {}).items():
-            if flag in FLAGS:
+            if flag in PERMISSION_FLAGS:
                 setattr(self, flag, allowed)
             else:
                 self.more_flags[flag] = allowed
@@ -183,7 +184,8 @@ class Records:
 
     What the documentation leaves open can be set: `largest_page` is how many devices the list has on a page at the
     most, `last_updated_first` is in which order, `forgets_flags` lets an operator's update reset all permissions that
-    it omits to false, and `own_update_forgets_flags` lets the update of a device reset all that are not in FLAGS.
+    it omits to false, and `own_update_forgets_flags` lets the update of a device reset all that are not in
+    PERMISSION_FLAGS.
     """
 
     def __init__(self, valueless: str = "absent") -> None:

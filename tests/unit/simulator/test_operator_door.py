@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from simulator import API_KEY, DEVICE_PATH, LIST_PATH, READER_API_KEY, Simulator
-from simulator.records import FLAGS
+from simulator.records import PERMISSION_FLAGS
 
 
 class Operator:
@@ -99,10 +99,10 @@ def test_an_update_replaces_all_values_and_sets_flags(simulator, operator, devic
     answer = operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_write": False})
     assert (answer.status_code, answer.json()) == (201, device.record)
     assert device.values == mandatory
-    assert [getattr(device, flag) for flag in FLAGS] == [True, False, True]
+    assert [getattr(device, flag) for flag in PERMISSION_FLAGS] == [True, False, True]
     simulator.records.forgets_flags = True
     operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_write": True})
-    assert [getattr(device, flag) for flag in FLAGS] == [False, True, False]
+    assert [getattr(device, flag) for flag in PERMISSION_FLAGS] == [False, True, False]
     answer = operator.send("PUT", DEVICE_PATH + device.id, json={**payload, "device_api_allow_read": "yes"})
     assert error_of(answer) == (400, "invalid_input")
 
@@ -141,7 +141,7 @@ def test_create(simulator, operator, device):
     assert answer.status_code == 201
     record = simulator.records.find(answer.json()["id"]).record
     assert answer.json() == record
-    assert [record[flag] for flag in FLAGS] == [True, False, False]
+    assert [record[flag] for flag in PERMISSION_FLAGS] == [True, False, False]
     assert error_of(operator.send("POST", json={**payload, "fields": []})) == (400, "invalid_input")
     assert error_of(operator.send("POST", json={**payload, "division_id": "none"})) == (400, "invalid_input")
     assert error_of(operator.send("POST", json={**payload, "device_profile_id": "none"})) == (400, "invalid_input")

@@ -8,7 +8,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _module
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Refused
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HttpError
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import NO_LOG
 
 SPEC = {
@@ -83,7 +83,7 @@ def test_a_wrong_type_shows_no_secret(run):
 @pytest.mark.parametrize("device", [{}, {"device_id": "d"}])
 def test_a_key_instead_of_a_path_is_an_invalid_task(run, device):
     result, logged = run(client_key=KEY, **device)
-    assert result["failure"]["kind"] == "invalid_task"
+    assert result["failure"]["kind"] == "invalid_parameters"
     assert "client_key contains" in result["msg"]
     assert result["invocation"]["module_args"]["client_key"] == "********"
     assert "Zq81" not in str(result) + logged
@@ -102,8 +102,8 @@ def test_an_error_has_no_secret_in_what_led_to_it(run):
     def work(module):
         module.warn("with Zq82-secret")
         try:
-            raise Refused("said Zq82-secret") from ValueError("Zq82-secret")
-        except Refused as error:
+            raise HttpError("said Zq82-secret") from ValueError("Zq82-secret")
+        except HttpError as error:
             errors.append(error)
             module.fail_json(msg=f"failed: {error}", failure={"kind": "Zq82-secret", "message": "Zq82-secret"})
 

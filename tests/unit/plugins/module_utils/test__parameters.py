@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._options import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     connection_argument_spec,
     devices_argument_spec,
     operator_argument_spec,

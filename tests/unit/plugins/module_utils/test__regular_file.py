@@ -11,7 +11,7 @@ import socket
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _regular_file
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import HostError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 
 

@@ -10,7 +10,7 @@ import ssl
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import HostError, InternalError, Refused
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, HttpError, InternalError
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import (
     failure_from,
     host_errors,
@@ -21,11 +21,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 @pytest.mark.parametrize("code", ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EDQUOT"])
 def test_a_lack_of_resources_is_a_host_error_that_names_the_remedy(code):
     number = getattr(errno, code)
-    with pytest.raises(HostError, match=os.strerror(number)) as failure, host_errors("x cannot be read", doubtful=True):
+    with pytest.raises(HostError, match=os.strerror(number)) as failure, host_errors(
+        "x cannot be read", may_have_applied=True
+    ):
         raise OSError(number, "any text")
     assert str(failure.value).startswith("x cannot be read: ")
     assert str(failure.value).endswith(".")
-    assert failure.value.doubtful
+    assert failure.value.may_have_applied
 
 
 def test_a_lack_of_memory_is_a_host_error():
@@ -72,5 +74,5 @@ def test_an_error_that_was_never_raised_has_no_place():
 
 
 def test_a_failure_stays_as_it_is():
-    with pytest.raises(Refused, match="No"), unexpected_errors():
-        raise Refused("No.")
+    with pytest.raises(HttpError, match="No"), unexpected_errors():
+        raise HttpError("No.")

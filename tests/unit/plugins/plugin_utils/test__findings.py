@@ -80,11 +80,11 @@ def test_a_host_never_changes_the_row_of_another_host():
         *findings_of(task_of("evil"), kept("ID", "x", "y", device_id="id"), failed=False),
         *findings_of(task_of("evil", CERTIFICATE), certificate(9999, device_id="Id"), failed=False),
         *findings_of(task_of("evil"), failed(device_id="id"), failed=True),
-        *findings_of(Task("evil", DEVICES, {}), {"changed": False, "results": [failed(device_id="id")]}, failed=False),
+        *findings_of(Task("evil", DEVICES, {}), {"changed": False, "devices": [failed(device_id="id")]}, failed=False),
     ]
     alone, both = report_of(good), report_of(good, evil)
     assert both["devices"][0] == alone["devices"][0]
-    assert rows(both) == [("good", "id", "in_line"), ("evil", "id", "failed")]
+    assert rows(both) == [("good", "id", "in_sync"), ("evil", "id", "failed")]
 
 
 @pytest.mark.parametrize("failed_when", [True, False])
@@ -94,7 +94,7 @@ def test_a_failure_counts_whatever_the_task_makes_of_it(failed_when):
     assert (finding.state, finding.failure["kind"]) == ("failed", "connection_failed")
 
 
-@pytest.mark.parametrize(("check_mode", "state"), [(False, "changed"), (True, "drifting")])
+@pytest.mark.parametrize(("check_mode", "state"), [(False, "changed"), (True, "drifted")])
 def test_a_task_that_fails_because_of_a_change_is_no_failure(check_mode, state):
     task = task_of(device_id="1", has_conditions=True, check_mode=check_mode)
     (finding,) = findings_of(task, kept(site="Delft", before="Utrecht"), failed=True)
@@ -139,7 +139,7 @@ def test_the_arguments_say_which_device_ansible_refused():
         findings_of(task_of(device_id="1"), kept("1"), failed=False),
         findings_of(task_of(device_id="2"), {"changed": False, "msg": ANSIBLE_MESSAGE}, failed=True),
     )
-    assert rows(report) == [("gate", "1", "in_line"), ("gate", "2", "failed")]
+    assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "failed")]
 
 
 @pytest.mark.parametrize("device_id", ["{{ nope }}", "", 1.5, True, None, ["1"], {"a": 1}, "a\0b", "\ud800", "x" * 256])
@@ -158,7 +158,7 @@ def test_arguments_of_another_form_identify_no_device(arguments):
 
 def test_an_id_that_is_a_number_in_the_playbook_is_text():
     (finding,) = findings_of(task_of(device_id=42), kept("42"), failed=False)
-    assert (finding.device_id, finding.state) == ("42", "in_line")
+    assert (finding.device_id, finding.state) == ("42", "in_sync")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_unreachable_and_then_in_sync_is_one_row(message, text):
 
 def test_unreachable_gateway_and_then_in_sync_is_a_row_for_each_device():
     results = [kept(name, device_id=name) for name in ("1", "2")]
-    after = findings_of(gateway("1", "2"), {"changed": False, "results": results}, failed=False)
+    after = findings_of(gateway("1", "2"), {"changed": False, "devices": results}, failed=False)
     for first in (task_of(action="ansible.builtin.setup"), gateway("1", "2")):
         report = report_of(unreachable(first, {"msg": "No route"}), after)
         assert rows(report) == [("gate", "1", "failed"), ("gate", "2", "failed")]
@@ -185,7 +185,7 @@ def test_a_failure_of_no_certain_device_blames_none_of_several():
         findings_of(task_of(device_id="2"), kept("2"), False),
         findings_of(task_of(), {"msg": ANSIBLE_MESSAGE}, True),
     )
-    assert rows(report) == [("gate", "1", "in_line"), ("gate", "2", "in_line"), ("gate", None, "failed")]
+    assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "in_sync"), ("gate", None, "failed")]
 
 
 def test_a_device_that_is_looked_up_by_name_has_one_row():
@@ -207,14 +207,14 @@ def test_a_device_that_is_looked_up_by_name_has_one_row():
 
 
 def test_a_task_without_devices_has_no_row():
-    assert findings_of(gateway(), {"changed": False, "results": []}, failed=False) == []
-    assert findings_of(gateway(), {"changed": False, "results": []}, failed=True) == []
+    assert findings_of(gateway(), {"changed": False, "devices": []}, failed=False) == []
+    assert findings_of(gateway(), {"changed": False, "devices": []}, failed=True) == []
 
 
 def test_a_gateway_cannot_leave_devices_out_or_add_others():
     results = [kept("1", device_id="1"), kept("3", device_id="3"), "x", {"device_id": ["2"]}]
-    report = report_of(findings_of(gateway("1", "2"), {"changed": False, "results": results}, failed=False))
-    assert rows(report) == [("gate", "1", "in_line"), ("gate", "2", "failed"), ("gate", None, "failed")]
+    report = report_of(findings_of(gateway("1", "2"), {"changed": False, "devices": results}, failed=False))
+    assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "failed"), ("gate", None, "failed")]
     assert [row["failure"]["message"] for row in report["devices"][1:]] == [
         "The result of the module has no entry for this device.",
         "The result of the module has 3 entries that the task does not explain.",
@@ -223,15 +223,15 @@ def test_a_gateway_cannot_leave_devices_out_or_add_others():
 
 @pytest.mark.parametrize("results", [None, "x", {}, 7])
 def test_a_gateway_without_results_failed_for_each_device(results):
-    findings = findings_of(gateway("1", "2"), {"changed": False, "results": results}, failed=False)
+    findings = findings_of(gateway("1", "2"), {"changed": False, "devices": results}, failed=False)
     assert [(finding.device_id, finding.state) for finding in findings] == [("1", "failed"), ("2", "failed")]
 
 
 def test_a_gateway_whose_arguments_are_not_known():
     task = Task("gate", DEVICES, {"devices": "{{ sensors }}"})
-    (empty,) = findings_of(task, {"changed": False, "results": []}, failed=False)
+    (empty,) = findings_of(task, {"changed": False, "devices": []}, failed=False)
     assert empty.state == "failed"
-    many = {"changed": False, "results": [kept(str(number), device_id=str(number)) for number in range(10005)]}
+    many = {"changed": False, "devices": [kept(str(number), device_id=str(number)) for number in range(10005)]}
     findings = findings_of(task, many, failed=False)
     assert len(findings) == 10001
     assert message_of(findings[-1]) == "The result of the module has 5 entries that the task does not explain."
@@ -243,16 +243,16 @@ def test_conditions_of_a_task_for_many_devices_excuse_no_entry():
         kept("2", "Delft", "Utrecht", device_id="2", failed=True),
         kept("3", device_id="3", failed="yes"),
     ]
-    findings = findings_of(gateway("1", "2", "3", has_conditions=True), {"results": results, "changed": True}, True)
+    findings = findings_of(gateway("1", "2", "3", has_conditions=True), {"devices": results, "changed": True}, True)
     assert [finding.state for finding in findings] == ["changed", "failed", "failed"]
 
 
 def test_a_task_for_many_devices_that_failed_as_a_whole():
-    result = {**failed("invalid_task"), "results": []}
+    result = {**failed("invalid_parameters"), "devices": []}
     states = [(each.device_id, message_of(each)) for each in findings_of(gateway("1"), result, True)]
-    assert states[1] == (None, "It is invalid_task.")
-    (finding,) = findings_of(gateway("1"), failed("invalid_task"), True)
-    assert (finding.device_id, finding.failure["kind"]) == ("1", "invalid_task")
+    assert states[1] == (None, "It is invalid_parameters.")
+    (finding,) = findings_of(gateway("1"), failed("invalid_parameters"), True)
+    assert (finding.device_id, finding.failure["kind"]) == ("1", "invalid_parameters")
 
 
 def test_no_log_shows_only_the_outcome():
@@ -274,7 +274,7 @@ def test_a_task_that_continues_without_ansible_says_nothing():
     assert findings_of(task_of(is_detached=True), begun, failed=False) == []
     assert findings_of(task_of(), begun, failed=False)[0].state == "failed"
     done = {**kept(), "ansible_job_id": "1.2", "finished": 1}
-    assert findings_of(task_of(), done, failed=False)[0].state == "in_line"
+    assert findings_of(task_of(), done, failed=False)[0].state == "in_sync"
     assert findings_of(task_of(is_detached=True), failed(), failed=True)[0].state == "failed"
 
 
@@ -343,7 +343,7 @@ def test_invalid_result_is_a_failure_of_its_host(name, by_ansible, has_condition
     assert finding.failure["kind"] == "other"
     assert message_of(finding).startswith("The result of the module is invalid: ")
     assert len(message_of(finding)) < 200
-    many = findings_of(gateway("1"), {"changed": False, "results": [result]}, failed=by_ansible)
+    many = findings_of(gateway("1"), {"changed": False, "devices": [result]}, failed=by_ansible)
     assert {each.state for each in many} == {"failed"}
 
 
@@ -376,7 +376,7 @@ def test_a_renewed_certificate_is_a_difference():
         task = task_of(action=CERTIFICATE, check_mode=check_mode)
         (finding,) = findings_of(task, certificate(changed=True), failed=False)
         assert finding.differences == {"certificate": (None, text)}
-        assert finding.certificate == {"not_after": "2027-02-01T00:00:00Z", "days_left": 70}
+        assert finding.certificate == {"not_after": "2027-02-01T00:00:00Z", "remaining_days": 70}
 
 
 def test_a_value_that_is_only_on_one_side_differs():
@@ -420,7 +420,7 @@ NAMES = (
     "remaining_days",
     "warnings",
     "changed_fields",
-    "results",
+    "devices",
     "censored",
     "ansible_job_id",
     "finished",
@@ -433,7 +433,7 @@ KEYS = st.sampled_from(NAMES) | st.text(st.characters(), max_size=5)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6), max_leaves=30
 )
-SEEDS = [kept("good-id"), failed(), certificate(), {"changed": True, "results": [kept(device_id="good-id"), failed()]}]
+SEEDS = [kept("good-id"), failed(), certificate(), {"changed": True, "devices": [kept(device_id="good-id"), failed()]}]
 
 
 @st.composite
@@ -458,7 +458,7 @@ def damaged(draw):
 def assert_is_report(report):
     """Fail unless the report is valid JSON of the documented form."""
     assert json.loads(json.dumps(report, allow_nan=False)) == report
-    assert set(report) == {"generated", "check_mode", "playbook", "counts", "devices", "failures"}
+    assert set(report) == {"generated_at", "check_mode", "playbook", "counts", "devices", "failures"}
     assert report["counts"]["devices"] == len(report["devices"]) == sum(report["counts"][state] for state in STATES)
     for row in report["devices"]:
         assert set(row) == {
@@ -472,7 +472,7 @@ def assert_is_report(report):
         assert all(text is None or (isinstance(text, str) and len(text) < 4100) for text in texts)
         if row["certificate"]:
             assert isinstance(row["certificate"]["not_after"], str)
-            assert row["certificate"]["days_left"].__class__ is int
+            assert row["certificate"]["remaining_days"].__class__ is int
         if row["failure"]:
             assert row["failure"]["kind"] in CAUSES
     render(report).encode()

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._findings import Task, findings_of, unreachable
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, make_report
 
@@ -50,14 +50,14 @@ def states(report):
 
 def test_nothing():
     report = report_on()
-    assert report["counts"] == {"devices": 0, "in_line": 0, "changed": 0, "drifting": 0, "failed": 0}
+    assert report["counts"] == {"devices": 0, "in_sync": 0, "changed": 0, "drifted": 0, "failed": 0}
     assert report["devices"] == report["failures"] == []
 
 
-@pytest.mark.parametrize(("check_mode", "state"), [(False, "changed"), (True, "drifting")])
+@pytest.mark.parametrize(("check_mode", "state"), [(False, "changed"), (True, "drifted")])
 def test_what_differs(check_mode, state):
     report = report_on(("a", DEVICE, kept("1", "Rotterdam")), ("b", DEVICE, kept("2")), check_mode=check_mode)
-    assert report["counts"] == {"devices": 2, "in_line": 1, "changed": 0, "drifting": 0, "failed": 0, state: 1}
+    assert report["counts"] == {"devices": 2, "in_sync": 1, "changed": 0, "drifted": 0, "failed": 0, state: 1}
     first, second = report["devices"]
     assert first == {
         "host": "a",
@@ -69,7 +69,7 @@ def test_what_differs(check_mode, state):
         "failure": None,
         "warnings": [],
     }
-    assert (second["state"], second["differences"]) == ("in_line", [])
+    assert (second["state"], second["differences"]) == ("in_sync", [])
 
 
 def test_tasks_about_one_device_are_one_row():
@@ -92,7 +92,7 @@ def test_tasks_about_one_device_are_one_row():
         {"name": "Site", "before": "Delft", "after": "Utrecht"},
         {"name": "certificate", "before": None, "after": "renewed"},
     ]
-    assert device["certificate"] == {"not_after": "2027-02-01T00:00:00Z", "days_left": 70}
+    assert device["certificate"] == {"not_after": "2027-02-01T00:00:00Z", "remaining_days": 70}
     assert device["warnings"] == ["Mind the gap."]
 
 
@@ -108,19 +108,19 @@ def test_each_device_of_a_task_for_many():
         {"device_id": "2", "failed": False, **kept("2", "Rotterdam")},
         {"device_id": "3", **failed("write_denied")},
     ]
-    report = report_on(("gateway", DEVICES, {"failed": True, "changed": True, "results": results}))
-    assert states(report) == {"1": "in_line", "2": "changed", "3": "failed"}
+    report = report_on(("gateway", DEVICES, {"failed": True, "changed": True, "devices": results}))
+    assert states(report) == {"1": "in_sync", "2": "changed", "3": "failed"}
     assert {device["host"] for device in report["devices"]} == {"gateway"}
 
 
 def test_a_task_for_many_that_cannot_be_right():
-    report = report_on(("gateway", DEVICES, failed("invalid_task")))
+    report = report_on(("gateway", DEVICES, failed("invalid_parameters")))
     assert states(report) == {"gateway": "failed"}
 
 
 def test_failures_are_grouped_with_their_cure():
     report = report_on(
-        ("a", DEVICE, failed("refused", device_id="1")),
+        ("a", DEVICE, failed("http_error", device_id="1")),
         ("b", DEVICE, failed("write_denied", device_id="2")),
         ("c", DEVICE, failed("write_denied", device_id="3")),
         ("d", DEVICE, {"failed": True, "msg": "boom"}),
@@ -130,16 +130,16 @@ def test_failures_are_grouped_with_their_cure():
     assert [(group["kind"], group["devices"]) for group in report["failures"]] == [
         ("write_denied", [1, 2, 5]),
         ("other", [3, 4]),
-        ("refused", [0]),
+        ("http_error", [0]),
     ]
-    assert "allow_write" in report["failures"][0]["cure"]
+    assert "allow_write" in report["failures"][0]["remedy"]
     assert report["devices"][4]["failure"] == {"kind": "other", "message": "hidden"}
     assert states(report) == dict.fromkeys(["1", "2", "3", "d", "e", "f"], "failed")
 
 
 def test_one_failure_makes_the_device_fail_whatever_else_went_well():
     report = report_on(
-        ("a", DEVICE, kept("1", "Rotterdam")), ("a", CERTIFICATE, failed("renew_denied")), ("a", DEVICE, kept("1"))
+        ("a", DEVICE, kept("1", "Rotterdam")), ("a", CERTIFICATE, failed("renewal_denied")), ("a", DEVICE, kept("1"))
     )
     assert states(report) == {"1": "failed"}
     assert report["counts"]["devices"] == 1
@@ -162,12 +162,12 @@ def test_other_modules_and_reading_say_nothing():
 
 
 def test_ids_are_one_whatever_their_case():
-    report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, failed("renew_denied", device_id="AB")))
+    report = report_on(("a", DEVICE, kept("ab")), ("a", CERTIFICATE, failed("renewal_denied", device_id="AB")))
     assert report["counts"]["devices"] == 1
 
 
 def test_every_failure_has_a_cause_and_a_cure():
-    assert list(CAUSES) == [failure.kind for failure in Failure.__subclasses__()] + ["unreachable", "other"]
+    assert list(CAUSES) == [failure.kind for failure in DeviceManagerError.__subclasses__()] + ["unreachable", "other"]
     assert all(text.endswith(".") for texts in CAUSES.values() for text in texts)
 
 

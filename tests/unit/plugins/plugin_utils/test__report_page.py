@@ -15,13 +15,13 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._report_page impo
 
 
 def report(*devices, check_mode=False):
-    """Return a report of devices that are in line but for what is given."""
+    """Return a report of devices that are in sync but for what is given."""
     whole = [
         {
             "host": "gate-7",
             "device_id": None,
             "device_identifier": None,
-            "state": "in_line",
+            "state": "in_sync",
             "differences": [],
             "certificate": None,
             "failure": None,
@@ -32,10 +32,10 @@ def report(*devices, check_mode=False):
     ]
     counts = {
         state: sum(device["state"] == state for device in whole)
-        for state in ("in_line", "changed", "drifting", "failed")
+        for state in ("in_sync", "changed", "drifted", "failed")
     }
     return {
-        "generated": "2026-11-23T20:40:00Z",
+        "generated_at": "2026-11-23T20:40:00Z",
         "check_mode": check_mode,
         "playbook": "site.yml",
         "counts": {"devices": len(whole), **counts},
@@ -48,13 +48,13 @@ def report(*devices, check_mode=False):
     ("states", "check_mode", "title", "verdict"),
     [
         ([], False, "Fleet report", "No devices were seen."),
-        (["in_line"], False, "Fleet report", "The only device is in line."),
-        (["in_line"] * 2, True, "Drift report", "All 2 devices are in line."),
-        (["drifting"], True, "Drift report", "1 of 1 device would change."),
-        (["changed", "in_line"], False, "Fleet report", "1 of 2 devices was changed."),
+        (["in_sync"], False, "Fleet report", "The only device is in sync."),
+        (["in_sync"] * 2, True, "Drift report", "All 2 devices are in sync."),
+        (["drifted"], True, "Drift report", "1 of 1 device would change."),
+        (["changed", "in_sync"], False, "Fleet report", "1 of 2 devices was changed."),
         (["changed", "changed", "failed"], False, "Fleet report", "2 of 3 devices were changed, 1 failed."),
         (["failed"] * 2, True, "Drift report", "2 of 2 devices failed."),
-        (["drifting", "changed"], True, "Drift report", "1 of 2 devices would change, 1 was changed."),
+        (["drifted", "changed"], True, "Drift report", "1 of 2 devices would change, 1 was changed."),
     ],
 )
 def test_title_and_verdict(states, check_mode, title, verdict):
@@ -93,7 +93,7 @@ def test_the_name_of_a_device():
     ],
 )
 def test_days_left(days, bucket, text):
-    page = render(report({"certificate": {"not_after": "2027-01-02T10:00:00Z", "days_left": days}}))
+    page = render(report({"certificate": {"not_after": "2027-01-02T10:00:00Z", "remaining_days": days}}))
     counted = re.search(r"<desc.*?>(.*)</desc>", page).group(1).split(", ")
     assert [count for count in counted if not count.endswith(": 0")] == [f"{bucket}: 1"]
     assert f">{text}<small>2027-01-02 10:00 UTC</small>" in page
@@ -108,7 +108,7 @@ def test_only_a_few_devices_of_a_cause_are_named():
     page = render(
         {
             **report(*[failed] * 7),
-            "failures": [{"kind": "write_denied", "cause": "Cause", "cure": "Cure", "devices": list(range(7))}],
+            "failures": [{"kind": "write_denied", "cause": "Cause", "remedy": "Remedy", "devices": list(range(7))}],
         }
     )
     assert page.count('<a href="#device-') == 5

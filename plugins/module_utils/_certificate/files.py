@@ -1,0 +1,433 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""A certificate and its key on the disk, replaced so that a crash never leaves a device without a pair.
+
+One file changes by one rename. Two files change by two renames, the certificate first: until the second rename the old
+key is still there, and the new one is beside it under STAGED_SUFFIX, where `recover` finds it. A directory that a
+symbolic link leads to and that holds nothing but the two files changes by one rename of the link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import os
+import ssl
+import stat
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import STAGED_SUFFIX, has_staged_key
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staging import (
+    TEMP_SUFFIX,
+    back_up,
+    backup_suffix,
+    check,
+    copy_metadata,
+    directory_problem,
+    mount_points,
+    rehearse,
+    remove,
+    stage,
+    sync,
+    write,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import FileWriteError
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+
+_NOT_STORABLE = "A new certificate could not be stored, so none was requested: {}. Correct that and run the task again."
+_NOT_STORED = (
+    "A new certificate was issued and could not be stored: {}. Correct that and run the task again: it completes the "
+    "installation or requests another certificate."
+)
+
+
+class CertificateFiles(t.NamedTuple):
+    """The paths of a certificate and its key. `key` is None when both are in one file."""
+
+    certificate: str
+    key: str | None
+
+    @property
+    def options(self) -> dict[str, str | None]:
+        """The options of a module that lead to these files."""
+        return {"client_cert": self.certificate, "client_key": self.key}
+
+
+class Recovery(t.NamedTuple):
+    """The pair that works, and whether files were changed for that or would be."""
+
+    pair: CertificateFiles
+    changed: bool
+
+
+def pair_of(certificate: str, key: str | None) -> CertificateFiles:
+    """Return the pair at these paths, which can lead to the same file."""
+    try:
+        return CertificateFiles(certificate, None if key is None or os.path.samefile(certificate, key) else key)
+    except (OSError, ValueError):
+        return CertificateFiles(certificate, key)
+
+
+@contextlib.contextmanager
+def locked(pair: CertificateFiles) -> t.Iterator[None]:
+    """Prevent any other renewal of this pair. Raises FileWriteError while another one holds the lock."""
+    with _wrap_os_error("Nothing was sent: {}. Correct that and run the task again."):
+        descriptor = _lock(pair.certificate)
+    if descriptor is None:
+        raise FileWriteError(
+            f"Another renewal of {pair.certificate} is in progress, or another program holds a lock (flock) on the "
+            "file. Nothing was sent. Run the task again when the lock is released."
+        )
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: str) -> int | None:
+    """Return the descriptor of the locked file at `path`, or None if another process has locked it."""
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between the two calls another renewal can have replaced the file.
+            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+class _Link(t.NamedTuple):
+    """A symbolic link that leads straight to a directory which holds nothing but a pair."""
+
+    path: str
+    directory: str
+
+    @property
+    def part(self) -> str:
+        """The path of the directory that is to replace the present one, until it is complete."""
+        return os.path.join(os.path.dirname(self.directory), os.path.basename(self.path) + TEMP_SUFFIX)
+
+
+def check_storage(pair: CertificateFiles, has_new_key: bool, backup: bool) -> None:
+    """Raise FileWriteError if a Reservation with these arguments is not possible. Nothing that stays is written."""
+    targets = _targets(pair, has_new_key)
+    with _wrap_os_error(_NOT_STORABLE), contextlib.ExitStack() as files:
+        _check(targets, backup)
+        for target in targets * (2 if backup else 1):
+            # Open until the last one is there, because they share the space.
+            files.enter_context(rehearse(target) or contextlib.nullcontext())
+
+
+def _targets(pair: CertificateFiles, has_new_key: bool) -> list[str]:
+    """Return the paths of the files that change, without symbolic links."""
+    return [
+        os.path.realpath(path) for path in (pair.certificate, pair.key if has_new_key else None) if path is not None
+    ]
+
+
+def _check(targets: list[str], backup: bool) -> None:
+    for target in targets:
+        check(target, max(len(STAGED_SUFFIX), len(TEMP_SUFFIX), len(backup_suffix()) if backup else 0))
+
+
+class Reservation:
+    """The files that are to replace those of a pair, beside them, with their space reserved.
+
+    `has_new_key` says whether the key is replaced too. Raises FileWriteError if anything prevents the replacement. It
+    is a context manager, which removes what was not installed.
+    """
+
+    def __init__(self, pair: CertificateFiles, has_new_key: bool, backup: bool = False) -> None:
+        self._pair = pair
+        self._targets = _targets(pair, has_new_key)
+        self._link: _Link | None = None
+        self._directory: str | None = None
+        self._files: list[t.BinaryIO] = []
+        self._installs = False
+        self.backup_files: list[str] = []
+        try:
+            with _wrap_os_error(_NOT_STORABLE):
+                self._prepare(backup)
+        except BaseException:
+            self.discard()
+            raise
+
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what was reserved and was not installed, with the backups."""
+        self._close()
+        if not self._installs:
+            with contextlib.suppress(OSError):
+                for path in self.backup_files:
+                    remove(path)
+                self._clear()
+            self.backup_files = []
+
+    def install(self, certificate: bytes, key: bytes | None) -> None:
+        """Replace the files by these contents. Raises FileWriteError."""
+        with _wrap_os_error(_NOT_STORED):
+            for file, content in zip(self._files, filter(None, (certificate, key))):
+                write(file, content)
+        self._installs = True
+        with _wrap_os_error(_NOT_STORED, changed=True):
+            if not self._swap():
+                self._rename_all()
+        with contextlib.suppress(OSError):
+            self._clear()
+
+    def _prepare(self, backup: bool) -> None:
+        _check(self._targets, backup)
+        self._link = _link_of(self._pair) if len(self._targets) > 1 else None
+        self._clear()
+        if backup:
+            for target in self._targets:
+                self.backup_files.append(back_up(target))
+        if not self._stage_directory():
+            for target in self._targets:
+                self._files.append(stage(target, target + TEMP_SUFFIX))
+            if len(self._targets) > 1:
+                # With the entries of the directory reserved as well, nothing is left that takes space.
+                for target in self._targets:
+                    os.close(
+                        os.open(target + STAGED_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+                    )
+        # A renewal that starts between two renames finds the new certificate, which is locked, too.
+        fcntl.flock(self._files[0].fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _stage_directory(self) -> bool:
+        """Reserve a directory that replaces that of both files, and return whether that is possible."""
+        if self._link is None:
+            return False
+        try:
+            os.mkdir(self._link.part, 0o700)
+            self._directory = self._link.part
+            descriptor = os.open(self._link.part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                copy_metadata(descriptor, self._link.directory)
+            finally:
+                os.close(descriptor)
+            for target in self._targets:
+                self._files.append(stage(target, os.path.join(self._link.part, os.path.basename(target))))
+        except OSError:
+            self._close()
+            self._clear()
+            return False
+        return True
+
+    def _swap(self) -> bool:
+        """Let the link lead to the new directory, if nothing has changed there, and return whether it does."""
+        link = self._link
+        if self._directory is None or link is None or _link_of(self._pair) != link:
+            return False
+        waiting = link.path + STAGED_SUFFIX
+        # Without a suffix it is no temporary directory any more. The old one stays.
+        final = f"{link.part[: -len(TEMP_SUFFIX)]}-{os.urandom(4).hex()}"
+        with contextlib.suppress(OSError):
+            sync(self._directory)
+            os.rename(self._directory, final)
+            self._directory = final
+            sync(os.path.dirname(final))
+            remove(waiting)
+            os.symlink(
+                os.path.join(os.path.dirname(os.readlink(link.path).rstrip("/")), os.path.basename(final)), waiting
+            )
+            _rename(waiting, link.path)
+        if os.path.realpath(link.path) != final:
+            return False
+        self._directory = None
+        return True
+
+    def _rename_all(self) -> None:
+        sources = [
+            target + TEMP_SUFFIX if self._directory is None else os.path.join(self._directory, os.path.basename(target))
+            for target in self._targets
+        ]
+        if len(sources) > 1:
+            for source, target in zip(sources, self._targets):
+                _rename(source, target + STAGED_SUFFIX)
+            sources = [target + STAGED_SUFFIX for target in self._targets]
+        for source, target in zip(sources, self._targets):
+            _rename(source, target)
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()
+        self._files = []
+
+    def _clear(self) -> None:
+        """Remove the temporary files of this attempt and of earlier ones."""
+        for path in filter(None, self._pair):
+            for suffix in (TEMP_SUFFIX, STAGED_SUFFIX, STAGED_SUFFIX + TEMP_SUFFIX):
+                remove(os.path.realpath(path) + suffix)
+        directory = self._directory or (self._link.part if self._link else "")
+        if os.path.isdir(directory):
+            for target in self._targets:
+                remove(os.path.join(directory, os.path.basename(target)))
+            os.rmdir(directory)
+        self._directory = None
+
+
+def _link_of(pair: CertificateFiles) -> _Link | None:
+    """Return the link that leads to the directory of both files, if that can be replaced as a whole, else None."""
+    path = os.path.dirname(pair.certificate)
+    if pair.key is None or os.path.dirname(pair.key) != path or not os.path.islink(path):
+        return None
+    directory = os.path.realpath(path)
+    text = os.readlink(path).rstrip("/")
+    names = [os.path.basename(file) for file in (pair.certificate, pair.key)]
+    try:
+        is_clear = (
+            os.path.basename(text) not in ("", ".", "..")
+            and not os.path.islink(os.path.join(os.path.dirname(path), text))
+            and all(os.path.realpath(os.path.join(path, name)) == os.path.join(directory, name) for name in names)
+            and _holds_only(directory, names)
+            and os.stat(directory).st_dev == os.stat(os.path.dirname(directory)).st_dev
+            and directory not in mount_points()
+            and not directory_problem(os.path.dirname(directory), directory)
+            and not directory_problem(os.path.dirname(os.path.abspath(path)), path)
+        )
+    except OSError:
+        return None
+    return _Link(path, directory) if is_clear else None
+
+
+def _holds_only(directory: str, names: list[str]) -> bool:
+    """Return whether a directory holds nothing but these files, and temporary files and backups of them."""
+    return all(
+        entry in names
+        or any(entry.startswith(name + ".") and entry.endswith((STAGED_SUFFIX, TEMP_SUFFIX, "~")) for name in names)
+        for entry in os.listdir(directory)
+    )
+
+
+def recover(pair: CertificateFiles, passphrase: str | None, may_write: bool, warn: t.Callable[[str], None]) -> Recovery:
+    """Complete a renewal that was interrupted between two renames, and return the pair that works.
+
+    Where nothing may be written, in check mode or without the permission, that is the waiting key or pair itself.
+    """
+    steps, reason = _waiting(pair, passphrase)
+    if reason:
+        warn(
+            "A pair of an interrupted renewal is left alone, as "
+            f"{pair.certificate}{STAGED_SUFFIX} and {pair.key}{STAGED_SUFFIX}: {reason}. "
+            "Remove the two files, or install them by hand."
+        )
+    if not steps:
+        return Recovery(pair, False)
+    if not may_write:
+        return Recovery(_before(pair, steps), True)
+    done = 0
+    # A renewal that is in progress is not disturbed.
+    with contextlib.suppress(OSError, FileWriteError), locked(pair):
+        for source, destination in _waiting(pair, passphrase)[0]:
+            _rename(source, destination)
+            done += 1
+    if done:
+        warn(f"An interrupted renewal was completed: {pair.certificate} and {pair.key} match again.")
+    return Recovery(_before(pair, _waiting(pair, passphrase)[0]), done > 0)
+
+
+def _before(pair: CertificateFiles, steps: list[tuple[str, str]]) -> CertificateFiles:
+    """Return where the files of a pair are before these renames."""
+    sources = {destination: source for source, destination in steps}
+    certificate, key = (sources.get(os.path.realpath(str(path)), path) for path in pair)
+    return CertificateFiles(str(certificate), key)
+
+
+def _waiting(pair: CertificateFiles, passphrase: str | None) -> tuple[list[tuple[str, str]], str]:
+    """Return the renames that complete a renewal, and why they are not for this run, as a clause."""
+    if pair.key is None or not has_staged_key(pair.key):
+        return [], ""
+    certificate, key = os.path.realpath(pair.certificate), os.path.realpath(pair.key)
+    steps = [(key + STAGED_SUFFIX, key)]
+    try:
+        if key_matches(certificate + STAGED_SUFFIX, key + STAGED_SUFFIX, passphrase):
+            steps.insert(0, (certificate + STAGED_SUFFIX, certificate))
+            reason = _mark_unsafe(steps) or _outdated(certificate)
+        elif key_matches(certificate, key, passphrase) or not key_matches(certificate, key + STAGED_SUFFIX, passphrase):
+            return [], ""
+        else:
+            reason = _mark_unsafe(steps)
+    except FileNotFoundError:  # another run has completed it
+        return [], ""
+    return ([], reason) if reason else (steps, "")
+
+
+def _mark_unsafe(steps: list[tuple[str, str]]) -> str:
+    """Return why the owner of the waiting files may not be one who may write the pair, or ""."""
+    owners = {0, os.geteuid(), *(os.stat(path).st_uid for _source, path in steps if os.path.exists(path))}
+    for path, _destination in steps:
+        state = os.lstat(path)
+        if not stat.S_ISREG(state.st_mode):
+            return f"{path} is not a regular file"
+        if state.st_uid not in owners:
+            return f"{path} belongs to the user {state.st_uid}, who does not own the pair"
+    return ""
+
+
+def _outdated(certificate: str) -> str:
+    """Return why the waiting certificate is no progress compared with the one in place, or "" if it is."""
+    # The package is only for this: a run without an interrupted renewal does not load it.
+    from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
+        HAS_CRYPTOGRAPHY,
+        certificate_info,
+        read_chain,
+    )
+
+    if not HAS_CRYPTOGRAPHY:
+        return "the Python package cryptography is missing, without which the dates cannot be compared"
+    paths = (certificate, certificate + STAGED_SUFFIX)
+    try:
+        contents = [read_regular_file(path) for path in paths]
+        current, waiting = (certificate_info(read_chain(content)[0]) for content in contents)
+    except ValueError as error:
+        return f"the dates of the certificates cannot be compared: {error}"
+    if waiting.not_after <= datetime.datetime.now(datetime.timezone.utc):
+        return f"its certificate expired on {waiting.not_after:%Y-%m-%d %H:%M} UTC"
+    # A CA can give all certificates of a day the same begin. Then the files tell which one came later.
+    begins = [(facts.not_before, os.stat(path).st_ctime_ns) for facts, path in zip((current, waiting), paths)]
+    if begins[1] < begins[0] or waiting.not_after <= current.not_after:
+        return "its certificate is not newer than the one in place"
+    return ""
+
+
+def key_matches(certificate: str, key: str, passphrase: str | None) -> bool:
+    """Return whether two regular files are a certificate and its key."""
+    try:
+        for path in (certificate, key):
+            read_regular_file(path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: passphrase or "")
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _wrap_os_error(sentence: str, changed: bool = False) -> t.Iterator[None]:
+    """Put an error of the system into a sentence for people. `changed` says that something may have been changed."""
+    try:
+        yield
+    except OSError as error:
+        raise FileWriteError(sentence.format(f"{error.filename}: {error.strerror}"), changed=changed) from error
+
+
+def _rename(source: str, destination: str) -> None:
+    """Rename, and flush that to the disk."""
+    os.replace(source, destination)
+    sync(os.path.dirname(destination))

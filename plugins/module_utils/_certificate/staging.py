@@ -1,0 +1,227 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Temporary files that are to replace other files: what can prevent that is found, and space is reserved, in advance.
+
+Each function takes paths without symbolic links, and raises OSError with a reason and the path of the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import stat
+import struct
+import time
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+
+# The suffix of a temporary file that is not complete yet.
+TEMP_SUFFIX = ".part"
+# How much longer than twice the old content a new content can be, in bytes, before it can exceed the reserved space.
+_MARGIN = 8192
+# FS_IOC_GETFLAGS, FS_APPEND_FL and FS_IMMUTABLE_FL of linux/fs.h. The request encodes the size of a long.
+_GET_FLAGS = 0x80006601 | struct.calcsize("l") << 16
+_FLAGS = {0x20: "append-only (chattr +a)", 0x10: "immutable (chattr +i)"}
+# They depend on the content, so the system sets them.
+_CONTENT_ATTRIBUTES = ("security.ima", "security.evm")
+
+
+def check(target: str, suffix_length: int = 0) -> None:
+    """Raise OSError if a rename cannot replace the regular file at `target`.
+
+    `suffix_length` is the length of the longest suffix that a temporary file or a backup adds to the name.
+    """
+    directory, name = os.path.split(target)
+    for problem in (_file_problem(target), directory_problem(directory, target)):
+        if problem:
+            raise OSError(errno.EPERM, problem, target)
+    if len(os.fsencode(name)) + suffix_length > os.pathconf(directory, "PC_NAME_MAX"):
+        raise OSError(errno.ENAMETOOLONG, "the file name is too long for the suffix of a temporary file", target)
+
+
+def _file_problem(target: str) -> str:
+    state = os.lstat(target)
+    if not stat.S_ISREG(state.st_mode):
+        return "it is not a regular file"
+    if state.st_nlink > 1:
+        return (
+            f"it has {state.st_nlink} hard links, of which a rename replaces only one. Use symbolic links instead, or "
+            "one path for client_cert and client_key"
+        )
+    if target in mount_points():
+        return "it is a mount point, which a rename cannot replace. Mount the directory of the file instead"
+    flag = _flag(target)
+    return f"it is {flag}" if flag else ""
+
+
+def directory_problem(directory: str, entry: str) -> str:
+    """Return why files in `directory` cannot be created or `entry` not be replaced, or "" if they can."""
+    flag = _flag(directory)
+    if flag:
+        return f"its directory is {flag}"
+    if not os.access(directory, os.W_OK | os.X_OK):
+        is_read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
+        reason = "the file system is read-only" if is_read_only else "permission denied"
+        return f"no file can be created in its directory: {reason}"
+    state = os.stat(directory)
+    if state.st_mode & stat.S_ISVTX and os.geteuid() not in (0, state.st_uid, os.lstat(entry).st_uid):
+        return "its directory has the sticky bit, and the file belongs to another user"
+    return ""
+
+
+def mount_points() -> set[str]:
+    """Return the mount points of this process, files among them, or none where the system does not list them."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            paths = [line.split(" ")[4] for line in file]
+    except OSError:
+        return set()
+    return {re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), path) for path in paths}
+
+
+def _flag(path: str) -> str:
+    """Return what chattr made of a file or directory that prevents a rename, or "" if there is no such flag."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return ""
+    try:
+        (flags,) = struct.unpack_from("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(struct.calcsize("l"))))
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return next((text for flag, text in _FLAGS.items() if flags & flag), "")
+
+
+def stage(target: str, path: str) -> t.BinaryIO:
+    """Create the file `path` that is to replace `target`, with its owner, mode and extended attributes.
+
+    Space for a new content is reserved in it.
+    """
+    remove(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        return _reserve(descriptor, target, path)
+    except BaseException:
+        remove(path)
+        raise
+
+
+def rehearse(target: str) -> t.BinaryIO | None:
+    """Reserve in a file without a name what `stage` reserves, or return None where the system has no such files."""
+    directory = os.path.dirname(target)
+    try:
+        descriptor = os.open(directory, os.O_RDWR | os.O_TMPFILE, 0o600)
+    except (AttributeError, OSError) as error:
+        if getattr(error, "errno", None) not in (None, errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT):
+            raise
+        return None
+    return _reserve(descriptor, target, directory)
+
+
+def _reserve(descriptor: int, target: str, path: str) -> t.BinaryIO:
+    with contextlib.ExitStack() as files:
+        file = files.enter_context(os.fdopen(descriptor, "r+b"))
+        copy_metadata(descriptor, target)
+        try:
+            allocate(descriptor, 2 * os.stat(target).st_size + _MARGIN)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error
+        files.pop_all()
+        return file
+
+
+def copy_metadata(descriptor: int, like: str) -> None:
+    """Give an open file or directory the owner, the mode and the extended attributes of `like`."""
+    wanted, own = os.stat(like), os.fstat(descriptor)
+    mode = stat.S_IMODE(wanted.st_mode)
+    what = f"owner {wanted.st_uid} and group {wanted.st_gid}"
+    try:
+        if (wanted.st_uid, wanted.st_gid) != (own.st_uid, own.st_gid):
+            os.fchown(descriptor, wanted.st_uid, wanted.st_gid)
+        what = "the extended attributes"
+        attributes = _attributes(like)
+        inherited = _attributes(descriptor)
+        for name in inherited:
+            # An ACL that the directory gives to its new files can open a private key to others.
+            if name not in attributes and not name.startswith("security."):
+                os.removexattr(descriptor, name)
+        what = f"mode {mode:04o}"
+        os.fchmod(descriptor, mode)
+        what = "the extended attributes"
+        for name, value in attributes.items():
+            if inherited.get(name) != value:
+                os.setxattr(descriptor, name, value)
+        what = f"mode {mode:04o}"
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    except OSError as error:
+        raise OSError(error.errno, f"{what} cannot be kept ({error.strerror})", like) from error
+
+
+def _attributes(path: str | int) -> dict[str, bytes]:
+    try:
+        names = os.listxattr(path)
+    except (AttributeError, OSError):
+        return {}
+    return {name: os.getxattr(path, name) for name in names if name not in _CONTENT_ATTRIBUTES}
+
+
+def allocate(descriptor: int, size: int) -> None:
+    """Make a file as long as this, with space on the disk that later writes use."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except (AttributeError, OSError) as error:
+        if getattr(error, "errno", None) not in (None, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        os.pwrite(descriptor, bytes(size), 0)
+    os.fsync(descriptor)
+
+
+def write(file: t.BinaryIO, content: bytes) -> None:
+    """Write the content into the reserved space of a file, and flush it to the disk."""
+    file.seek(0)
+    file.write(content)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def back_up(path: str) -> str:
+    """Copy a file under a name with the time, flushed to the disk, and return the path of the copy."""
+    target = os.path.realpath(path)
+    check(target, len(backup_suffix()))
+    copy = target + backup_suffix()
+    with stage(target, copy) as backup:
+        write(backup, read_regular_file(target))
+    sync(os.path.dirname(copy))
+    return copy
+
+
+def backup_suffix() -> str:
+    """Return what a backup has after the name of its file."""
+    return time.strftime(f".{os.getpid()}.%Y-%m-%d@%H:%M:%S~")
+
+
+def remove(path: str) -> None:
+    """Remove a file, if it exists."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def sync(directory: str) -> None:
+    """Flush the entries of a directory to the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""The proxy that the environment names: its URL, and the request that makes it connect to the API."""
+
+from __future__ import annotations
+
+import base64
+import re
+import ssl
+import typing as t
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import RETRIED_STATUSES
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    ConnectionFailedError,
+    DeviceManagerError,
+    HttpError,
+    InvalidResponseError,
+)
+
+# Headers of the responses to CONNECT that are longer are an attack or an error.
+_LONGEST_HEAD = 65536
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_START = b"HTTP/1."
+_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9][0-9])[ \r\n]")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Proxy(t.NamedTuple):
+    """A proxy. `context` is for TLS to the proxy, if there is any, and `authorization` the value of that header."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None
+    authorization: str | None
+
+    def connect(self, line: t.Any, host: str, port: int) -> bytes:
+        """Send CONNECT over `line`, and return what followed the response of the proxy.
+
+        Raises OSError if the response is incomplete, and a DeviceManagerError if the proxy does not connect.
+        """
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+        if self.authorization is not None:
+            lines.append(f"Proxy-Authorization: {self.authorization}")
+        line.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+        status, rest = self._read_response(line, target)
+        if not 200 <= status < 300:
+            raise self._rejection(target, status)
+        return rest
+
+    def _read_response(self, line: t.Any, target: str) -> tuple[int, bytes]:
+        """Return the status of the final response to CONNECT, and what followed it."""
+        received, begin = b"", 0
+        while True:
+            end = _END_OF_HEAD.search(received, begin)
+            if not _START.startswith(received[begin : begin + len(_START)]):
+                raise self._invalid(target, "with what is not HTTP")
+            if end is not None:
+                status = _STATUS_LINE.match(received, begin)
+                if status is None:
+                    raise self._invalid(target, "with an invalid HTTP status")
+                begin = end.end()
+                # RFC 9110, section 15.2: informational responses precede the final one.
+                if not 100 <= int(status.group(1)) < 200:
+                    return int(status.group(1)), received[begin:]
+            elif len(received) > _LONGEST_HEAD:
+                raise self._invalid(target, f"with more than {_LONGEST_HEAD // 1024} KiB of headers")
+            else:
+                data = line.recv(_LONGEST_HEAD)
+                if not data:
+                    raise ConnectionResetError(None, "the proxy closed the connection without a response")
+                received += data
+
+    def _invalid(self, target: str, how: str) -> DeviceManagerError:
+        return InvalidResponseError(
+            f"The proxy {self.host} responded to the request to connect to {target} {how}. Correct the scheme, the "
+            "host and the port in HTTPS_PROXY, or set use_proxy to false."
+        )
+
+    def _rejection(self, target: str, status: int) -> DeviceManagerError:
+        """Return what it means that the proxy answered CONNECT with this status, and what to do."""
+        if status in RETRIED_STATUSES or status >= 500:
+            return ConnectionFailedError(
+                f"{target} could not be reached: the proxy {self.host} answered with HTTP status {status}. "
+                "Check api_url, the proxy, and what it can reach; retries and timeout can be raised."
+            )
+        advice = (
+            "It requires a username and a password: put them into its URL, with special characters as %XX."
+            if status in (401, 407)  # 401 is wrong, and the status of tinyproxy for a wrong password
+            else "It does not let this host or port through: have that allowed, or go around it with NO_PROXY or "
+            "use_proxy."
+        )
+        return HttpError(
+            f"Before {target} could be reached, the proxy {self.host} answered with HTTP status {status}. {advice}",
+            http_status=status,
+        )
+
+
+def read_proxy(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy:
+    """Return the proxy with this URL. `make_context` returns a context for TLS to it. Raises ConnectionFailedError."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        # A password with an unescaped slash ends the host too early, and is a path from there on.
+        if not parts.hostname or parts.scheme not in _DEFAULT_PORTS or "@" in parts.path + parts.query + parts.fragment:
+            raise ValueError
+    except (ValueError, KeyError):
+        # The error's own text may show the password in the proxy's URL.
+        raise ConnectionFailedError(
+            "The environment names a proxy whose URL cannot be used: it must be http:// or https://, a host and port, "
+            "with special characters of a password as %XX. Correct HTTPS_PROXY, or set use_proxy to false."
+        ) from None
+    context = make_context() if parts.scheme == "https" else None
+    return Proxy(parts.hostname, port, context, _authorization(parts.netloc.rpartition("@")[0]))
+
+
+def _authorization(userinfo: str) -> str | None:
+    """Return the header's value for the user and the password of a URL."""
+    if not userinfo:
+        return None
+    user, _colon, password = userinfo.partition(":")
+    return "Basic " + base64.b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode("ascii")

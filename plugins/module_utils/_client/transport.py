@@ -1,0 +1,338 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""The connection of a session to the API, direct or through a proxy.
+
+All bytes of all kinds of connections pass a `_Wire`, which enforces the timeout and the size limit of the request. TLS
+runs in memory, because TLS to a proxy carries TLS to the API, and because one mechanism is enough for all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import socket
+import ssl
+import time
+import typing as t
+
+try:
+    import urllib3
+    from urllib3.connection import HTTPSConnection as _HTTPSConnection
+except ImportError:
+    # A session fails before it needs this.
+    _HTTPSConnection: t.Any = object  # type: ignore[no-redef]
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.proxy import Proxy
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
+    describe_proxy_handshake_error,
+    is_final,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HandshakeFailedError, InvalidResponseError
+
+# A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
+MAXIMUM_ANSWER = 8 * 1024 * 1024
+_BLOCK = 65536
+
+
+class Exchange:
+    """One request and its response: how much time and how many bytes are left, and whether any of it was sent."""
+
+    def __init__(self, timeout: float) -> None:
+        self._deadline = time.monotonic() + timeout
+        self._allowance = MAXIMUM_ANSWER
+        self.has_sent = False
+
+    def remaining(self) -> float:
+        """Return the seconds until the deadline. Raises socket.timeout if there are none."""
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise socket.timeout("timed out")
+        return seconds
+
+    def count(self, received: int, sender: str) -> None:
+        """Count received bytes, those of TLS and of a proxy included. Raises InvalidResponseError above the limit."""
+        self._allowance -= received
+        if self._allowance < 0:
+            raise InvalidResponseError(
+                f"The response is larger than {MAXIMUM_ANSWER // 1024 // 1024} MiB, which no record is. {sender} is "
+                "not the device API: check api_url and the proxy settings of this host.",
+                may_have_applied=self.has_sent,
+            )
+
+
+class Transport:
+    """Opens the connections of one session, which sends one request at a time: that of `exchange`.
+
+    `context` is for TLS to the API only: a proxy never receives the client certificate.
+    """
+
+    def __init__(self, context: ssl.SSLContext, proxy: Proxy | None = None) -> None:
+        self._context = context
+        self.proxy = proxy
+        self.exchange = Exchange(0)
+        # Whether a connection to the proxy was begun that does not lead to the API yet.
+        self.is_at_proxy = False
+        self._wire: _Wire | None = None
+
+    def manager(self) -> t.Any:
+        """Return urllib3's manager of connections. It follows no redirects and uses nothing of the environment."""
+
+        def pool(host: str, port: int | None = None, **settings: t.Any) -> t.Any:
+            made = urllib3.HTTPSConnectionPool(host, port, **settings)
+            made.ConnectionCls = functools.partial(_Connection, self)  # type: ignore[assignment]
+            return made
+
+        manager = urllib3.PoolManager()
+        manager.pool_classes_by_scheme = {"https": pool}  # type: ignore[dict-item]
+        return manager
+
+    @property
+    def sender(self) -> str:
+        """The start of a sentence on who sends what is received now."""
+        if self.proxy is None:
+            return "The server at api_url"
+        return f"The proxy {self.proxy.host}" + ("" if self.is_at_proxy else ", or the server at api_url,")
+
+    def open(self, host: str, port: int) -> _Stream:
+        """Return a TLS connection to the API. Raises OSError or a DeviceManagerError."""
+        self.close()
+        proxy = self.proxy
+        self.is_at_proxy = proxy is not None
+        with contextlib.ExitStack() as undo:
+            wire = _Wire(self, proxy.host if proxy else host, proxy.port if proxy else port)
+            undo.callback(wire.close)
+            below: _Wire | _Tls = wire
+            received = b""
+            if proxy is not None:
+                if proxy.context is not None:
+                    below = _ProxyTls(wire, proxy.context, proxy.host, self)
+                received = proxy.connect(below, host, port)
+                self.is_at_proxy = False
+            stream = _Stream(below, self._context, host, self, received)
+            undo.pop_all()
+            self._wire = wire
+            return stream
+
+    def close(self) -> None:
+        """Close the connection, which urllib3 leaves open if it cannot parse the headers of a response."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+
+class _Connection(_HTTPSConnection):
+    """A connection of urllib3 that a `Transport` opens."""
+
+    def __init__(self, transport: Transport, *arguments: t.Any, **settings: t.Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._transport = transport
+
+    def connect(self) -> None:
+        """Connect, as urllib3 asks for before a request."""
+        self.sock = self._transport.open(self.host, self.port)
+        # The modules themselves warn of validate_certs: false.
+        self.is_verified = True
+
+
+class _Wire:
+    """A TCP connection that enforces the limits of the current exchange, however slowly or fast bytes arrive."""
+
+    def __init__(self, transport: Transport, host: str, port: int) -> None:
+        self._transport = transport
+        self._sock = _connect(transport.exchange, host, port)
+
+    def sendall(self, data: bytes) -> None:
+        # The timeout is for all of the data.
+        self._sock.settimeout(self._transport.exchange.remaining())
+        self._sock.sendall(data)
+
+    def recv(self, size: int) -> bytes:
+        exchange = self._transport.exchange
+        self._sock.settimeout(exchange.remaining())
+        data = self._sock.recv(size)
+        exchange.count(len(data), self._transport.sender)
+        return data
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def _connect(exchange: Exchange, host: str, port: int) -> socket.socket:
+    """Return a socket that is connected to the first address of `host` that accepts. Raises OSError."""
+    addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    problem = OSError("the name has no address")
+    for number, (family, kind, protocol, _name, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            # An address that does not respond leaves time for the others.
+            sock.settimeout(exchange.remaining() / (len(addresses) - number))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            problem = error
+        else:
+            return sock
+    raise problem
+
+
+class _Tls:
+    """TLS through a connection, as a client."""
+
+    def __init__(self, below: _Wire | _Tls, context: ssl.SSLContext, host: str, received: bytes = b"") -> None:
+        """Agree on TLS with `host`. `received` is what was read of `below` already."""
+        self._below = below
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._incoming.write(received)
+        self._has_ended = False
+        # A final dot or the zone of an address is for the resolver, and stands in no certificate.
+        name = host.strip("[]").partition("%")[0].rstrip(".")
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._until_done(self._tls.do_handshake)
+
+    def sendall(self, data: bytes) -> None:
+        with memoryview(data) as view:
+            sent = 0
+            while sent < len(view):
+                sent += self._until_done(self._tls.write, view[sent:])
+
+    def recv(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        return bytes(buffer[: self.recv_into(buffer)])
+
+    def recv_into(self, buffer: bytearray) -> int:
+        try:
+            return int(self._until_done(self._tls.read, len(buffer), buffer))
+        except ssl.SSLError:
+            if not self._has_ended:
+                raise
+            # A response that has no length ends with the connection. urllib3 notices one that lacks a part.
+            return 0
+
+    def fileno(self) -> int:
+        return self._below.fileno()
+
+    def hang_up(self) -> None:
+        self._below.hang_up()
+
+    def close(self) -> None:
+        self._below.close()
+
+    def _until_done(self, operation: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        while True:
+            try:
+                result = operation(*arguments)
+            except ssl.SSLWantReadError:
+                # The other side may have closed, and its reason can still be read.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    self._flush()
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    self._flush()  # an alert
+                raise
+            else:
+                self._flush()
+                return result
+            data = self._below.recv(_BLOCK)
+            if data:
+                self._incoming.write(data)
+            else:
+                self._has_ended = True
+                self._incoming.write_eof()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending > 0:
+            self._below.sendall(self._outgoing.read())
+
+
+class _ProxyTls(_Tls):
+    """TLS to a proxy. Its failures are the proxy's, whenever they occur."""
+
+    def __init__(self, below: _Wire, context: ssl.SSLContext, host: str, transport: Transport) -> None:
+        self._host = host
+        self._transport = transport
+        super().__init__(below, context, host)
+
+    def _until_done(self, operation: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        try:
+            return super()._until_done(operation, *arguments)
+        except ssl.SSLError as error:
+            if not is_final(error):
+                raise
+            may_have_applied = self._transport.exchange.has_sent
+            raise HandshakeFailedError(
+                describe_proxy_handshake_error(error, self._host), may_have_applied=may_have_applied
+            ) from error
+
+
+class _Stream(_Tls):
+    """TLS to the API, with what http.client and urllib3 need of a socket.
+
+    They close a connection while they still read from it, so it ends only when nothing reads any more.
+    """
+
+    def __init__(
+        self, below: _Wire | _Tls, context: ssl.SSLContext, host: str, transport: Transport, received: bytes
+    ) -> None:
+        self._transport = transport
+        self._readers = 0
+        self._is_closed = False
+        super().__init__(below, context, host, received)
+
+    def sendall(self, data: bytes) -> None:
+        self._transport.exchange.has_sent = True
+        super().sendall(data)
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Do nothing: the timeout is for the request as a whole."""
+
+    def makefile(self, *_arguments: t.Any) -> io.BufferedReader:
+        self._readers += 1
+        return io.BufferedReader(_Reader(self))
+
+    def release(self) -> None:
+        """Note that a response was read."""
+        self._readers -= 1
+        if self._incoming.pending > 0:
+            # The other side has ended TLS or sends what nobody asked for. This lets urllib3 connect anew.
+            self.hang_up()
+        self._close_unread()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._close_unread()
+
+    def _close_unread(self) -> None:
+        if self._is_closed and not self._readers:
+            super().close()
+
+
+class _Reader(io.RawIOBase):
+    """What http.client reads one response from."""
+
+    def __init__(self, stream: _Stream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int:
+        return self._stream.recv_into(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._stream.release()

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""What a device may do with its own certificate, kept as the operator wants it."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
+    id_problems,
+    open_operator_session,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import (
+    OperatorApi,
+    OperatorDeviceApi,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    DeviceManagerError,
+    DeviceNotFoundError,
+    InvalidDesiredStateError,
+    UpdateNotAppliedError,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import (
+    is_same,
+    send_update,
+    write_record,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.plan import Plan, plan_access, unapplied_changes
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
+    ACTIVE,
+    PERMISSION_FLAGS,
+    Record,
+    flags_of,
+    join_quoted,
+    join_truncated,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+
+# What an option is called in the record.
+_FLAGS = {flag.replace("device_api_", ""): flag for flag in PERMISSION_FLAGS}
+# The key of the record that each option is about.
+_KEYS = {**_FLAGS, "enabled": "status"}
+_STATUSES = {True: ACTIVE, False: "DISABLED"}
+# One page is enough where a name is looked up.
+_PAGE = 100
+
+
+def ensure_access(
+    options: dict[str, t.Any], redactor: Redactor, check_mode: bool, warn: t.Callable[[str], None]
+) -> dict[str, t.Any]:
+    """Bring one device's flags and status to what `options`, the parameters of a module, say.
+
+    Return the module's result. `redactor` has the secrets of the task. Raises a DeviceManagerError.
+    """
+    session = open_operator_session(options, _problems(options), warn)
+    try:
+        api = OperatorApi(session, redactor)
+        device = api.device(options["device_id"] or _find(api, options["device_identifier"], options["division_id"]))
+        wanted = {key: options[option] for option, key in _KEYS.items() if options[option] is not None}
+        if "status" in wanted:
+            wanted["status"] = _STATUSES[wanted["status"]]
+        plan = plan_access(device.read(), wanted)
+        for warning in plan.warnings:
+            warn(warning)
+        if check_mode or not plan.changed:
+            changed, record = plan.changed, plan.after
+        else:
+            changed, record = _write(device, plan.before, wanted, warn)
+    finally:
+        session.close()
+    before, after = _access_of(plan.before), _access_of(record)
+    return {
+        "changed": changed,
+        "device_id": device.device_id,
+        "device_identifier": record.get("device_identifier"),
+        "access": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def _problems(options: dict[str, t.Any]) -> list[str]:
+    device_id, device_identifier = options["device_id"], options["device_identifier"]
+    problems = [] if device_id is None else id_problems(device_id)
+    if (device_id is None) == (device_identifier is None) or device_identifier == "":
+        problems.append("Name the device by exactly one of device_id and device_identifier.")
+    if options["division_id"] is not None and device_identifier is None:
+        problems.append("division_id is only for looking up a device_identifier.")
+    if all(options[option] is None for option in _KEYS):
+        problems.append(f"Give one of {', '.join(_KEYS)}: there is nothing to keep true.")
+    return problems
+
+
+def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> str:
+    """Return the ID of the one device with this name, in this division if it is given."""
+    filters = {"device_identifier": device_identifier}
+    if division_id is not None:
+        filters["division_id"] = division_id
+    records = read_list(lambda offset: api.page(filters, _PAGE, offset), api.find)
+    # Whether the service looks for the whole name is not said, nor whether it lists what is deleted.
+    ids: list[str] = [
+        record["id"]
+        for record in records
+        if record.get("device_identifier") == device_identifier and record.get("status") != "DELETED"
+    ]
+    if not ids:
+        raise DeviceNotFoundError(
+            "The account has no device with this device_identifier, as far as the user of api_key sees it."
+        )
+    if len(ids) > 1:
+        raise InvalidDesiredStateError(
+            f"{len(ids)} devices have this device_identifier. Set division_id, or set device_id to one of "
+            f"{join_truncated(map(repr, ids))}."
+        )
+    return ids[0]
+
+
+def _write(
+    device: OperatorDeviceApi, record: Record, wanted: dict[str, t.Any], warn: t.Callable[[str], None]
+) -> tuple[bool, Record]:
+    """Bring `record` to what is wanted, and return whether that changed the record, and how it is then.
+
+    A device is enabled before all else, and disabled after it. Raises a DeviceManagerError.
+    """
+
+    def send_status(plan: Plan, attempts: Attempts) -> Record:
+        return device.set_status(plan.after["status"], attempts)
+
+    status = {key: value for key, value in wanted.items() if key == "status"}
+    flags = {key: value for key, value in wanted.items() if key != "status"}
+    steps = [(status, send_status), (flags, send_update(device))]
+    if status.get("status") != ACTIVE:
+        steps.reverse()
+    changed = False
+    try:
+        for part, send in steps:
+            plan = plan_access(record, part)
+            if plan.changed:
+                plan, written = write_record(device, plan, send, functools.partial(plan_access, wanted=part), warn)
+                changed = changed or plan.changed
+                # The next step sends all values, so it needs the whole record, and not only what a response shows.
+                record = written if is_same(written, plan.after) else device.read()
+        lost = unapplied_changes(plan_access(record, wanted), record)
+        if lost:
+            raise UpdateNotAppliedError(
+                f"The record does not have {join_quoted(lost)} as set. Another client may write to it."
+            )
+    except DeviceManagerError as failure:
+        failure.changed = failure.changed or changed
+        raise
+    return changed, record
+
+
+def _access_of(record: Record) -> dict[str, t.Any]:
+    """Return the permissions of a record by the names of options, other permissions likewise, and its status."""
+    others = {flag.replace("device_api_", ""): allowed for flag, allowed in sorted(flags_of(record).items())}
+    return {**others, **{option: record.get(flag) for option, flag in _FLAGS.items()}, "status": record.get("status")}

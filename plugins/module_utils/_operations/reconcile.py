@@ -1,0 +1,339 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Keeping one device's record true: read it, plan, update it when the plan says so, and see that it holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Pause
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import Contexts
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    DeviceManagerError,
+    OutcomeUnknownError,
+    ReadDeniedError,
+    StoppedError,
+    UpdateNotAppliedError,
+    WriteDeniedError,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
+    DesiredState,
+    parse_desired_state,
+    secrets_of,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.plan import (
+    Plan,
+    concurrent_changes,
+    current_secrets,
+    normalize_response,
+    plan_change,
+    plan_overwrite,
+    unapplied_changes,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
+    ACTIVE,
+    KEYS,
+    Record,
+    flags_of,
+    join_quoted,
+    values_by_id,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+
+# An update that another client overwrites is sent again so many times at most.
+_MOST_OVERWRITTEN = 2
+
+
+def ensure_device(
+    options: dict[str, t.Any],
+    folder: t.Callable[[], str],
+    check_mode: bool,
+    warn: t.Callable[[str], None],
+    contexts: Contexts | None = None,
+    pause: Pause | None = None,
+) -> dict[str, t.Any]:
+    """Bring one device's record to what `options`, the parameters of a module, say, and return the module's result.
+
+    The other arguments are those of open_session. Raises a DeviceManagerError.
+    """
+    redactor = Redactor(secrets_of(options))
+    recovered = False
+
+    def warn_redacted(warning: str) -> None:
+        warn(redactor.text(warning))
+
+    try:
+        wishes, problems = parse_desired_state(options)
+        recovered = not problems and recover_files(options, not check_mode, warn_redacted)
+        session = open_session(options, problems, folder, warn_redacted, contexts, pause)
+        try:
+            api = DeviceApi(session, options["device_id"], redactor)
+            overwrite = options["on_read_denied"] == "overwrite"
+            outcome = reconcile_record(api, wishes, overwrite, check_mode, warn_redacted)
+        finally:
+            session.close()
+    except DeviceManagerError as failure:
+        failure.changed = failure.changed or recovered
+        failure.redact(redactor)
+        raise
+    plan = outcome.plan
+    shown = {"device": outcome.record, "changed_fields": plan.changed_fields, "diff": plan.diff}
+    shown = redactor.data(shown, KEYS | frozenset(shown))
+    if recovered:
+        for side, state in {"before": "interrupted", "after": "completed"}.items():
+            shown["diff"][side]["certificate_renewal"] = state
+    return {"changed": plan.changed or recovered, "device_id": options["device_id"], **shown}
+
+
+class UpdateResult(t.NamedTuple):
+    """What was planned, and the record as it is afterwards; in check mode, as it would be."""
+
+    plan: Plan
+    record: Record
+
+
+def reconcile_record(
+    api: DeviceApi,
+    wishes: DesiredState,
+    overwrite: bool,
+    check_mode: bool,
+    warn: t.Callable[[str], None],
+) -> UpdateResult:
+    """Bring the record to what `wishes` say and return the outcome.
+
+    `overwrite` allows to send the wishes without comparing when the record may not be read. Raises a
+    DeviceManagerError.
+    """
+    warn = _once(warn)
+
+    def replan(record: Record) -> Plan:
+        api.redactor.add(current_secrets(record, wishes))
+        return _plan_record(record, wishes, warn)
+
+    try:
+        record = api.read()
+    except ReadDeniedError:
+        if not overwrite:
+            raise
+        plan = plan_overwrite(api.device_id, wishes)
+        warn(plan.warnings[0])
+        readable = False
+    else:
+        plan = replan(record)
+        readable = True
+    if check_mode or not plan.changed:
+        return UpdateResult(plan, plan.masked(plan.after))
+    plan, record = write_record(api, plan, send_update(api), replan if readable else None, warn)
+    return UpdateResult(plan, plan.masked(record))
+
+
+def _once(warn: t.Callable[[str], None]) -> t.Callable[[str], None]:
+    """Return a function that hands each warning on once: a record can be planned several times."""
+    known: set[str] = set()
+
+    def warn_once(warning: str) -> None:
+        if warning not in known:
+            known.add(warning)
+            warn(warning)
+
+    return warn_once
+
+
+def _plan_record(record: Record, wishes: DesiredState, warn: t.Callable[[str], None]) -> Plan:
+    """Return the plan for a record that was read. Raises InvalidDesiredStateError or WriteDeniedError."""
+    if record.get("status", ACTIVE) != ACTIVE:
+        warn("The device's status is {}, not {}.".format(record["status"], ACTIVE))
+    plan = plan_change(record, wishes)
+    for warning in plan.warnings:
+        warn(warning)
+    if plan.changed and plan.before.get("device_api_allow_write") is False:
+        raise WriteDeniedError(
+            f"The record differs ({join_quoted(unapplied_changes(plan, plan.before))}), but the device may not update "
+            "it: its device_api_allow_write is false. No update was sent. Have an operator grant write access."
+        )
+    return plan
+
+
+Send = t.Callable[[Plan, Attempts], Record]
+Replan = t.Callable[[Record], Plan]
+
+
+def send_update(api: DeviceApi) -> Send:
+    """Return what sends the update of a plan once."""
+    return lambda plan, attempts: api.update(plan.payload, attempts)
+
+
+def write_record(
+    api: DeviceApi, plan: Plan, send: Send, replan: Replan | None, warn: t.Callable[[str], None]
+) -> UpdateResult:
+    """Send the request of `plan` until the record is as planned, and return the last plan and that record.
+
+    `send` sends the request once. After each wait the record is read, and `replan` returns the plan for that record;
+    without `replan`, for a record that cannot be read, the same request is sent again. Raises a DeviceManagerError.
+    """
+    return _Writer(api, plan, send, replan, warn).run()
+
+
+class _Writer:
+    """Writes one plan, and replaces it by a new one as often as the record has to be read again.
+
+    A request that is sent after a wait would otherwise undo what another client wrote during the wait.
+    """
+
+    def __init__(
+        self, api: DeviceApi, plan: Plan, send: Send, replan: Replan | None, warn: t.Callable[[str], None]
+    ) -> None:
+        self._api = api
+        self._send = send
+        self._replan = replan
+        self._warn = warn
+        self._plan = plan
+        self._attempts = api.attempts(immediate=replan is not None)
+        self._overwritten = 0
+        # The record as read before the first request that may have changed it.
+        self._base = plan.before
+
+    def run(self) -> UpdateResult:
+        """Return the last plan and the record that came of it. Raises a DeviceManagerError."""
+        try:
+            while True:
+                outcome = self._cycle()
+                if outcome is not None:
+                    return outcome
+        except DeviceManagerError as failure:
+            failure.changed = failure.changed or self._overwritten > 0
+            raise
+
+    @property
+    def _may_have_written(self) -> bool:
+        return self._overwritten > 0 or self._attempts.may_have_applied
+
+    def _cycle(self) -> UpdateResult | None:
+        """Send the request once. Return the outcome, or None when there is to be another cycle."""
+        if not self._may_have_written:
+            self._base = self._plan.before
+        try:
+            record = self._send(self._plan, self._attempts)
+        except DeviceManagerError as failure:
+            if failure.again:
+                return self._prepare_again(failure)
+            if not failure.may_have_applied:
+                raise
+            return self._judge(self._read_after(failure), failure)
+        if unapplied_changes(self._plan, record):
+            record = self._read_after(UpdateNotAppliedError("The answer to the update does not show what was sent."))
+        return self._judge(record, None)
+
+    def _prepare_again(self, failure: DeviceManagerError) -> UpdateResult | None:
+        """Wait and plan again, after a request that is to be sent again because of `failure`."""
+        if self._replan is None:
+            return None
+        try:
+            record = self._api.read()
+        except DeviceManagerError as reason:
+            if not self._may_have_written:
+                raise
+            if isinstance(reason, StoppedError):
+                # The wait was cut short. An update that may have taken effect is worth one more request.
+                return self._judge(self._read_after(reason), reason)
+            raise _outcome_unknown(failure, reason) from reason
+        plan = self._planned(record, self._replan)
+        if plan.changed:
+            self._plan = plan
+            return None
+        if not self._may_have_written:
+            self._plan = plan
+        # Otherwise the request that got lost is assumed to have changed the record, although another client may have
+        # made the same change: a change that is reported too often costs less than one that is not reported.
+        return self._done(record)
+
+    def _planned(self, record: Record, replan: Replan) -> Plan:
+        try:
+            plan = replan(record)
+        except DeviceManagerError as failure:
+            failure.changed = self._may_have_written and self._has_changed(record)
+            raise
+        return plan
+
+    def _read_after(self, send_error: DeviceManagerError) -> Record:
+        """Return the record after an update whose response does not show the outcome, because of `send_error`."""
+        try:
+            return self._api.read()
+        except DeviceManagerError as reason:
+            raise _outcome_unknown(send_error, reason) from reason
+
+    def _judge(self, record: Record, send_error: DeviceManagerError | None) -> UpdateResult | None:
+        """Compare the record with the plan. Return the outcome, or None when there is to be another cycle.
+
+        `send_error` is why the last attempt has no response that shows the outcome.
+        """
+        lost = unapplied_changes(self._plan, record)
+        if not lost:
+            return self._done(record)
+        if send_error is None and self._replan is not None and self._is_overwritten(record):
+            self._overwritten += 1
+            plan = self._planned(record, self._replan)
+            if not plan.changed:
+                return self._done(record)
+            self._plan = plan
+            return None
+        changed = self._has_changed(record)
+        if send_error is not None and not changed:
+            send_error.args = (f"{send_error} The record was read again: nothing had been written by then.",)
+            raise send_error
+        raise UpdateNotAppliedError(
+            f"The service took the update and did not keep {join_quoted(lost)}: its record has another value there. "
+            "Another client may write to this record, or the device's profile may not allow the value.",
+            changed=changed,
+        )
+
+    def _is_overwritten(self, record: Record) -> bool:
+        """Say whether another client has overwritten the update, and the update may be repeated.
+
+        Such a client changed other fields as well. An API that rejects a value does not.
+        """
+        return self._overwritten < _MOST_OVERWRITTEN and bool(concurrent_changes(self._plan, record))
+
+    def _has_changed(self, record: Record) -> bool:
+        """Say whether the record was changed, and perhaps by this run."""
+        return not is_same(record, self._base)
+
+    def _done(self, record: Record) -> UpdateResult:
+        concurrent = unapplied_changes(self._plan, record) + concurrent_changes(self._plan, record)
+        if concurrent:
+            self._warn(
+                f"{join_quoted(concurrent)} changed during this update, by another client or by the update itself. "
+                "Verify the record before you rely on it."
+            )
+        return UpdateResult(self._plan, normalize_response(self._plan, record))
+
+
+def _content(record: Record) -> list[t.Any]:
+    """Return all of a record that can be written."""
+    values = {key: value for key, value in values_by_id(record).items() if value is not None}
+    return [values, record.get("device_identifier"), record.get("status"), flags_of(record)]
+
+
+def is_same(record: Record, other: Record) -> bool:
+    """Say whether two records agree in all that can be written."""
+    return _content(record) == _content(other)
+
+
+def _outcome_unknown(send_error: DeviceManagerError, reason: DeviceManagerError) -> OutcomeUnknownError:
+    """Return what to raise when an update got lost because of `send_error`, and reading failed for another `reason`."""
+    return OutcomeUnknownError(
+        f"The update was sent and the record may have been written: its outcome is unknown. {send_error} "
+        f"Reading the record again did not help: {reason} Run the task again: it changes only what still differs.",
+        http_status=send_error.http_status,
+        code=send_error.code,
+        api_message=send_error.api_message,
+        retries=send_error.retries,
+        changed=True,
+    )

@@ -1,0 +1,352 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Renewing a device's certificate: decide, ask, check the answer, prove that it works, and only then replace files."""
+
+from __future__ import annotations
+
+import datetime
+import random
+import tempfile
+import time
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import (
+    CertificateFiles,
+    Reservation,
+    check_storage,
+    locked,
+    pair_of,
+    recover,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import is_open
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import (
+    Decision,
+    Policy,
+    decide,
+    read_policy,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
+    CertificateInfo,
+    certificate_info,
+    create_csr,
+    dump_csr,
+    find_certificate_mismatch,
+    holds,
+    load_csr,
+    make_key,
+    need_cryptography,
+    order_chain,
+    read_chain,
+    read_key,
+    replace_chain,
+    replace_key,
+    same_key,
+    write_chain,
+    write_key,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import wait_before_retry
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import pair_problems
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    DeviceManagerError,
+    HandshakeFailedError,
+    InvalidParametersError,
+    InvalidResponseError,
+    ReadDeniedError,
+    RenewalUnverifiedError,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+
+if t.TYPE_CHECKING:  # pragma: no cover - what talks to the network takes long to load, and few runs need it
+    from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, Renewal
+
+# Opens the API with the options changed by these.
+Connect = t.Callable[[t.Dict[str, t.Any]], "DeviceApi"]
+
+
+class RenewalResult(t.NamedTuple):
+    """The decision, the facts of the current certificate, and the response of the service if a request was sent.
+
+    `changed` says whether files were changed, or would be in check mode.
+    """
+
+    decision: Decision
+    facts: CertificateInfo
+    changed: bool
+    renewal: Renewal | None = None
+    backup_files: t.Sequence[str] = ()
+
+
+class _CurrentCertificate(t.NamedTuple):
+    """The current state: the content of the certificate's file, the chain in it, and whether to renew."""
+
+    content: bytes
+    chain: list[t.Any]
+    decision: Decision
+
+
+class _Request(t.NamedTuple):
+    """A request for a new certificate. With a new key there are the contents that the files have with it.
+
+    `certificate_content` still has the old chain.
+    """
+
+    csr: t.Any
+    certificate_content: bytes
+    key_content: bytes | None = None
+
+
+def renew_when_due(
+    options: dict[str, t.Any],
+    connect: Connect,
+    set_attributes: t.Callable[[], bool],
+    check_mode: bool,
+    warn: t.Callable[[str], None],
+) -> RenewalResult:
+    """Renew the certificate of `options` (a module's parameters) when it is due, and return the outcome.
+
+    `connect` opens the API with these options, some of them replaced. `set_attributes` sets owner and mode of the
+    present file, which a new one keeps, and returns whether that changes it. In check mode all is checked that can be
+    without the service. Raises a DeviceManagerError.
+    """
+    need_cryptography()
+    policy, problems = read_policy(options)
+    problems += _problems(options)
+    if problems:
+        raise InvalidParametersError(" ".join(problems))
+    pair = pair_of(options["client_cert"], options["client_key"])
+    recovery = recover(pair, options["client_key_passphrase"], not check_mode, warn)
+    changed = recovery.changed
+    try:
+        _require_usable(options, recovery.pair, warn)
+        present = _load_current(recovery.pair, policy)
+        request = _make_request(options, recovery.pair, present, check_mode)
+        changed = set_attributes() or changed
+        if _has_expired(present):
+            warn("The certificate has expired, so the service will most likely not let the device in to renew it.")
+        if not present.decision.should_renew:
+            return RenewalResult(present.decision, certificate_info(present.chain[0]), changed)
+        api = connect({})
+        if check_mode:
+            check_storage(recovery.pair, options["regenerate_key"], options["backup"])
+            return RenewalResult(present.decision, certificate_info(present.chain[0]), True)
+        with locked(recovery.pair):
+            again = _load_current(recovery.pair, policy)
+            if again.content != present.content:
+                warn("Another client has renewed the certificate in the meantime, so this task did not.")
+                return RenewalResult(
+                    again.decision._replace(should_renew=False), certificate_info(again.chain[0]), changed
+                )
+            return _renew(options, recovery.pair, api, connect, again, t.cast(_Request, request), warn)
+    except DeviceManagerError as failure:
+        failure.changed = failure.changed or changed
+        raise
+
+
+def _renew(
+    options: dict[str, t.Any],
+    pair: CertificateFiles,
+    api: DeviceApi,
+    connect: Connect,
+    present: _CurrentCertificate,
+    request: _Request,
+    warn: t.Callable[[str], None],
+) -> RenewalResult:
+    with Reservation(pair, request.key_content is not None, options["backup"]) as reservation:
+        renewal, chain = _request_certificate(options, api, present, request.csr)
+        pem = write_chain(chain)
+        content = replace_chain(request.certificate_content, pem)
+        candidate: dict[str, str | None] = {
+            "client_cert": None,
+            "client_cert_content": content.decode("utf-8", "replace"),
+        }
+        key_content = request.key_content
+        if key_content is None:
+            candidate["client_key"] = pair.key
+        else:
+            if holds(key_content, present.chain[0]):
+                key_content = replace_chain(key_content, pem)
+            candidate.update(client_key=None, client_key_content=key_content.decode("utf-8", "replace"))
+        _verify_certificate(api, lambda: connect(candidate), options["retries"], warn)
+        reservation.install(content, key_content)
+        return RenewalResult(present.decision, certificate_info(chain[0]), True, renewal, reservation.backup_files)
+
+
+def _problems(options: dict[str, t.Any]) -> list[str]:
+    problems = []
+    for option in ("client_cert", "client_key"):
+        if options[f"{option}_content"] is not None:
+            problems.append(f"{option}_content cannot be renewed, for it is not a file: use {option}.")
+        if options[option] is not None and not is_path(options[option]):
+            problems.append(f"{option}: {options[option]!r} cannot be a path.")
+    if options["client_cert"] is None and options["client_cert_content"] is None:
+        problems.append("client_cert is needed: it is the file that is renewed.")
+    given = [option for option in ("csr_path", "csr_content") if options[option] is not None]
+    if len(given) == 2:
+        problems.append("csr_path and csr_content exclude each other: drop one of them.")
+    if given and options["regenerate_key"]:
+        problems.append(f"{given[0]} and regenerate_key exclude each other: a request belongs to a key that is there.")
+    if options["key_type"] != "same" and not options["regenerate_key"]:
+        problems.append("key_type is for a new key only: set regenerate_key, or drop it.")
+    return problems
+
+
+def _require_usable(options: dict[str, t.Any], pair: CertificateFiles, warn: t.Callable[[str], None]) -> None:
+    """Raise InvalidParametersError if OpenSSL, which presents the certificate that is judged, cannot use the pair."""
+    paths = {"client_cert": pair.certificate, "client_key": pair.key}
+    problems = pair_problems({**options, **paths}, tempfile.gettempdir, warn)
+    if problems:
+        raise InvalidParametersError(" ".join(problems))
+
+
+def _load_current(pair: CertificateFiles, policy: Policy) -> _CurrentCertificate:
+    try:
+        content = read_regular_file(pair.certificate)
+        chain = read_chain(content)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidParametersError(f"client_cert: {pair.certificate} cannot be read: {reason}.") from error
+    facts = certificate_info(chain[0])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return _CurrentCertificate(content, chain, decide(facts.not_before, facts.not_after, policy, now))
+
+
+def _has_expired(present: _CurrentCertificate) -> bool:
+    return certificate_info(present.chain[0]).not_after < datetime.datetime.now(datetime.timezone.utc)
+
+
+def _make_request(
+    options: dict[str, t.Any], pair: CertificateFiles, present: _CurrentCertificate, check_mode: bool
+) -> _Request | None:
+    """Return the request for a new certificate, with a new key if there is to be one.
+
+    A request that is given is checked in any case; one is made only when it will be sent or could be.
+    """
+    leaf = present.chain[0]
+    content = options["csr_content"]
+    label = "csr_content"
+    try:
+        if options["csr_path"] is not None:
+            label = "csr_path: {}".format(options["csr_path"])
+            content = read_regular_file(options["csr_path"]).decode("utf-8", "replace")
+        if content is not None:
+            csr = load_csr(content.encode("utf-8", "replace"))
+            if not same_key(csr, leaf):
+                raise ValueError("it is for another key than the certificate")
+            return _Request(csr, present.content)
+        if not present.decision.should_renew:
+            return None
+        if options["regenerate_key"]:
+            label = "regenerate_key"
+            return _with_new_key(options, pair, present, check_mode)
+        label = f"client_key: {pair.key or pair.certificate} (where it is in hardware, give csr_path or csr_content)"
+        key_content = present.content if pair.key is None else read_regular_file(pair.key)
+        return _Request(create_csr(read_key(key_content, options["client_key_passphrase"]), leaf), present.content)
+    except (OSError, ValueError) as error:
+        raise InvalidParametersError(f"{label} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _with_new_key(
+    options: dict[str, t.Any], pair: CertificateFiles, present: _CurrentCertificate, check_mode: bool
+) -> _Request:
+    """Return the request for a certificate with a new key, and the files with that key. Check mode makes none."""
+    leaf, passphrase = present.chain[0], options["client_key_passphrase"]
+    old_key = present.content if pair.key is None else read_regular_file(pair.key)
+    key = None if check_mode else make_key(options["key_type"], leaf)
+    # A new key is encrypted if the old one is. One in hardware is not open either.
+    pem = b"" if key is None else write_key(key, None if is_open(old_key) else passphrase)
+    csr = None if key is None else create_csr(key, leaf)
+    if pair.key is None:
+        return _Request(csr, replace_key(present.content, pem, leaf, passphrase, is_copy=False))
+    try:
+        certificate_content = replace_key(present.content, pem, leaf, passphrase, is_copy=True)
+    except ValueError as error:
+        raise ValueError(f"{pair.certificate} holds a private key, too, that cannot be replaced: {error}") from None
+    return _Request(csr, certificate_content, replace_key(old_key, pem, leaf, passphrase, is_copy=False))
+
+
+def _request_certificate(
+    options: dict[str, t.Any], api: DeviceApi, present: _CurrentCertificate, request: t.Any
+) -> tuple[Renewal, list[t.Any]]:
+    """Ask for the new certificate and return the answer, and its chain when it fits."""
+    lists = ("certificate_profile_attributes", "device_attributes")
+    payload = {"csr": dump_csr(request), **{name: options[name] for name in lists if options[name]}}
+    try:
+        renewal = api.renew(payload)
+    except HandshakeFailedError as failure:
+        if _has_expired(present):
+            failure.args = (
+                f"{failure} A certificate that has expired cannot renew itself: have the operator issue a new one for "
+                "this device.",
+            )
+        raise
+    subject_may_differ = any(
+        attribute["id"].startswith("subject.") for attribute in options["certificate_profile_attributes"] or []
+    )
+    try:
+        # The certificates of the old chain that lead from the new certificate to its CA still do.
+        found = read_chain(_stripped(renewal.pem))
+        chain = order_chain(found + present.chain[1:], request)
+        reason = find_certificate_mismatch(chain, present.chain[0], request, subject_may_differ)
+    except ValueError as error:
+        reason = str(error)
+    if reason:
+        raise InvalidResponseError(
+            f"The service issued a certificate (ID {renewal.certificate_id}) that does not fit: {reason}. The "
+            "certificate and its key are as they were. Have the operator look at the certificate's profile."
+        )
+    return renewal, chain
+
+
+def _stripped(pem: str) -> bytes:
+    """Return PEM without blanks around its lines and without empty lines, all of which the service may add."""
+    return "\n".join(line.strip() for line in pem.splitlines() if line.strip()).encode("utf-8", "replace")
+
+
+def _verify_certificate(
+    api: DeviceApi, connect: t.Callable[[], DeviceApi], retries: int, warn: t.Callable[[str], None]
+) -> None:
+    """Verify that the API accepts the new certificate. `api` uses the old one. Raises RenewalUnverifiedError."""
+    try:
+        _read_with_new_certificate(api, connect, retries, warn)
+    except DeviceManagerError as failure:
+        raise RenewalUnverifiedError(
+            f"The service issued a new certificate, and it could not be shown to work. {failure} The old certificate "
+            "and its key stay where they are. The next run requests another certificate.",
+            http_status=failure.http_status,
+            code=failure.code,
+            api_message=failure.api_message,
+            retries=failure.retries,
+        ) from failure
+
+
+def _read_with_new_certificate(
+    api: DeviceApi, connect: t.Callable[[], DeviceApi], retries: int, warn: t.Callable[[str], None]
+) -> None:
+    number = 0
+    while True:
+        try:
+            connect().read()
+        except (HandshakeFailedError, ReadDeniedError) as failure:
+            if number == 0 and isinstance(failure, ReadDeniedError) and not _may_read(api):
+                warn("The new certificate could not be tried out: the device may not read its record.")
+                return
+            if number == retries:
+                raise
+        else:
+            return
+        # The part of the service that reads can learn of a new certificate later than the part that issues it.
+        time.sleep(wait_before_retry(number, None, None, 0.0, random.random()))  # noqa: S311
+        number += 1
+
+
+def _may_read(api: DeviceApi) -> bool:
+    try:
+        api.read()
+    except ReadDeniedError:
+        return False
+    return True

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""How the devices of an account become hosts of an inventory. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import ipaddress
+import re
+import typing as t
+from collections import Counter
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
+    ACTIVE,
+    Record,
+    by_name,
+    masked,
+    resolve,
+)
+
+_DATES = ("created_from", "created_to", "updated_from", "updated_to")
+_FILTERS = ("device_identifier", "division_id", "device_profile_id", *_DATES)
+# Characters that mean nothing in a host pattern, on a command line, in a path and in a template.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
+# The last label of an IPv4 address in each notation that inet_aton(3) reads: 127.1, 0x7f.1, 2130706433.
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# These words are in the names of the local host on common systems, and in no other (RFC 6761, section 6.3).
+_LOCAL_WORDS = ("localhost", "localdomain", "loopback")
+# Ansible reads host_vars/db-1.yml for a host db-1, and for a host db-1.yml as well.
+_FILE_NAMES = (".json", ".yaml", ".yml")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]{0,198}")
+
+
+def read_filters(filters: dict[str, t.Any]) -> tuple[dict[str, str], list[str]]:
+    """Return the filters as the list endpoint takes them, and every problem found, as sentences."""
+    # YAML makes a date of what looks like one.
+    texts = {
+        name: value.isoformat() if isinstance(value, datetime.date) else value
+        for name, value in filters.items()
+        if value is not None
+    }
+    unknown = [str(name) for name in texts if name not in _FILTERS]
+    problems = [f"filters has {', '.join(unknown)}, and can have {', '.join(_FILTERS)}."] if unknown else []
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text:
+            problems.append(f"filters.{name} is {text!r}, and must be a text.")
+        elif name in _DATES and not _is_date(text):
+            problems.append(f"filters.{name} is {text!r}, and must be a date like 2026-01-31.")
+    return texts, problems
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def select(
+    records: t.Iterable[Record], statuses: t.Container[str], filters: dict[str, str], sensitive: t.Sequence[str]
+) -> tuple[list[Record], list[str]]:
+    """Return the records with one of these statuses, and the words in `sensitive` that are no field of any record.
+
+    The values of the fields with the names or IDs in `sensitive` are masked. Whether the service listens to the filter
+    `updated_to` is not known for certain, so it is applied here as well.
+    """
+    latest = filters.get("updated_to", "9999-12-31")
+    selected = [
+        record
+        for record in records
+        if record.get("status", ACTIVE) in statuses and str(record.get("updated", ""))[:10] <= latest
+    ]
+    if not sensitive:
+        return selected, []
+    found = [resolve(record, sensitive) for record in selected]
+    unknown = set(sensitive).intersection(*(words for _ids, words in found)) if found else set()
+    return [masked(record, ids) for record, (ids, _words) in zip(selected, found)], sorted(unknown)
+
+
+def expression_variables(record: Record) -> dict[str, t.Any]:
+    """Return what an expression for a name can use: the record, with the values of its fields by their names."""
+    return {**record, "fields": by_name(record)}
+
+
+def host_variables(record: Record) -> dict[str, t.Any]:
+    """Return the variables of a device's host."""
+    return {_variable_name(key): value for key, value in expression_variables(record).items()}
+
+
+# All devices have the same few keys.
+@functools.lru_cache(maxsize=1000)
+def _variable_name(key: str) -> str:
+    return "digicert_iot_" + re.sub(r"[^A-Za-z0-9_]", "_", key)
+
+
+class Surroundings(t.NamedTuple):
+    """What names can mean before the devices of this list are hosts. All names are in lower case.
+
+    `local` are names of the controller. `owners` has the name of each host and group that is there, and the ID of the
+    device that it stands for, or None. `ids` are the IDs of the devices of this list. `is_own` tells whether an IP
+    address is one of the controller.
+    """
+
+    local: t.AbstractSet[str]
+    owners: t.Mapping[str, str | None]
+    ids: t.AbstractSet[str]
+    is_own: t.Callable[[str], bool]
+
+
+def is_safe_hostname(name: t.Any, device_id: str, surroundings: Surroundings) -> bool:
+    """Say whether this can be the name of the host of this device, because it can mean nothing else.
+
+    A device may be allowed to change its own name, so the name is foreign input. A dot or a hyphen distinguishes it
+    from all groups that Ansible makes of values, before or after: these have only letters, digits and underscores.
+    """
+    if not isinstance(name, str) or not _is_unambiguous(name, surroundings.local):
+        return False
+    lower = name.lower()
+    if lower in surroundings.ids or _UUID.fullmatch(lower):
+        return lower == device_id.lower()
+    return lower not in surroundings.owners or surroundings.owners[lower] == device_id.lower()
+
+
+def is_fit_id(device_id: str, local: t.AbstractSet[str]) -> bool:
+    """Say whether the ID of a device can be the name of its host. No device can choose its ID."""
+    return _is_unambiguous(device_id, local)
+
+
+def _is_unambiguous(name: str, local: t.AbstractSet[str]) -> bool:
+    return not {".", "-"}.isdisjoint(name) and _is_host_name(name, local) and not name.lower().endswith(_FILE_NAMES)
+
+
+def _is_host_name(name: str, local: t.AbstractSet[str]) -> bool:
+    """Say whether this is a host name, of another host than the controller, rather than an address or a pattern."""
+    labels = name.lower().split(".")
+    return (
+        _NAME.fullmatch(name) is not None
+        and "" not in labels
+        and _NUMBER.fullmatch(labels[-1]) is None
+        and not any(word in name.lower() for word in _LOCAL_WORDS)
+        and local.isdisjoint((name.lower(), labels[0]))
+    )
+
+
+def is_safe_connection(name: str, value: t.Any, surroundings: Surroundings) -> bool:
+    """Say whether the variable `name`, which decides how Ansible connects, can have this value from a record."""
+    if name in ("ansible_host", "ansible_ssh_host"):
+        return isinstance(value, str) and _is_remote(value, surroundings)
+    if name in ("ansible_port", "ansible_ssh_port"):
+        return re.fullmatch("[0-9]{1,5}", str(value)) is not None and 1 <= int(value) <= 65535
+    return name in ("ansible_user", "ansible_ssh_user") and isinstance(value, str) and bool(_USER.fullmatch(value))
+
+
+def _is_remote(value: str, surroundings: Surroundings) -> bool:
+    try:
+        address: t.Any = ipaddress.ip_address(value)
+    except ValueError:
+        return _is_host_name(value, surroundings.local) and value.lower() not in surroundings.owners
+    address = getattr(address, "ipv4_mapped", None) or address
+    # From the first blocks of IPv4 and of IPv6: this host, loopback, and old notations of IPv4 addresses in IPv6.
+    first = int(address) < (1 << 24 if address.version == 4 else 1 << 32)
+    special = address.is_loopback or address.is_link_local or address.is_multicast or "%" in value
+    reserved = address.version == 4 and address.is_reserved
+    return not (first or special or reserved or surroundings.is_own(str(address)))
+
+
+def deduplicate_hostnames(names: t.Sequence[str], ids: t.Sequence[str]) -> list[str]:
+    """Return `names`, and where several devices share one, each of these followed by the device's ID.
+
+    All of them: which of the devices came first says nothing about which has the right to the name. Names that differ
+    only in case are shared too: they can be one file in host_vars, and one name in DNS.
+    """
+    names = list(names)
+    while True:
+        counts = Counter(name.lower() for name in names)
+        if len(counts) == len(names):
+            return names
+        names = [name if counts[name.lower()] == 1 else f"{name}_{device_id}" for name, device_id in zip(names, ids)]

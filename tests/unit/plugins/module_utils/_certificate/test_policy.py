@@ -1,0 +1,76 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import (
+    Policy,
+    decide,
+    read_policy,
+    remaining_days,
+)
+
+BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def day(number):
+    return BEGIN + datetime.timedelta(days=number)
+
+
+def read(**options):
+    return read_policy({"force": False, "remaining_days": None, "remaining_percentage": None, **options})
+
+
+def test_without_limits_it_is_30_days():
+    assert read() == (Policy(False, 30, None), [])
+    assert read(remaining_percentage=20) == (Policy(False, None, 20), [])
+    assert read(remaining_days=7, remaining_percentage=20) == (Policy(False, 7, 20), [])
+
+
+@pytest.mark.parametrize(
+    ("options", "problems"),
+    [
+        ({"remaining_days": -1}, ["remaining_days is -1, and must not be negative."]),
+        ({"remaining_percentage": -1}, ["remaining_percentage is -1, and must be between 0 and 100."]),
+        ({"remaining_percentage": 101}, ["remaining_percentage is 101, and must be between 0 and 100."]),
+        ({"remaining_days": 0, "remaining_percentage": 100}, []),
+        ({"remaining_percentage": 0}, []),
+    ],
+)
+def test_limits_have_bounds(options, problems):
+    assert read(**options)[1] == problems
+
+
+@pytest.mark.parametrize(
+    ("policy", "now", "should", "words"),
+    [
+        (Policy(True, 30, None), 0, True, "force is true"),
+        (Policy(False, 30, None), 69, False, "valid for another 31.0 days, 31 % of its life, which is enough"),
+        (Policy(False, 30, None), 70, False, "remaining_days is 30"),
+        (Policy(False, 30, None), 70.5, True, "29.5 days"),
+        (Policy(False, 0, None), 99.9, False, "enough"),
+        (Policy(False, None, 20), 80, False, "enough"),
+        (Policy(False, None, 20), 80.1, True, "remaining_percentage is 20"),
+        (Policy(False, 10, 20), 81, True, "and remaining_percentage is 20."),
+        (Policy(False, 30, 20), 81, True, "remaining_days is 30 and remaining_percentage is 20."),
+        (Policy(False, 30, 20), 71, True, "and remaining_days is 30."),
+        (Policy(False, 0, None), 100, True, "The certificate expired on 2026-04-11 00:00 UTC."),
+        (Policy(False, 100, None), 50, False, "of which half counts"),
+        (Policy(False, 1000, None), 50.1, True, "of which half counts"),
+        (Policy(False, 99, None), 1.1, True, "remaining_days is 99."),
+    ],
+)
+def test_a_life_of_100_days(policy, now, should, words):
+    decision = decide(BEGIN, day(100), policy, day(now))
+    assert decision.should_renew is should
+    assert words in decision.reason
+
+
+@pytest.mark.parametrize(("now", "days"), [(0, 10), (9, 1), (9.5, 0), (10, 0), (10.5, -1)])
+def test_whole_days_are_counted(now, days):
+    assert remaining_days(day(10), day(now)) == days

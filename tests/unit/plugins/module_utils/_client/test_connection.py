@@ -1,0 +1,193 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import tempfile
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._client import connection as _connection
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import client_context
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
+
+
+def options(**changes):
+    defaults = {name: entry.get("default") for name, entry in connection_argument_spec().items()}
+    return {**defaults, "device_id": "d-1", "client_cert": "/does/not/exist.pem", "validate_certs": False, **changes}
+
+
+def problems_of(**changes):
+    with pytest.raises(InvalidParametersError) as caught:
+        open_session(options(**changes), [], str, [].append)
+    return str(caught.value)
+
+
+MISSING = problems_of()
+
+
+def test_only_the_missing_certificate_is_wrong():
+    assert MISSING == "client_cert: /does/not/exist.pem cannot be read: No such file or directory."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://clientauth.one.digicert.com",
+        "https://localhost:8443/",
+        "https://[::1]:8443/base/path",
+        "HTTPS://DEVICE.EXAMPLE",
+        "https://device.example.",
+        "https://xn--gert-loa.example/",
+        "https://192.0.2.1",
+        "https://device_1.example//a/%20b/@c",
+    ],
+)
+def test_base_urls(url):
+    assert problems_of(api_url=url) == MISSING
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "does not begin with https://"),
+        ("device.example", "does not begin with https://"),
+        ("http://device.example", "does not begin with https://"),
+        ("https:/device.example", "does not begin with https://"),
+        ("https://", "no valid host"),
+        ("https:///path", "no valid host"),
+        ("https://:443", "no valid host"),
+        ("https://device.example:port", "no valid host, port"),
+        ("https://device.example:99999", "no valid host, port"),
+        ("https://device.example:0", "no valid host, port"),
+        ("https://device.example:4_4", "no valid host, port"),
+        ("https://device.example:+443", "no valid host, port"),
+        ("https://user:secret@device.example", "has a user name or a password"),
+        ("https://:secret@device.example", "has a user name or a password"),
+        ("https://secret@device.example/?secret", "has a user name or a password"),
+        ("https://device.example?", "has a query"),
+        ("https://device.example/?secret", "has a query"),
+        ("https://device.example/#secret", "has a query or a fragment"),
+        ("https://[::1", "no valid host"),
+        ("https://[:::]", "no valid host"),
+        ("https://[]", "no valid host"),
+        ("https://[fe80::1%25eth0]", "no valid host"),
+        ("https://device..example", "no valid host"),
+        ("https://.device.example", "no valid host"),
+        ("https://" + "a" * 64 + ".example", "no valid host"),
+        ("https://" + ".".join(["a" * 63] * 5), "no valid host"),
+        ("https://device.example\\path", "no valid host"),
+        ("https://device.example/%zz", "no valid host, port or path"),
+        ("https://device.example/<path>", "no valid host, port or path"),
+        ("https://device%2eexample", "no valid host"),
+        ("https://*.example", "no valid host"),
+        *(
+            (f"https://device.example{character}", "has blanks")
+            for character in "\n\r\t \0\x7f\x0b\xa0\u2028\u200b\ufeff"
+        ),
+        *((f"https://device{character}example", "has blanks") for character in "\n\t \u3002\xad"),
+        *((f"{character}https://device.example", "has blanks") for character in "\n \ufeff"),
+        ("https://device.example/a b", "has blanks"),
+        ("https://ger\xe4t.example", "not ASCII"),
+        ("https://\udc80", "not ASCII"),
+        ("https://user:secret@device.example\n", "has blanks"),
+    ],
+)
+def test_what_is_no_base_url_is_not_repeated(url, words):
+    problem = problems_of(api_url=url)
+    assert f"{words}" in problem
+    assert problem.startswith("api_url ")
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize("device_id", ["", ".", "..", "\udc80"])
+def test_what_is_no_device_id(device_id):
+    assert "cannot be the ID of a device" in problems_of(device_id=device_id)
+
+
+@pytest.mark.parametrize("option", ["client_cert", "client_key"])
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+def test_what_cannot_be_a_path(tmp_path, leaf, option, path):
+    (tmp_path / "device.pem").write_text(leaf.certificate)
+    given = {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "device.pem"), option: path}
+    assert f"{option}: {path!r} cannot be a path" in problems_of(**given)
+
+
+def test_numbers_have_bounds():
+    assert "at least 1 second" in problems_of(timeout=0)
+    assert "at most 86400" in problems_of(timeout=10**20)
+    assert "must not be negative" in problems_of(retries=-1)
+
+
+def test_what_else_is_wrong_comes_first():
+    with pytest.raises(InvalidParametersError, match=r"^First\. client_cert"):
+        open_session(options(), ["First."], str, [].append)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_session_says_when_nobody_is_checked(leaf, checked):
+    warnings = []
+    given = {"client_cert": None, "client_cert_content": leaf.certificate, "client_key_content": leaf.key}
+    session = open_session(options(validate_certs=checked, **given), [], tempfile.gettempdir, warnings.append)
+    assert (session.certificate_validity_hint(), len(warnings)) == ("", 0 if checked else 1)
+
+
+@pytest.fixture
+def interrupted(leaf, make_leaf, tmp_path):
+    """The files of a renewal that was interrupted between two renames."""
+    (tmp_path / "device.pem").write_text(leaf.certificate)
+    (tmp_path / "device.key").write_text(make_leaf().key)
+    (tmp_path / "device.key.next").write_text(leaf.key)
+    return {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "device.key")}
+
+
+def test_a_session_uses_the_waiting_key_and_writes_nothing(interrupted, tmp_path):
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    open_session(options(**interrupted), [], str, [].append)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_recover_files_completes_a_renewal_where_it_may_write(interrupted, leaf, tmp_path):
+    assert recover_files(options(**interrupted), False, [].append)
+    assert (tmp_path / "device.key.next").exists()
+    assert recover_files(options(**interrupted), True, [].append)
+    assert (tmp_path / "device.key").read_text() == leaf.key
+    assert not recover_files(options(**interrupted), True, [].append)
+
+
+def test_files_that_are_replaced_between_two_reads_are_read_again(leaf, make_leaf, tmp_path, monkeypatch):
+    paths = {"client_cert": tmp_path / "device.pem", "client_key": tmp_path / "device.key"}
+    paths["client_cert"].write_text(leaf.certificate)
+    paths["client_key"].write_text(make_leaf().key)
+    given = {name: str(path) for name, path in paths.items()}
+    calls = []
+
+    def replaced_meanwhile(*arguments):
+        outcome = client_context(*arguments)
+        if not calls:
+            paths["client_key"].unlink()
+            paths["client_key"].write_text(leaf.key)
+        calls.append(outcome)
+        return outcome
+
+    monkeypatch.setattr(_connection, "client_context", replaced_meanwhile)
+    open_session(options(**given), [], str, [].append)
+    assert len(calls) == 2
+
+
+def test_files_that_change_all_the_time_end_in_an_error(make_leaf, tmp_path, monkeypatch):
+    (tmp_path / "device.pem").write_text(make_leaf().certificate)
+    given = {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "missing.key")}
+    monkeypatch.setattr(_connection, "_file_state", lambda _path: object())
+    with pytest.raises(InvalidParametersError, match="missing"):
+        open_session(options(**given), [], str, [].append)
+
+
+def test_every_option_but_the_switches_can_come_from_the_environment():
+    switches = {"validate_certs", "timeout", "retries", "use_proxy"}
+    for name, entry in connection_argument_spec().items():
+        expected = [] if name in switches else [f"DIGICERT_IOT_{name.upper()}"]
+        assert entry.get("fallback", (None, []))[1] == expected

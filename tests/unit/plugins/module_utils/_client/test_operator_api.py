@@ -1,0 +1,140 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import (
+    OperatorApi,
+    parse_page,
+    parse_records,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Response
+
+RECORD = {"id": "1", "device_identifier": "gate", "fields": [{"id": "a", "value": ""}], "status": "ACTIVE"}
+UNKNOWN = {"errors": [{"code": "entity_not_found", "message": "There is none"}]}
+
+
+class FakeSession:
+    """Answers as told, and notes what it was asked."""
+
+    def __init__(self, status, content):
+        self.answer = Response(status, {}, content if isinstance(content, bytes) else json.dumps(content).encode())
+        self.asked = []
+
+    @staticmethod
+    def certificate_validity_hint():
+        return ""
+
+    def send(self, method, path, body=None):
+        self.asked.append((method, path, body))
+        return self.answer
+
+    def attempt(self, _attempts, method, path):
+        return self.send(method, path)
+
+
+def page_of(*records, **keys):
+    return {"limit": 20, "offset": 0, "total": len(records), "records": list(records), **keys}
+
+
+def test_a_page():
+    session = FakeSession(200, page_of(RECORD, total=7))
+    page = OperatorApi(session).page({"device_identifier": "a&b"}, 50, 100)
+    assert page.total == 7
+    assert page.records == [{**RECORD, "fields": [{"id": "a", "value": None}]}]
+    assert session.asked == [("GET", "/iot/api/v2/device?device_identifier=a%26b&limit=50&offset=100", None)]
+
+
+def test_the_filter_that_is_documented_with_another_spelling_is_sent_in_both():
+    session = FakeSession(200, page_of())
+    OperatorApi(session).page({"updated_to": "2026-11-23"}, 20, 0)
+    assert "updated_to=2026-11-23&upated_to=2026-11-23&" in session.asked[0][1]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<html>", "an HTML page"),
+        ([], "no JSON object"),
+        ({"records": []}, "does not say how many"),
+        ({"records": [], "total": True}, "does not say how many"),
+        ({"records": [], "total": -1}, "does not say how many"),
+        ({"total": 1}, "a list without devices"),
+        (page_of(1), "no JSON object"),
+        (page_of({"fields": []}), "a record without an ID"),
+        (page_of({**RECORD, "id": ""}), "a record without an ID"),
+        (page_of({"id": "1"}), "fields are not a list"),
+    ],
+)
+def test_a_page_that_is_not_believed(content, words):
+    session = FakeSession(200, content)
+    with pytest.raises(ValueError, match=words):
+        parse_page(session.answer.body)
+    with pytest.raises(_errors.InvalidResponseError, match=f"answered the listing with .*{words}"):
+        OperatorApi(session).page({}, 20, 0)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("code", ["access_denied", "invalid_api_key"])
+def test_a_key_that_is_rejected(status, code):
+    api = OperatorApi(FakeSession(status, {"error": {"code": code, "message": "No"}}))
+    for call in (
+        lambda: api.page({}, 20, 0),
+        lambda: api.find("1"),
+        lambda: api.device("1").set_status("ACTIVE", Attempts(0)),
+    ):
+        with pytest.raises(_errors.ApiKeyRejectedError, match="Check that api_key is valid"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [(404, b"<html>"), (404, {"message": "no route"}), (404, {"error": {"code": "no_route", "message": "No"}})],
+)
+def test_a_404_that_is_not_the_api_s_own_is_no_missing_device(status, content):
+    with pytest.raises(_errors.HttpError):
+        OperatorApi(FakeSession(status, content)).find("1")
+
+
+def test_a_redirect_is_not_followed():
+    with pytest.raises(_errors.RedirectedError, match="for api_key would go along"):
+        OperatorApi(FakeSession(302, b"")).page({}, 20, 0)
+
+
+def test_find():
+    assert OperatorApi(FakeSession(200, RECORD)).find("1")["device_identifier"] == "gate"
+    assert OperatorApi(FakeSession(400, UNKNOWN)).find("1") is None
+
+
+@pytest.mark.parametrize(("status", "call"), [("ACTIVE", "enable"), ("DISABLED", "disable")])
+def test_status(status, call):
+    session = FakeSession(200, RECORD)
+    OperatorApi(session).device("1").set_status(status, Attempts(0))
+    assert session.asked == [("PUT", f"/iot/api/v2/device/1/{call}", None)]
+
+
+def test_records_that_were_kept_outside_the_api_follow_the_same_rules():
+    assert parse_records([RECORD]) == [{**RECORD, "fields": [{"id": "a", "value": None}]}]
+    assert parse_records([]) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"hosts": {}}, "a list without devices"),
+        ([{"id": "1"}], "fields are not a list"),
+        ([{**RECORD, "more": float("nan")}], "not valid JSON"),
+        ([{**RECORD, "more": object()}], "no JSON"),
+        ([{**RECORD, "id": "a"}, {**RECORD, "id": "A"}], "one device twice"),
+    ],
+)
+def test_records_that_were_kept_outside_the_api_and_damaged(content, words):
+    with pytest.raises(ValueError, match=words):
+        parse_records(content)

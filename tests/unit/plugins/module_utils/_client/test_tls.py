@@ -1,0 +1,632 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import ssl
+import tempfile
+import threading
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate import x509 as _x509
+from ansible_collections.edgeops.digicert.plugins.module_utils._client import tls as _tls
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
+    certificate_validity_hint,
+    client_context,
+    describe_handshake_error,
+    is_closing,
+    is_final,
+    key_algorithm,
+    pair_problems,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, InvalidParametersError
+
+
+def options(**changes):
+    return {
+        "ca_path": None,
+        "validate_certs": True,
+        "client_cert": "/does/not/exist.pem",
+        "client_cert_content": None,
+        "client_key": None,
+        "client_key_content": None,
+        "client_key_passphrase": None,
+        **changes,
+    }
+
+
+def load(**changes):
+    return client_context(options(**changes), tempfile.gettempdir, [].append)
+
+
+def alert(reason):
+    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:1)")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize("option", ["client_cert", "client_key", "ca_path"])
+def test_a_path_that_is_not_a_regular_file_is_rejected_and_does_not_block(option, tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    for unfit in (str(path), "/dev/zero"):
+        problems = load(**{option: unfit})[1]
+        assert f"{option}: {unfit} cannot be read: It is not a regular file." in problems
+
+
+def test_the_service_is_checked_and_old_versions_are_refused():
+    context = load()[0]
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.check_hostname
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.post_handshake_auth
+
+
+def test_the_service_is_not_checked_when_that_is_asked_for():
+    context = load(validate_certs=False)[0]
+    assert not context.check_hostname
+    assert context.verify_mode == ssl.CERT_NONE
+
+
+def test_files_are_named_with_their_option(tmp_path, leaf):
+    (tmp_path / "text").write_text("-----BEGIN NOTHING-----\n-----END NOTHING-----\n")
+    (tmp_path / "cert").write_text(leaf.certificate)
+    text, cert = str(tmp_path / "text"), str(tmp_path / "cert")
+    for changes, words in (
+        ({"ca_path": text}, "ca_path: .* holds no PEM certificates"),
+        ({"ca_path": "/does/not/exist"}, "ca_path: .* cannot be read: No such file"),
+        ({"ca_path": "a\0b"}, "ca_path: .* cannot be a path"),
+        ({"ca_path": "\ud800"}, "ca_path: .* cannot be a path"),
+        ({"client_cert": text}, "client_cert: .* holds another kind of PEM object and no certificate"),
+        ({"client_cert": cert, "client_key": str(tmp_path)}, "client_key: .* cannot be read: Is a directory"),
+        ({"client_cert": "\0"}, "client_cert: .* cannot be a path"),
+        ({"client_cert": cert}, "client_cert: .* holds a certificate and no private key: client_key is required"),
+        (
+            {"client_cert": cert, "client_key": text},
+            "client_key: .* holds another kind of PEM object and no private key",
+        ),
+    ):
+        problems = load(**changes)[1]
+        assert re.search(words, " ".join(problems)), problems
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(**contents):
+        for name, content in contents.items():
+            (tmp_path / name).write_text(content)
+            (tmp_path / name).chmod(0o600)
+        return {name: str(tmp_path / name) for name in contents}
+
+    return write
+
+
+def test_a_certificate_and_its_key_are_files_or_content(leaf, files):
+    assert load(**files(client_cert=leaf.certificate, client_key=leaf.key))[1] == []
+    assert load(**files(client_cert=leaf.certificate), client_key_content=leaf.key)[1] == []
+    assert load(**files(client_cert=leaf.certificate + leaf.key))[1] == []
+    assert load(client_cert=None, client_cert_content=leaf.certificate, client_key_content=leaf.key)[1] == []
+    assert load(client_cert=None, client_cert_content=leaf.key + leaf.certificate)[1] == []
+
+
+def give(form, option, content, tmp_path):
+    """Return the options that give `content` to `client_cert` or `client_key`, as a file or as text."""
+    if form == "content":
+        return {option: None, f"{option}_content": content}
+    path = tmp_path / option
+    path.write_bytes(content.encode())
+    path.chmod(0o600)
+    return {option: str(path)}
+
+
+# What is wrong with a PEM -> a word of the message. test__pem has all of them.
+DAMAGED = {
+    "literal line ends": (lambda pem: pem.replace("\n", r"\n"), "two characters"),
+    "blanks": (lambda pem: pem.replace("\n", " "), "blanks or nothing"),
+    "cut off": (lambda pem: pem[:200], "is cut off"),
+    "CR": (lambda pem: pem.replace("\n", "\r"), "CR only"),
+    "a line is missing": (lambda pem: "\n".join(pem.splitlines()[:1] + pem.splitlines()[2:]), "is damaged"),
+    "empty": (lambda _pem: "", "is empty"),
+    "empty lines": (lambda pem: pem.replace("\n", "\n\n"), "empty lines"),
+    "indented": (lambda pem: "  " + pem.replace("\n", "\n  "), "blanks before"),
+}
+
+
+@pytest.mark.parametrize("way", DAMAGED)
+@pytest.mark.parametrize("form", ["path", "content"])
+@pytest.mark.parametrize("option", ["client_cert", "client_key"])
+def test_the_option_that_is_damaged_is_named_with_the_cause(rsa_leaf, tmp_path, way, form, option):
+    damage, words = DAMAGED[way]
+    pems = {"client_cert": rsa_leaf.certificate, "client_key": rsa_leaf.key}
+    pems[option] = damage(pems[option])
+    given = {}
+    for name, content in pems.items():
+        given.update(give(form, name, content, tmp_path))
+    (problem,) = load(**given)[1]
+    assert problem.startswith(f"{option}_content " if form == "content" else f"{option}: ")
+    assert words in problem
+
+
+def test_certificate_and_key_that_are_swapped_are_both_named(leaf, files):
+    problems = load(**files(client_cert=leaf.key, client_key=leaf.certificate))[1]
+    assert [problem.partition(" holds ")[2] for problem in problems] == [
+        "a private key and no certificate.",
+        "a certificate and no private key.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda pem: pem[:300], "is cut off"),
+        (lambda pem: "\n".join(pem.splitlines()[:2] + pem.splitlines()[3:]), "certificate 2 of 2 in it is incomplete"),
+        (lambda pem: pem[:100] + "A" * 30 + pem[130:], "certificate 2 of 2 in it is no valid X.509 certificate"),
+    ],
+)
+def test_a_broken_ca_certificate_is_the_matter_of_client_cert(rsa_leaf, files, damage, words):
+    (problem,) = load(
+        **files(client_cert=rsa_leaf.certificate + damage(rsa_leaf.certificate), client_key=rsa_leaf.key)
+    )[1]
+    assert re.search(f"^client_cert: .*{words}", problem)
+
+
+def test_a_key_that_is_too_short_for_openssl_is_the_matter_of_client_cert(make_leaf, files):
+    leaf = make_leaf(key=rsa.generate_private_key(65537, 1024))
+    (problem,) = load(**files(client_cert=leaf.certificate, client_key=leaf.key))[1]
+    assert re.search("^client_cert: .* has a key that is too short", problem)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("CA_MD_TOO_WEAK", "digest that is too weak"),
+        ("CA_KEY_TOO_SMALL", "CA certificate with a key that is too short"),
+        ("NEW_REASON", r"cannot be loaded by the OpenSSL of this host \(NEW_REASON\)"),
+    ],
+)
+def test_a_certificate_that_openssl_rejects_is_named_with_the_reason(leaf, files, monkeypatch, reason, words):
+    def load_cert_chain(*_arguments):
+        raise alert(reason)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    (problem,) = load(**files(client_cert=leaf.certificate, client_key=leaf.key))[1]
+    assert re.search(f"^client_cert: .* {words}", problem)
+
+
+def test_a_byte_order_mark_needs_openssl_3(leaf, files, monkeypatch):
+    def load_cert_chain(*_arguments):
+        raise alert("NO_START_LINE")
+
+    given = files(client_cert="\ufeff" + leaf.certificate, client_key=leaf.key)
+    if ssl.OPENSSL_VERSION_INFO >= (3,):
+        assert load(**given)[1] == []
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (1, 1, 1, 0, 0))
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    (problem,) = load(**given)[1]
+    assert re.search("^client_cert: .* begins with a byte order mark", problem)
+
+
+@pytest.mark.parametrize("kind", ["same kind", "other kind"])
+@pytest.mark.parametrize("form", ["path", "content"])
+def test_a_ca_certificate_before_the_leaf_is_named(make_leaf, rsa_leaf, tmp_path, kind, form):
+    signer = make_leaf() if kind == "same kind" else rsa_leaf
+    leaf = make_leaf(signer=signer, passphrase="sesame")
+    stranger = make_leaf()
+    for chain in ([signer, leaf], [stranger, leaf, signer], [signer, stranger, leaf]):
+        content = "".join(each.certificate for each in chain)
+        given = {**give(form, "client_cert", content, tmp_path), **give(form, "client_key", leaf.key, tmp_path)}
+        (problem,) = load(**given, client_key_passphrase="sesame")[1]
+        assert re.search("^client_cert.* has another certificate before that of the device", problem)
+    content = signer.certificate + stranger.certificate
+    given = {**give(form, "client_cert", content, tmp_path), **give(form, "client_key", leaf.key, tmp_path)}
+    (problem,) = load(**given, client_key_passphrase="sesame")[1]
+    assert re.search("^client_key.* is not the key of the certificate in client_cert", problem)
+
+
+def test_a_leaf_that_openssl_overlooks_is_named(make_leaf, files):
+    signer = make_leaf()
+    leaf = make_leaf(signer=signer)
+    given = files(client_cert="  " + leaf.certificate + signer.certificate, client_key=leaf.key)
+    (problem,) = load(**given)[1]
+    assert re.search("^client_cert: .* has blanks before -----BEGIN", problem)
+
+
+def test_a_combined_file_whose_key_does_not_match_is_named(leaf, make_leaf, files):
+    (problem,) = load(**files(client_cert=leaf.certificate + make_leaf().key))[1]
+    assert problem.endswith("holds a private key that does not match its certificate.")
+
+
+def test_the_labels_that_openssl_accepts_are_accepted(leaf, files):
+    for label in ("X509 CERTIFICATE", "TRUSTED CERTIFICATE"):
+        certificate = leaf.certificate.replace("CERTIFICATE", label)
+        given = files(client_cert=certificate, client_key=leaf.key)
+        assert load(**given)[1] == []
+        assert pair_problems(options(**given), str, [].append) == []
+        assert certificate_validity_hint(options(**given)) == ""
+        assert key_algorithm(certificate.encode()) == key_algorithm(leaf.certificate.encode())
+
+
+def test_a_passphrase_that_is_not_used_is_a_warning(make_leaf, files):
+    for leaf, passphrase, count in (
+        (make_leaf(), "sesame", 1),
+        (make_leaf(), "", 0),
+        (make_leaf(), None, 0),
+        (make_leaf(passphrase="sesame"), "sesame", 0),
+    ):
+        warnings = []
+        given = options(**files(client_cert=leaf.certificate, client_key=leaf.key), client_key_passphrase=passphrase)
+        assert client_context(given, str, warnings.append)[1] == []
+        assert len(warnings) == count
+        assert "sesame" not in str(warnings)
+
+
+@pytest.mark.parametrize("form", ["TraditionalOpenSSL", "PKCS8"])
+@pytest.mark.parametrize("passphrase", [None, "sesame"])
+def test_each_form_of_a_key_is_loaded(leaf, files, form, passphrase):
+    encryption = (
+        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    )
+    key = leaf.private_key.private_bytes(
+        serialization.Encoding.PEM, getattr(serialization.PrivateFormat, form), encryption
+    ).decode()
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    given = files(client_cert=leaf.certificate, client_key=parameters + key)
+    warnings = []
+    assert client_context(options(**given, client_key_passphrase=passphrase), str, warnings.append)[1] == []
+    assert warnings == []
+
+
+def test_pair_problems_are_those_of_the_context(leaf, make_leaf, files):
+    given = options(**files(client_cert=leaf.certificate, client_key=make_leaf().key))
+    assert pair_problems(given, str, [].append) == client_context(given, str, [].append)[1] != []
+    assert pair_problems(options(), str, [].append) == client_context(options(), str, [].append)[1] != []
+
+
+def test_a_key_can_be_locked(make_leaf, files):
+    leaf = make_leaf(passphrase="sesame")
+    given = files(client_cert=leaf.certificate, client_key=leaf.key)
+    assert load(**given, client_key_passphrase="sesame")[1] == []
+    key = "client_key: {}".format(given["client_key"])
+    assert load(**given)[1] == [f"{key} is locked: give client_key_passphrase."]
+    (problem,) = load(**given, client_key_passphrase="wrong")[1]
+    assert problem.startswith(f"{key} holds no private key that can be loaded with this client_key_passphrase")
+    assert "wrong" not in problem
+    for passphrase, words in (("\u20ac" * 342, "is longer than 1024 bytes"), ("\ud800", "is not valid Unicode")):
+        (problem,) = load(**given, client_key_passphrase=passphrase)[1]
+        assert problem.startswith(f"client_key_passphrase {words}")
+    (problem,) = load(**given, client_key_passphrase="\u20ac" * 341)[1]
+    assert problem.startswith(key)
+
+
+def test_a_key_of_another_certificate_is_named(leaf, make_leaf, files):
+    given = files(client_cert=leaf.certificate, client_key=make_leaf().key)
+    assert load(**given)[1] == [
+        "client_key: {client_key} is not the key of the certificate in client_cert: {client_cert}.".format(**given)
+    ]
+
+
+def test_a_path_and_a_content_exclude_each_other(leaf, files):
+    given = files(client_cert=leaf.certificate, client_key=leaf.key)
+    assert load(**given, client_key_content=leaf.key)[1] == [
+        "client_key and client_key_content exclude each other: drop one of them."
+    ]
+    assert load(client_cert=None)[1] == [
+        "client_cert or client_cert_content is needed: the device comes with its own certificate."
+    ]
+
+
+@pytest.mark.parametrize(("mode", "count"), [(0o644, 1), (0o604, 1), (0o640, 0), (0o600, 0)])
+def test_a_key_that_everyone_can_read_is_a_warning(leaf, files, mode, count):
+    given = files(client_cert=leaf.certificate, client_key=leaf.key)
+    os.chmod(given["client_key"], mode)
+    warnings = []
+    assert client_context(options(**given), str, warnings.append)[1] == []
+    assert [warning.split(" holds ")[0] for warning in warnings] == ["client_key: {client_key}".format(**given)] * count
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "words"),
+    [(-2, -1, " By its own dates client_cert expired on 2"), (1, 2, " is valid from 2"), (-1, 1, "")],
+)
+def test_the_dates_of_a_certificate_are_told_when_they_matter(make_leaf, files, begins, ends, words):
+    certificate = make_leaf(begins, ends).certificate
+    for given in (files(client_cert=certificate), {"client_cert_content": certificate}):
+        said = certificate_validity_hint(options(**given))
+        assert words in said
+        assert bool(said) == bool(words)
+
+
+def test_nothing_is_told_of_dates_that_cannot_be_read(monkeypatch):
+    for content in ("-----BEGIN CERTIFICATE-----", "é"):
+        assert certificate_validity_hint(options(client_cert_content=content)) == ""
+    assert certificate_validity_hint(options()) == ""
+    monkeypatch.setattr(_x509, "HAS_CRYPTOGRAPHY", False)
+    assert certificate_validity_hint(options()) == ""
+
+
+def test_the_host_of_another_certificate_is_a_matter_of_the_url():
+    for code, words in ((62, "Check the host in api_url"), (20, "Name the CA that signed it in ca_path")):
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.reason = "CERTIFICATE_VERIFY_FAILED"
+        error.verify_code, error.verify_message = code, "the reason"
+        assert is_final(error)
+        assert f"device.example is not accepted: the reason. {words}" in describe_handshake_error(
+            error, "device.example"
+        )
+
+
+@pytest.mark.parametrize(("kind", "provider"), [("TSS2 PRIVATE KEY", "tpm2"), ("PKCS#11 PROVIDER URI", "pkcs11")])
+@pytest.mark.parametrize("option", ["client_cert", "client_key"])
+def test_a_key_in_hardware_needs_openssl_3_and_its_provider(tmp_path, monkeypatch, leaf, kind, provider, option):
+    (tmp_path / "key").write_text(f"{leaf.certificate}-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n")
+    files = {"client_cert": str(tmp_path / "key"), option: str(tmp_path / "key")}
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION", "OpenSSL of this test")
+    for version, words in (
+        ((1, 1, 1, 23, 15), "needs OpenSSL 3: the Python of this host has OpenSSL of this test"),
+        ((3, 0, 0, 0, 0), f"set OPENSSL_CONF in the task's environment .* the provider '{provider}'"),
+    ):
+        monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
+        (problem,) = load(**files)[1]
+        assert re.match(f"{option}: .*key names a key in hardware.* {words}", problem)
+
+
+@pytest.mark.parametrize("kind", ["TSS2 PRIVATE KEY", "PKCS#11 PROVIDER URI"])
+def test_a_key_in_hardware_that_asks_for_its_pin_gets_the_passphrase(tmp_path, monkeypatch, leaf, kind):
+    (tmp_path / "key").write_text(f"{leaf.certificate}-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n")
+    answers = []
+
+    def load_cert_chain(_context, _certificate, _key, answer=None):
+        if answer is None:
+            raise NotADirectoryError
+        answers.append(answer())
+        raise FileNotFoundError(2, "what was left in errno")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (3, 0, 0, 0, 0))
+    for passphrase, words in ((None, "is locked: give client_key_passphrase, the key's PIN"), ("1234", "PIN is right")):
+        (problem,) = load(client_cert=str(tmp_path / "key"), client_key_passphrase=passphrase)[1]
+        assert words in problem
+    assert answers == ["", "1234"]
+
+
+def test_an_openssl_without_its_usual_provider_is_named(monkeypatch):
+    def no_context(_protocol):
+        raise alert("LIBRARY_HAS_NO_CIPHERS")
+
+    monkeypatch.setattr(_tls.ssl, "SSLContext", no_context)
+    with pytest.raises(InvalidParametersError, match=r"LIBRARY_HAS_NO_CIPHERS.* the provider 'default' too"):
+        load()
+
+
+def test_a_folder_of_certificates_is_trusted(tmp_path):
+    problems = load(ca_path=str(tmp_path))[1]
+    assert [problem for problem in problems if "ca_path" in problem] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "has expired"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "does not know the CA"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "asks for a certificate"),
+        ("WRONG_VERSION_NUMBER", "does not speak TLS"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "misses the 'clientauth.' prefix"),
+    ],
+)
+def test_an_alert_is_final_and_explained(reason, words):
+    assert is_final(alert(reason))
+    assert words in describe_handshake_error(alert(reason), "device.example")
+
+
+@pytest.mark.parametrize("reason", ["SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_UNKNOWN_CA"])
+def test_a_wrong_region_is_among_the_causes(reason):
+    assert "region" in describe_handshake_error(alert(reason), "device.example")
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_one"),
+    [
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True),
+        (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), True),
+        (alert("UNEXPECTED_EOF_WHILE_READING"), True),
+        (ConnectionResetError(104, "Reset by peer"), True),
+        (BrokenPipeError(32, "Broken pipe"), True),
+        (ConnectionRefusedError(111, "Connection refused"), False),
+        (TimeoutError(110, "timed out"), False),
+    ],
+)
+def test_a_closed_connection_is_told_from_others(cause, is_one):
+    assert is_closing([OSError("around it"), cause]) is is_one
+
+
+def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
+    words = "that for operators has no 'clientauth.' before its name"
+    assert words in describe_handshake_error(
+        alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", has_leaf=False
+    )
+    assert words not in describe_handshake_error(
+        alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", has_leaf=False
+    )
+
+
+@pytest.mark.skipif(not hasattr(ssl.SSLSocket, "verify_client_post_handshake"), reason="needs Python 3.8")
+def test_a_server_can_request_the_certificate_after_the_handshake(leaf, tmp_path):
+    (tmp_path / "server.pem").write_text(leaf.certificate + leaf.key)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(str(tmp_path / "server.pem"))
+    server.load_verify_locations(cadata=leaf.certificate)
+    server.minimum_version = ssl.TLSVersion.TLSv1_3
+    server.post_handshake_auth = True
+    server.verify_mode = ssl.CERT_OPTIONAL
+    context = load(
+        validate_certs=False, client_cert=None, client_cert_content=leaf.certificate, client_key_content=leaf.key
+    )[0]
+
+    def talk():
+        with server.wrap_socket(there, server_side=True) as line:
+            line.recv(100)
+            line.verify_client_post_handshake()
+            line.sendall(b"request the certificate")
+            line.recv(100)
+            line.sendall(b"yes" if line.getpeercert() else b"no")
+
+    here, there = socket.socketpair()
+    thread = threading.Thread(target=talk)
+    thread.start()
+    with context.wrap_socket(here) as line:
+        line.sendall(b"request")
+        assert line.recv(100) == b"request the certificate"
+        line.sendall(b"request")
+        assert line.recv(100) == b"yes"
+    thread.join()
+
+
+def test_a_key_in_hardware_that_cannot_sign_is_not_tried_again():
+    error = ssl.SSLError(524294, "[SSL] EVP lib (_ssl.c:1029)")
+    error.reason = None
+    assert is_final(error)
+    assert "(_ssl.c:1029)). The key cannot sign: check its PIN or password" in describe_handshake_error(
+        error, "device.example"
+    )
+
+
+def test_a_cut_is_not_final():
+    assert not is_final(alert("UNEXPECTED_EOF_WHILE_READING"))
+
+
+def test_a_context_is_used_again_for_keys_of_its_kind_only(leaf, make_leaf):
+    contexts = {}
+
+    def use(pem, **changes):
+        given = options(client_cert=None, client_cert_content=pem.certificate + pem.key, **changes)
+        context, problems = client_context(given, tempfile.gettempdir, [].append, contexts)
+        assert problems == []
+        return context
+
+    of_another_kind = make_leaf(key=rsa.generate_private_key(65537, 2048))
+    first = use(leaf)
+    assert use(make_leaf()) is first
+    others = [use(of_another_kind), use(leaf, validate_certs=False)]
+    assert first not in others
+    assert [use(of_another_kind), use(leaf, validate_certs=False), use(leaf)] == [*others, first]
+
+
+def test_a_context_with_half_a_pair_is_not_used_again(leaf, make_leaf):
+    contexts = {}
+
+    def use(**content):
+        return client_context(options(client_cert=None, **content), tempfile.gettempdir, [].append, contexts)
+
+    good = {"client_cert_content": leaf.certificate, "client_key_content": leaf.key}
+    first = use(**good)[0]
+    bad, problems = use(client_cert_content=leaf.certificate, client_key_content=make_leaf().key)
+    assert problems
+    assert bad is first
+    assert use(**good)[0] is not first
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()),
+        ed25519.Ed25519PrivateKey.generate(),
+        rsa.generate_private_key(65537, 4096),
+    ],
+    ids=["EC", "Ed25519", "RSA"],
+)
+def test_the_kind_of_a_key_is_as_its_certificate_names_it(make_leaf, key):
+    pem = make_leaf(key=key).certificate.encode()
+    public = x509.load_pem_x509_certificate(pem).public_key()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    kind = key_algorithm(pem)
+    assert len(kind) >= 7
+    assert kind in der[:40]
+    assert der.index(kind) <= 4
+
+
+@pytest.mark.parametrize("pem", [b"", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----", b"MIIB"])
+def test_what_is_no_certificate_has_no_kind_of_key(pem):
+    assert key_algorithm(pem) is None
+
+
+class FullDisk:
+    """An error of the system in one function of os or tempfile."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def __call__(self, *_arguments, **_keywords):
+        raise OSError(self.code, os.strerror(self.code))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EDQUOT])
+@pytest.mark.parametrize(("owner", "function"), [(tempfile, "mkstemp"), (os, "write"), (os, "unlink")])
+def test_content_that_cannot_be_written_is_an_error_of_the_host(monkeypatch, tmp_path, code, owner, function):
+    opened = len(os.listdir("/proc/self/fd"))
+    given = options(client_cert=None, client_cert_content="-----BEGIN")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, function, FullDisk(code))
+        with pytest.raises(HostError, match="temporary file in") as failure:
+            client_context(given, lambda: str(tmp_path), [].append)
+    assert os.strerror(code) in str(failure.value)
+    assert "BEGIN" not in str(failure.value)
+    assert len(os.listdir("/proc/self/fd")) == opened
+    assert len(os.listdir(tmp_path)) == (function == "unlink")
+
+
+def test_content_is_read_by_another_path_where_dev_fd_is_missing(monkeypatch, leaf):
+    content = {"client_cert": None, "client_cert_content": leaf.certificate + leaf.key}
+    monkeypatch.setattr(_tls, "_DESCRIPTORS", ("/does/not/exist", "/proc/self/fd"))
+    assert load(**content)[1] == []
+    monkeypatch.setattr(_tls, "_DESCRIPTORS", ("/does/not/exist",))
+    with pytest.raises(HostError, match="neither /dev/fd nor /proc"):
+        load(**content)
+
+
+def test_a_key_that_cannot_be_read_for_lack_of_descriptors_is_an_error_of_the_host(monkeypatch, leaf, files):
+    def fail(*_arguments):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", fail)
+    with pytest.raises(HostError, match=r"client_key: .* cannot be loaded: Too many open files"):
+        load(**files(client_cert=leaf.certificate, client_key=leaf.key))
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("WRONG_VERSION_NUMBER", "does not speak TLS: write http:// in HTTPS_PROXY"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate, and gets none"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "Check the proxy and HTTPS_PROXY"),
+    ],
+)
+def test_a_failed_handshake_with_a_proxy_is_explained(reason, words):
+    text = _tls.describe_proxy_handshake_error(alert(reason), "proxy.example")
+    assert text.startswith(f"The TLS handshake with the proxy proxy.example failed ({reason}). ")
+    assert words in text
+
+
+def test_the_context_for_a_proxy_trusts_ca_path_and_the_system_and_is_shared(leaf, make_leaf, tmp_path, monkeypatch):
+    (tmp_path / "ca.pem").write_text(leaf.certificate)
+    (tmp_path / "system.pem").write_text(make_leaf().certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    contexts = {}
+    options = {"validate_certs": True, "ca_path": str(tmp_path / "ca.pem")}
+    context = _tls.proxy_context(options, contexts)
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.cert_store_stats()["x509"] == 2
+    assert _tls.proxy_context(options, contexts) is context
+    assert _tls.proxy_context({**options, "validate_certs": False}, contexts).verify_mode == ssl.CERT_NONE
+    assert _tls.proxy_context(options) is not context

@@ -1,0 +1,458 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
+    create_csr,
+    dump_csr,
+    load_csr,
+    make_key,
+    read_chain,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import Renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations import renewal as _renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import renew_when_due
+
+
+class Host:
+    """A host with a certificate that is valid for another day, and a service that issues one for ten days."""
+
+    def __init__(self, folder, make_leaf):
+        self.make_leaf = make_leaf
+        self.leaf = make_leaf()
+        self.folder = folder
+        self.certificate, self.key = folder / "device.pem", folder / "device.key"
+        self.certificate.write_text(self.leaf.certificate)
+        self.key.write_text(self.leaf.key)
+        self.key.chmod(0o600)
+        self.calls = []
+        self.warnings = []
+        self.attributes_differ = False
+        # What the service does with a renewal, and with a read by the old certificate and by the new one.
+        self.issue = lambda request: self.issued(request, 10).certificate
+        self.reads = [None, None]
+
+    def issued(self, request, ends, **changes):
+        """A certificate for the key of a request."""
+
+        class Key:
+            public_key = staticmethod(request.public_key)
+
+        signer = self.make_leaf(subject={"COMMON_NAME": "CA"})
+        return self.make_leaf(ends=ends, key=Key(), signer=signer, **changes)
+
+    def set_attributes(self):
+        return self.attributes_differ
+
+    def connect(self, changes):
+        self.calls.append(("connect", sorted(changes)))
+        return Api(self, bool(changes))
+
+    def renew(self, check_mode=False, **options):
+        """Run what the module runs."""
+        defaults = {
+            "client_cert": str(self.certificate),
+            "client_cert_content": None,
+            "client_key": str(self.key),
+            "client_key_content": None,
+            "client_key_passphrase": None,
+            "remaining_days": None,
+            "remaining_percentage": None,
+            "force": True,
+            "csr_path": None,
+            "csr_content": None,
+            "regenerate_key": False,
+            "key_type": "same",
+            "certificate_profile_attributes": None,
+            "device_attributes": None,
+            "backup": False,
+            "retries": 0,
+        }
+        return renew_when_due(
+            {**defaults, **options}, self.connect, self.set_attributes, check_mode, self.warnings.append
+        )
+
+    @property
+    def files(self):
+        return {name: (self.folder / name).read_text() for name in os.listdir(str(self.folder))}
+
+
+class Api:
+    """Stands for the API, open with the old certificate or with the new one."""
+
+    def __init__(self, host, is_new):
+        self.host, self.is_new = host, is_new
+
+    def renew(self, payload):
+        self.host.calls.append(("renew", sorted(payload)))
+        pem = self.host.issue(load_csr(payload["csr"].encode()))
+        return Renewal(pem, "c-1", "r-1")
+
+    def read(self):
+        self.host.calls.append(("read", self.is_new))
+        answer = self.host.reads[self.is_new]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if answer is not None:
+            raise answer
+
+
+@pytest.fixture
+def host(tmp_path, make_leaf):
+    return Host(tmp_path, make_leaf)
+
+
+def test_a_certificate_is_renewed(host):
+    outcome = host.renew()
+    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content", "client_key"])
+    assert host.calls == [connects[0], ("renew", ["csr"]), connects[1], ("read", True)]
+    assert outcome.renewal[1:] == ("c-1", "r-1")
+    assert host.files == {"device.pem": outcome.renewal.pem, "device.key": host.leaf.key}
+    assert outcome.changed
+    assert (outcome.facts.not_after - outcome.facts.not_before).days == 11
+
+
+def test_a_key_is_made(host):
+    host.renew(regenerate_key=True, key_type="ecdsa_p384")
+    assert host.calls[2][1] == ["client_cert", "client_cert_content", "client_key", "client_key_content"]
+    assert host.files.keys() == {"device.pem", "device.key"}
+    assert host.files["device.key"] != host.leaf.key
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_one_file_holds_both(host, regenerate_key):
+    host.certificate.write_text(host.leaf.certificate + host.leaf.key)
+    outcome = host.renew(client_key=None, regenerate_key=regenerate_key)
+    assert host.files["device.pem"].startswith(outcome.renewal.pem + "-----BEGIN PRIVATE KEY-----")
+    assert (host.leaf.key in host.files["device.pem"]) is not regenerate_key
+
+
+@pytest.mark.parametrize("options", [{"force": False, "remaining_days": 0}, {"check_mode": True}])
+def test_nothing_is_asked_for(host, options):
+    before = host.files
+    outcome = host.renew(**options)
+    assert outcome.decision.should_renew is ("check_mode" in options)
+    assert outcome.renewal is None
+    assert host.calls == ([("connect", [])] if "check_mode" in options else [])
+    assert host.files == before
+    host.renew(True, regenerate_key=True)
+    assert host.files == before
+
+
+def test_a_request_is_given(host):
+    old = read_chain(host.leaf.certificate.encode())[0]
+    content = dump_csr(create_csr(host.leaf.private_key, old))
+    attributes = [{"id": "subject.organization_name", "value": "Harbour"}]
+    host.issue = lambda request: (
+        host.issued(request, 10, subject={"COMMON_NAME": "device", "ORGANIZATION_NAME": "Harbour"}).certificate
+    )
+    host.renew(csr_content=content, certificate_profile_attributes=attributes)
+    assert host.calls[1] == ("renew", ["certificate_profile_attributes", "csr"])
+
+
+def test_what_led_to_the_ca_still_does(host, make_leaf):
+    signer, foreign = make_leaf(subject={"COMMON_NAME": "CA"}), make_leaf()
+    old = make_leaf(key=host.leaf.private_key, signer=signer)
+    host.certificate.write_text(old.certificate + signer.certificate)
+    host.issue = lambda _request: host.make_leaf(ends=10, key=host.leaf.private_key, signer=signer).certificate
+    outcome = host.renew()
+    assert host.files["device.pem"] == outcome.renewal.pem + signer.certificate
+    # Where another CA has signed, it does not.
+    host.certificate.write_text(old.certificate + signer.certificate)
+    host.issue = lambda _request: host.make_leaf(ends=10, key=host.leaf.private_key, signer=foreign).certificate
+    outcome = host.renew()
+    assert host.files["device.pem"] == outcome.renewal.pem
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+@pytest.mark.parametrize(
+    ("issue", "words"),
+    [
+        (lambda host, request: host.issued(request, 0.5).certificate, "ends on"),
+        (lambda _host, _request: "nothing", "no certificate in PEM form"),
+    ],
+)
+def test_an_answer_that_does_not_fit_leaves_all_as_it_was(host, issue, words, regenerate_key):
+    before = host.files
+    host.issue = lambda request: issue(host, request)
+    with pytest.raises(_errors.InvalidResponseError, match=f"ID c-1.* that does not fit: .*{words}"):
+        host.renew(regenerate_key=regenerate_key)
+    assert host.files == before
+
+
+def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
+    before = host.files
+    for failure in (_errors.HandshakeFailedError("No."), _errors.ReadDeniedError("No.")):
+        host.reads[True] = failure
+        with pytest.raises(_errors.RenewalUnverifiedError, match=r"No\. The old certificate"):
+            host.renew()
+        assert host.files == before
+    host.reads[False] = _errors.ReadDeniedError("No.")
+    host.renew()
+    assert "could not be tried out" in host.warnings[0]
+    assert host.files != before
+
+
+def test_a_certificate_that_is_not_accepted_at_once_is_tried_again(host, monkeypatch):
+    waits = []
+    monkeypatch.setattr(_renewal.time, "sleep", waits.append)
+    host.reads[True] = [_errors.ReadDeniedError("No."), _errors.HandshakeFailedError("No."), None]
+    host.renew(retries=2)
+    assert [call for call in host.calls if call[0] in ("renew", "read")] == [
+        ("renew", ["csr"]),
+        ("read", True),
+        ("read", False),
+        ("read", True),
+        ("read", True),
+    ]
+    assert len(waits) == 2
+    before = host.files
+    host.issue = lambda request: host.issued(request, 20).certificate
+    host.reads[True] = [_errors.HandshakeFailedError("No.")] * 3
+    with pytest.raises(_errors.RenewalUnverifiedError, match="The next run requests another certificate"):
+        host.renew(retries=2)
+    assert host.files == before
+
+
+def test_an_expired_certificate_says_who_can_help(host, make_leaf):
+    def shut(_request):
+        raise _errors.HandshakeFailedError("It is shut.")
+
+    host.issue = shut
+    with pytest.raises(_errors.HandshakeFailedError, match=r"^It is shut\.$"):
+        host.renew()
+    host.certificate.write_text(make_leaf(-2, -1, key=host.leaf.private_key).certificate)
+    with pytest.raises(_errors.HandshakeFailedError, match=r"It is shut\. A certificate that has expired"):
+        host.renew()
+    assert "has expired" in host.warnings[0]
+
+
+def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
+    def connect(changes):
+        host.certificate.write_text(make_leaf(ends=50, key=host.leaf.private_key).certificate)
+        return Api(host, bool(changes))
+
+    host.connect = connect
+    outcome = host.renew()
+    assert not outcome.decision.should_renew
+    assert outcome.facts.not_after.tzinfo
+    assert host.calls == []
+    assert "Another client" in host.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"client_cert": None}, "client_cert is needed"),
+        ({"client_cert": None, "client_cert_content": "x"}, "client_cert_content cannot be renewed"),
+        ({"client_key_content": "x"}, "client_key_content cannot be renewed"),
+        ({"client_cert": "a\0b"}, "client_cert: 'a.x00b' cannot be a path"),
+        ({"client_key": "\ud800"}, "client_key: .* cannot be a path"),
+        ({"csr_path": "a\0b"}, "csr_path: .* cannot be used: embedded null"),
+        ({"csr_path": "a", "csr_content": "b"}, "exclude each other"),
+        ({"csr_path": "a", "regenerate_key": True}, "csr_path and regenerate_key exclude each other"),
+        ({"key_type": "ecdsa_p256"}, "key_type is for a new key only"),
+        ({"remaining_days": -1}, "must not be negative"),
+        ({"client_cert": "/does/not/exist"}, "client_cert: /does/not/exist cannot be read: No such file"),
+        ({"client_key": "/does/not/exist"}, "client_key: /does/not/exist cannot be read: No such file"),
+        ({"client_key": os.devnull}, "client_key: .* cannot be read"),
+        ({"csr_path": "/does/not/exist"}, "csr_path: /does/not/exist cannot be used: No such file"),
+        ({"csr_path": os.devnull}, "csr_path: .* cannot be used"),
+        ({"csr_content": ""}, "csr_content cannot be used"),
+    ],
+)
+def test_what_is_wrong_with_a_task_costs_no_request(host, options, words):
+    with pytest.raises(_errors.InvalidParametersError, match=words):
+        host.renew(**options)
+    assert host.calls == []
+
+
+def test_a_request_for_another_key_costs_no_request(host, make_leaf):
+    other = read_chain(make_leaf().certificate.encode())[0]
+    request = create_csr(make_key("same", other), other)
+    with pytest.raises(_errors.InvalidParametersError, match="for another key than the certificate"):
+        host.renew(csr_content=dump_csr(request), force=False, remaining_days=0)
+    assert host.calls == []
+
+
+def test_what_is_no_certificate_is_named(host):
+    host.certificate.write_text("nothing")
+    with pytest.raises(_errors.InvalidParametersError, match=r"client_cert: .* is not PEM"):
+        host.renew()
+
+
+def test_a_pair_that_openssl_rejects_costs_no_request_even_when_nothing_is_due(host, make_leaf):
+    signer = make_leaf(ends=300)
+    leaf = make_leaf(key=host.leaf.private_key, signer=signer)
+    for content, words in (
+        (signer.certificate + leaf.certificate, "has another certificate before that of the device"),
+        (signer.certificate, "is not the key of the certificate"),
+        (leaf.certificate.replace("\n", " "), "client_cert: .* has blanks or nothing where a line must end"),
+    ):
+        host.certificate.write_text(content)
+        for force in (True, False):
+            with pytest.raises(_errors.InvalidParametersError, match=words):
+                host.renew(force=force)
+    assert host.calls == []
+
+
+def test_a_certificate_that_openssl_ignores_is_named(host):
+    damaged = "-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n"
+    host.certificate.write_text(host.leaf.certificate + damaged)
+    with pytest.raises(_errors.InvalidParametersError, match=r"client_cert: .* certificate 2 of 2 is damaged"):
+        host.renew()
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("label", ["TRUSTED CERTIFICATE", "X509 CERTIFICATE"])
+def test_what_openssl_takes_for_the_leaf_is_what_is_renewed(host, make_leaf, label):
+    signer = make_leaf(ends=300)
+    host.certificate.write_text(host.leaf.certificate.replace("CERTIFICATE", label) + signer.certificate)
+    assert host.renew(force=False, remaining_days=5).decision.should_renew
+    assert host.files["device.pem"].startswith("-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize(
+    "way", ["in order", "CA first", "leaf twice", "root first", "strangers", "old one too", "text"]
+)
+def test_an_answer_is_put_in_order(host, make_leaf, way):
+    root = make_leaf(ends=400, subject={"COMMON_NAME": "root"})
+    signer = make_leaf(ends=300, subject={"COMMON_NAME": "CA"}, signer=root)
+    strangers = [make_leaf(ends=300), make_leaf(ends=200, subject={"COMMON_NAME": "CA"})]
+    leaf = make_leaf(ends=10, key=host.leaf.private_key, signer=signer)
+    wanted = [leaf, signer, root]
+    ways = {
+        "in order": wanted,
+        "CA first": [signer, leaf, root],
+        "leaf twice": [leaf, leaf, signer, signer, root],
+        "root first": [root, signer, leaf],
+        "strangers": [strangers[0], signer, leaf, strangers[1], root],
+        "old one too": [host.leaf, leaf, signer, root],
+        "text": wanted,
+    }
+    pem = "".join(each.certificate for each in ways[way])
+    if way == "text":
+        pem = "subject=CN\r\n" + pem.replace("\n", "\r\n\r\n ")
+    host.issue = lambda _request: pem
+    host.renew()
+    assert host.files["device.pem"] == "".join(each.certificate for each in wanted)
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_a_passphrase_that_is_not_used_changes_nothing(host, regenerate_key):
+    host.renew(client_key_passphrase="sesame", regenerate_key=regenerate_key)
+    assert "-----BEGIN PRIVATE KEY-----" in host.files["device.key"]
+    assert host.warnings == ["client_key_passphrase is not used: the private key is not encrypted."]
+
+
+@pytest.mark.parametrize("combined", [True, False])
+def test_a_new_key_is_encrypted_when_the_old_one_is(host, make_leaf, combined):
+    leaf = make_leaf(passphrase="sesame")
+    host.certificate.write_text(leaf.certificate + (leaf.key if combined else ""))
+    host.certificate.chmod(0o600)
+    host.key.write_text(leaf.key)
+    host.renew(client_key=None if combined else str(host.key), client_key_passphrase="sesame", regenerate_key=True)
+    written = host.files["device.pem" if combined else "device.key"]
+    assert "-----BEGIN ENCRYPTED PRIVATE KEY-----" in written
+    assert leaf.key not in written
+    assert host.warnings == []
+
+
+def test_a_missing_package_is_told_first(host, monkeypatch):
+    def missing():
+        raise _errors.MissingLibraryError("cryptography")
+
+    monkeypatch.setattr(_renewal, "need_cryptography", missing)
+    with pytest.raises(_errors.MissingLibraryError):
+        host.renew(client_cert=None)
+
+
+COMMENT = "# käse, as openssl pkcs12 writes it\nBag Attributes\n    friendlyName: device\n"
+PARAMETERS = "-----BEGIN DH PARAMETERS-----\nMEYCQQ==\n-----END DH PARAMETERS-----\r\n"
+
+
+@pytest.mark.parametrize("way", ["client_cert alone", "same path", "link"])
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_one_file_by_two_options_keeps_all_else(host, way, regenerate_key):
+    host.certificate.write_text(COMMENT + host.leaf.certificate + PARAMETERS + host.leaf.key + "# end")
+    host.key.unlink()
+    if way == "link":
+        host.key.symlink_to("device.pem")
+    path = {"client_cert alone": None, "same path": str(host.certificate), "link": str(host.key)}[way]
+    outcome = host.renew(client_key=path, regenerate_key=regenerate_key)
+    assert host.certificate.read_bytes().startswith((COMMENT + outcome.renewal.pem + PARAMETERS).encode())
+    assert host.certificate.read_bytes().endswith(b"-----END PRIVATE KEY-----\n# end")
+    assert (host.leaf.key in host.certificate.read_text()) is not regenerate_key
+    assert key_matches(str(host.certificate), str(host.certificate), None)
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_what_else_is_in_two_files_stays(host, make_leaf, regenerate_key):
+    other = make_leaf().key
+    host.certificate.write_text(host.leaf.key + host.leaf.certificate + other + PARAMETERS)
+    host.key.write_text(COMMENT + host.leaf.key + host.leaf.certificate + PARAMETERS)
+    outcome = host.renew(regenerate_key=regenerate_key)
+    certificate, key = host.certificate.read_bytes().decode(), host.key.read_bytes().decode()
+    assert certificate.endswith(outcome.renewal.pem + other + PARAMETERS)
+    assert key.startswith(COMMENT)
+    assert key.endswith(PARAMETERS)
+    assert (host.leaf.key in certificate) is (host.leaf.key in key) is not regenerate_key
+    # Without a new key the file of the key is not replaced.
+    assert (outcome.renewal.pem in key) is regenerate_key
+    for path in (host.certificate, host.key):
+        assert key_matches(str(host.certificate), str(path), None)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_key_that_cannot_be_read_or_replaced_costs_no_request(host, make_leaf, check_mode):
+    host.certificate.write_text(host.leaf.certificate + make_leaf(passphrase="sesame").key)
+    with pytest.raises(_errors.InvalidParametersError, match="holds a private key, too, that cannot be replaced"):
+        host.renew(check_mode, regenerate_key=True)
+    host.certificate.write_text(host.leaf.certificate)
+    host.key.write_text("nothing")
+    with pytest.raises(_errors.InvalidParametersError, match=r"client_key: .* is not PEM"):
+        host.renew(check_mode, regenerate_key=True)
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_files_that_cannot_be_replaced_cost_no_request(host, check_mode):
+    os.link(str(host.certificate), str(host.certificate) + "2")
+    with pytest.raises(_errors.FileWriteError, match="2 hard links"):
+        host.renew(check_mode)
+    assert host.calls == [("connect", [])]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_completed_renewal_is_a_change(host, make_leaf, check_mode):
+    host.key.write_text(make_leaf().key)
+    (host.folder / "device.key.next").write_text(host.leaf.key)
+    outcome = host.renew(check_mode, force=False, remaining_days=0)
+    assert (outcome.changed, outcome.decision.should_renew) == (True, False)
+    assert host.renew(check_mode, force=False, remaining_days=0).changed is check_mode
+    host.attributes_differ = True
+    assert host.renew(check_mode, force=False, remaining_days=0).changed
+
+
+def test_a_change_before_a_failure_is_told(host, make_leaf):
+    host.key.write_text(make_leaf().key)
+    (host.folder / "device.key.next").write_text(host.leaf.key)
+    with pytest.raises(_errors.InvalidParametersError) as caught:
+        host.renew(csr_content="")
+    assert caught.value.changed
+    with pytest.raises(_errors.InvalidParametersError) as caught:
+        host.renew(csr_content="")
+    assert not caught.value.changed
+
+
+def test_backups_are_told(host):
+    (backup,) = host.renew(backup=True).backup_files
+    assert host.files[os.path.basename(backup)] == host.leaf.certificate

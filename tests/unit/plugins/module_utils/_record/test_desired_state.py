@@ -1,0 +1,139 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
+    DesiredField,
+    DesiredState,
+    parse_desired_state,
+    secrets_of,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import MAXIMUM_VALUE_LENGTH
+
+
+def options(fields=None, **others):
+    whole = [{"id": None, "name": None, "value": None, "state": "present", **entry} for entry in fields or []]
+    return {
+        "device_identifier": None,
+        "fields": None if fields is None else whole,
+        "secret_fields": None,
+        "purge_fields": False,
+        "keep_fields": [],
+        "mask_fields": [],
+        "on_read_denied": "fail",
+        **others,
+    }
+
+
+def test_wishes_are_read():
+    given = options(
+        [
+            {"name": "Site", "value": "Delft"},
+            {"id": "f1", "value": 7},
+            {"name": "On", "value": True},
+            {"id": "f2", "state": "absent"},
+        ],
+        device_identifier="gate",
+        purge_fields=True,
+        keep_fields=["Owner"],
+    )
+    fields = (
+        DesiredField(None, "Site", "Delft"),
+        DesiredField("f1", None, "7"),
+        DesiredField(None, "On", "true"),
+        DesiredField("f2", None, None),
+    )
+    assert parse_desired_state(given) == (DesiredState("gate", fields, True, ("Owner",)), [])
+
+
+@pytest.mark.parametrize("fields", [[], [{"id": "a", "value": "x" * MAXIMUM_VALUE_LENGTH}], [{"id": "a", "value": 0}]])
+def test_at_the_edge_but_right(fields):
+    assert parse_desired_state(options(fields))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (options(), "device_identifier, fields or secret_fields"),
+        (options(device_identifier=""), "has 0 characters, and 1 to 255"),
+        (options(device_identifier="x" * 256), "has 256 characters, and 1 to 255"),
+        (options(device_identifier="\udc80"), "device_identifier is not valid Unicode"),
+        (options(device_identifier="x", purge_fields=True), "purge_fields needs fields"),
+        (options([{"value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"id": "", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"id": "a", "name": "", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"id": "a", "name": "A", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options([{"name": "\udc80", "value": "1"}]), "Entry 1 of fields has a name or an ID that is not valid"),
+        (options([{"name": "A"}]), "field 'A' has no value: give one, or say state=absent"),
+        (options([{"name": "A", "value": ""}]), "field 'A' has no value: give one, or say state=absent"),
+        (options([{"id": "a"}]), "field with the ID 'a' has no value"),
+        (options([{"name": "A", "value": "1", "state": "absent"}]), "field 'A' has both a value and state=absent"),
+        (options([{"name": "A", "value": 1.1}]), "field 'A': the value is a float, which has no exact text: quote it"),
+        (options([{"name": "A", "value": [1]}]), "is a list, which has no exact text: quote it"),
+        (options([{"name": "A", "value": {"b": 1}}]), "is a dict, which has no exact text: quote it"),
+        (options([{"name": "A", "value": "\ud800"}]), "field 'A': the value is not valid Unicode"),
+        (
+            options([{"name": "A", "value": "x" * (MAXIMUM_VALUE_LENGTH + 1)}]),
+            f"field 'A': the value has {MAXIMUM_VALUE_LENGTH + 1} characters, and {MAXIMUM_VALUE_LENGTH} are",
+        ),
+        (options([{"name": "A", "value": "1"}] * 2), "The field with the name 'A' is listed more than once"),
+        (options([{"id": "a", "value": "1"}] * 3), "The field with the id 'a' is listed more than once"),
+        (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "needs every field by its id"),
+        (options([{"id": "a", "state": "absent"}], on_read_denied="overwrite"), "needs every field by its id"),
+        (options(device_identifier="x", on_read_denied="overwrite"), "needs every field by its id"),
+    ],
+)
+def test_one_problem_is_told(given, words):
+    problems = parse_desired_state(given)[1]
+    assert len(problems) == 1, problems
+    assert words in problems[0]
+
+
+def secrets(*entries):
+    return options([*entries])["fields"]
+
+
+def test_secrets_are_wishes_too():
+    given = options([{"id": "a", "value": "1"}], secret_fields=secrets({"id": "b", "value": "2"}), purge_fields=True)
+    assert parse_desired_state(given)[0].fields == (
+        DesiredField("a", None, "1"),
+        DesiredField("b", None, "2", secret=True),
+    )
+    assert parse_desired_state(options(secret_fields=secrets({"id": "b", "value": "2"}), purge_fields=True))[1] == []
+
+
+@pytest.mark.parametrize("value", [5, True, 1.5, ["x"]])
+def test_a_secret_is_a_string(value):
+    problems = parse_desired_state(options(secret_fields=secrets({"id": "b", "value": value})))[1]
+    assert problems == ["The field with the ID 'b': a secret value must be a string: quote it."]
+
+
+def test_a_field_cannot_be_in_both_lists():
+    both = options([{"name": "A", "value": "1"}], secret_fields=secrets({"name": "A", "value": "2"}))
+    assert parse_desired_state(both)[1] == ["The field with the name 'A' is listed more than once."]
+
+
+def test_all_problems_are_told_together():
+    problems = parse_desired_state(
+        options([{"name": "A", "value": 1.5}, {"name": "B"}, {"value": "x"}], device_identifier="")
+    )[1]
+    assert len(problems) == 4
+
+
+def test_the_longest_name():
+    wishes, problems = parse_desired_state(options(device_identifier="x" * 255))
+    assert (wishes.device_identifier, problems) == ("x" * 255, [])
+
+
+def test_secrets_are_those_of_the_connection_and_of_the_fields():
+    options = {
+        "client_key_content": "key",
+        "client_key_passphrase": "",
+        "secret_fields": [{"value": "hush"}, {"value": None}, {"value": 17}],
+    }
+    assert secrets_of(options) == ["key", "hush", "17"]
+    assert secrets_of({"secret_fields": None}) == []

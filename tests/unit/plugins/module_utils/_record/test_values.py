@@ -1,0 +1,39 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import text_of
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1.10", "1.10"),
+        (" x ", " x "),
+        ("", ""),
+        (7, "7"),
+        (-1, "-1"),
+        (10**20, "1" + "0" * 20),
+        (True, "true"),
+        (False, "false"),
+    ],
+)
+def test_text(value, text):
+    assert text_of(value) == text
+
+
+@pytest.mark.parametrize("value", [1.10, None, [], {}, b"x", "\ud800"])
+def test_what_has_no_text(value):
+    with pytest.raises(ValueError, match=r"quote it|Unicode"):
+        text_of(value)
+
+
+@given(st.one_of(st.text(), st.integers(), st.booleans()))
+def test_the_normal_form_stays_as_it_is(value):
+    assert text_of(text_of(value)) == text_of(value)
