@@ -4,25 +4,42 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What can end a run. Helpers raise one of these; only a module's main() turns it into a result."""
+"""The errors that end a task, one class for each kind. Only the main() of a module turns an error into a result."""
 
 from __future__ import annotations
 
+import enum
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 
 
-class DeviceManagerError(Exception):
-    """The base of all. `kind` is the word that programs read, the text is the sentence for people.
+class Changes(enum.Enum):
+    """What a task can have changed before it failed. `changed` of its result is true in that case only."""
 
-    `http_status`, `code` and `api_message` are what the service answered, where it did; `retries` counts the requests
-    that were sent again. `may_have_applied` says that a request which may have changed the record was sent and its
-    outcome is not known. `changed` says that the record was changed, or may have been, before the run failed. `again`
-    says that the request is to be sent again.
+    NOTHING = 0
+    # The task completed an interrupted renewal, or set attributes of the certificate file.
+    FILES = 1
+    # Such a change of files, or an update of the record: the failed one, or an earlier one of the same task.
+    RECORD = 2
+
+
+class DeviceManagerError(Exception):
+    """The base class of all errors.
+
+    `kind` is the error for programs, and the message is the error for people. `cause` and `remedy` are sentences on all
+    errors of the kind, and `changes` is what a task that fails with the kind can have changed.
+
+    `http_status`, `code` and `api_message` are from the response of the API, if there was one. `retries` is the number
+    of retries. `may_have_applied` is whether a request was sent that may have changed the record, with an unknown
+    outcome. `changed` is whether the task changed files or the record, or may have changed them. `again` is whether to
+    send the request again.
     """
 
-    kind = "failure"
+    kind: t.ClassVar[str] = "error"
+    cause: t.ClassVar[str] = ""
+    remedy: t.ClassVar[str] = ""
+    changes: t.ClassVar[Changes] = Changes.RECORD
 
     def __init__(
         self,
@@ -35,7 +52,7 @@ class DeviceManagerError(Exception):
         changed: bool = False,
         again: bool = False,
     ) -> None:
-        # Parts of it may be foreign text, with control characters or what is not valid Unicode.
+        # The message can contain text of the API, with control characters or invalid Unicode.
         super().__init__("".join(character if character.isprintable() else " " for character in message))
         self.http_status = http_status
         self.code = code
@@ -45,15 +62,29 @@ class DeviceManagerError(Exception):
         self.changed = changed
         self.again = again
 
-    def redact(self, redactor: Redactor) -> None:
-        """Mask secrets in all texts. The API can return in an error what it received."""
-        self.args = (redactor.text(str(self)),)
-        self.code, self.api_message = (
-            text if text is None else redactor.text(text) for text in (self.code, self.api_message)
+    @classmethod
+    def caused_by(cls, error: DeviceManagerError, message: str, changed: bool = False) -> DeviceManagerError:
+        """Return an error of this kind with the details of `error`, which caused it."""
+        return cls(
+            message,
+            http_status=error.http_status,
+            code=error.code,
+            api_message=error.api_message,
+            retries=error.retries,
+            changed=changed,
         )
 
+    def replace(self, message: str, **details: t.Any) -> DeviceManagerError:
+        """Return an error of the same kind with another message, and with these details in place of its own."""
+        return type(self)(message, **{**vars(self), **details})
+
+    def redacted(self, redactor: Redactor) -> DeviceManagerError:
+        """Return the error without secrets in its texts. The API can return in an error what it received."""
+        code, api_message = (text if text is None else redactor.text(text) for text in (self.code, self.api_message))
+        return self.replace(redactor.text(str(self)), code=code, api_message=api_message)
+
     def result(self, device_id: str) -> dict[str, t.Any]:
-        """Return what a module that failed for this device returns."""
+        """Return the result of a module that failed for this device."""
         return {
             "failed": True,
             "device_id": device_id,
@@ -74,123 +105,170 @@ class DeviceManagerError(Exception):
 
 
 class InvalidParametersError(DeviceManagerError):
-    """The task cannot be right, whatever the record says. Nothing was sent."""
+    """The parameters are invalid, whatever the current record. No request was sent."""
 
     kind = "invalid_parameters"
+    cause = "The task parameters are invalid. The module sent no request."
+    remedy = "Correct the option, the file or the key that the message names."
+    changes = Changes.FILES
 
 
 class MissingLibraryError(DeviceManagerError):
-    """A Python package is missing on the host that runs the module."""
+    """The Python that runs the module cannot import a package."""
 
     kind = "missing_library"
+    cause = "A Python package is missing on the host that runs the module."
+    remedy = "Install the package that the message names. The role edgeops.digicert.device can install it."
+    changes = Changes.FILES
 
 
 class HostError(DeviceManagerError):
     """The managed host lacks a resource that the task requires, such as disk space, file descriptors or memory."""
 
     kind = "host_error"
+    cause = "The managed host lacks a resource, such as disk space, memory or file descriptors."
+    remedy = "Correct the condition that the message names on the managed host."
 
 
 class InternalError(DeviceManagerError):
-    """An error that the collection does not expect. It can be a defect."""
+    """An error that no code of the collection handles. It can be a defect."""
 
     kind = "internal_error"
+    cause = "An error occurred that the collection does not handle."
+    remedy = "Run the task again. If it fails again, report the error to the maintainers."
+    changes = Changes.NOTHING
 
 
 class ConnectionFailedError(DeviceManagerError):
-    """No answer: the name, the network, a proxy, a time-out or a connection that was cut."""
+    """No complete response was received, because of DNS, the network, a proxy or the timeout."""
 
     kind = "connection_failed"
+    cause = "No complete response was received after all retries."
+    remedy = "Check the network, the proxy and the firewall between the host and the API, then run the task again."
 
 
 class HandshakeFailedError(DeviceManagerError):
-    """One side did not accept the other's certificate, or TLS could not be agreed on."""
+    """One side rejected the certificate of the other side, or the sides have no TLS parameters in common."""
 
     kind = "handshake_failed"
+    cause = "The TLS handshake failed, for example because one side rejected the certificate of the other side."
+    remedy = "Check client_cert, client_key, ca_path, the clock of the host, and the host in api_url."
 
 
 class RedirectedError(DeviceManagerError):
-    """The answer points elsewhere, and is not followed: what shows who asks would go along."""
+    """The response is a redirect, which is not followed because the credential would be sent to another URL."""
 
     kind = "redirected"
+    cause = "The API redirected the request to another URL."
+    remedy = "If the URL is correct, set api_url to it."
 
 
 class ReadDeniedError(DeviceManagerError):
-    """The service does not let this certificate read this record."""
+    """The API denies the certificate read access to the record."""
 
     kind = "read_denied"
+    cause = "The API denies the device read access to its record."
+    remedy = "Set allow_read with digicert_iot_device_access. Check that client_cert is a certificate of this device."
+    changes = Changes.FILES
 
 
 class WriteDeniedError(DeviceManagerError):
-    """The service does not let this certificate update this record."""
+    """The API denies the certificate write access to the record."""
 
     kind = "write_denied"
+    cause = "The API denies the device write access to its record."
+    remedy = "Set allow_write with digicert_iot_device_access."
 
 
 class ApiKeyRejectedError(DeviceManagerError):
-    """The service does not know the operator's API key, or its user may not do this."""
+    """The API rejects the API key of the operator, or denies the operation to the user of the key."""
 
     kind = "api_key_rejected"
+    cause = "The API rejected the operator's API key, or its user does not have the permission."
+    remedy = "Replace the API key, or grant the permission to its user."
 
 
 class DeviceNotFoundError(DeviceManagerError):
-    """The service knows no device with this ID."""
+    """The API returns that the device does not exist."""
 
     kind = "device_not_found"
+    cause = "The account has no such device."
+    remedy = "Correct device_id or device_identifier, or create the device."
 
 
 class HttpError(DeviceManagerError):
-    """Any other answer that is an error."""
+    """The HTTP status of the response is an error, and no other kind applies."""
 
     kind = "http_error"
+    cause = "The API responded with an HTTP error."
+    remedy = "Follow the message. With HTTP status 429, or 500 and above, run the task again later."
 
 
 class InvalidResponseError(DeviceManagerError):
-    """The answer is not what the API promises, so it is not believed."""
+    """The content of the response is not the documented content."""
 
     kind = "invalid_response"
+    cause = "The response is not a valid response of the API."
+    remedy = "Check api_url, and check whether a proxy or a login page intercepts the request."
 
 
 class InvalidDesiredStateError(DeviceManagerError):
-    """The record is not one that the wishes can be applied to. Nothing was written."""
+    """The desired state cannot be applied to the current record. No update was sent for this state."""
 
     kind = "invalid_desired_state"
+    cause = "The desired state cannot be applied to the current record."
+    remedy = "Correct the fields in the playbook, or the device profile."
 
 
 class ListIncompleteError(DeviceManagerError):
-    """The list of devices could not be read as a whole, so none of it is believed."""
+    """The list of devices could not be read completely, so it is not used."""
 
     kind = "list_incomplete"
+    cause = "The list of devices could not be read completely."
+    remedy = "Run the task again, or set device_id instead of device_identifier."
+    changes = Changes.NOTHING
 
 
 class UpdateNotAppliedError(DeviceManagerError):
-    """The update was accepted, and the record is still not as it was sent."""
+    """The API accepted the update, and the record does not have the values of the update."""
 
     kind = "update_not_applied"
+    cause = "The API accepted the update, but the record does not have the values that were sent."
+    remedy = "Check whether another client changes the record, and whether the device profile allows the values."
 
 
 class OutcomeUnknownError(DeviceManagerError):
-    """An update was sent, and whether it took effect could not be found out."""
+    """A request was sent, and it is unknown whether the API applied it."""
 
     kind = "outcome_unknown"
+    cause = "A request was sent, but no valid response shows its outcome."
+    remedy = "Run the task again. An update changes only fields that still differ."
 
 
 class StoppedError(DeviceManagerError):
-    """The task was told to stop, or ended early, before this device was done."""
+    """The task was stopped, or ended early, before it processed this device."""
 
     kind = "stopped"
+    cause = "The task ended before it processed the device."
+    remedy = "Run the task again."
 
 
 class RenewalDeniedError(DeviceManagerError):
-    """The service does not let this certificate renew itself."""
+    """The API denies the certificate its own renewal."""
 
     kind = "renewal_denied"
+    cause = "The API denies the device the renewal of its certificate."
+    remedy = "Set allow_renew_certificate with digicert_iot_device_access."
+    changes = Changes.FILES
 
 
 class RenewalPendingError(DeviceManagerError):
-    """The service has taken the request for a new certificate, and somebody has to approve it first."""
+    """The API accepted the request for a new certificate, which requires approval."""
 
     kind = "renewal_pending"
+    cause = "The request for a new certificate requires approval."
+    remedy = "Configure the certificate profile to approve renewals automatically."
+    changes = Changes.FILES
 
     def __init__(self, message: str, certificate_request_id: str | None, **details: t.Any) -> None:
         super().__init__(message, **details)
@@ -198,12 +276,23 @@ class RenewalPendingError(DeviceManagerError):
 
 
 class RenewalUnverifiedError(DeviceManagerError):
-    """The service has issued a new certificate and does not let it in. The old one stays."""
+    """The API issued a new certificate, and did not accept it or could not be reached. The current one stays."""
 
     kind = "renewal_unverified"
+    cause = "The API did not accept the new certificate, or could not be reached. The current certificate is unchanged."
+    remedy = "Run the task again. If it fails again, contact DigiCert."
+    changes = Changes.FILES
 
 
 class FileWriteError(DeviceManagerError):
-    """The certificate or the key could not be written."""
+    """The certificate or the key could not be written, or another renewal is in progress."""
 
     kind = "file_write_failed"
+    cause = "The certificate or the key could not be written, or another renewal is in progress."
+    remedy = "Check the permissions and the free space of the directory of the files."
+    changes = Changes.FILES
+
+
+def error_kinds() -> list[type[DeviceManagerError]]:
+    """Return the class of each kind of error."""
+    return DeviceManagerError.__subclasses__()

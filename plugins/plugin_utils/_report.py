@@ -4,18 +4,18 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Makes the report on a fleet. Pure: findings in, report out.
+"""Make a fleet report. Pure: findings in, report out.
 
-A report is what its JSON file holds:
+A report is the content of its JSON file:
 
-    generated   when it was made, in UTC
-    check_mode  whether nothing was written, so that it tells of drift
-    playbook    the name of the playbook's file
-    counts      how many devices there are, and in which state
-    devices     a row for each device of each host, with host, device_id, device_identifier, state (in_sync, changed,
-                drifted or failed), differences (name, before, after), certificate (not_after, remaining_days), failure
-                (kind, message), warnings
-    failures    what devices failed of, each kind with cause, remedy and the numbers of its devices in `devices`
+    generated_at  the time of the report, in UTC
+    check_mode    whether the run was in check mode, so that the report shows drift
+    playbook      the file name of the playbook
+    counts        the number of devices, in total and in each state
+    devices       a row for each device of each host, with host, device_id, device_identifier, state (in_sync, changed,
+                  drifted or failed), differences (name, before, after), certificate (not_after, remaining_days),
+                  failure (kind, message), warnings
+    failures      each kind of error that occurred, with cause, remedy and the indexes of its devices in `devices`
 """
 
 from __future__ import annotations
@@ -23,100 +23,15 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import error_kinds
+
 STATES = ("in_sync", "changed", "drifted", "failed")
-# What failed -> why, and what to do. The guide on errors says more of each.
+# The cause and the remedy of each kind of error. Only results of Ansible itself and invalid results have the last two.
 CAUSES = {
-    "invalid_parameters": (
-        "The task cannot be right, whatever the record says. Nothing was sent.",
-        "Correct what the message names: an option, a file or a key.",
-    ),
-    "missing_library": (
-        "A Python package is missing on the host that runs the module.",
-        "Install what the message names there; the role edgeops.digicert.device does it.",
-    ),
-    "host_error": (
-        "The managed host lacks a resource, such as disk space or file descriptors.",
-        "Correct what the message names on the managed host.",
-    ),
-    "internal_error": (
-        "An error that the collection does not expect.",
-        "Run it again; if it fails again, report the error to the maintainers.",
-    ),
-    "connection_failed": (
-        "There was no whole answer, after all retries.",
-        "Check the network, the proxy and the firewall between the host and the service, then run it again.",
-    ),
-    "handshake_failed": (
-        "One side did not accept the other's certificate.",
-        "Check the device's certificate and its key, ca_path, the clock, and the host in api_url.",
-    ),
-    "redirected": (
-        "The answer points to another address.",
-        "If that is the right place, put it into api_url.",
-    ),
-    "read_denied": (
-        "The service does not let the device read its record.",
-        "Set allow_read with digicert_iot_device_access, or give the device the certificate that is its own.",
-    ),
-    "write_denied": (
-        "The service does not let the device update its record.",
-        "Set allow_write with digicert_iot_device_access.",
-    ),
-    "api_key_rejected": (
-        "The service does not accept the operator's API key.",
-        "Renew the key, or give its user the permission.",
-    ),
-    "device_not_found": (
-        "The service knows no such device.",
-        "Correct device_id or device_identifier, or create the device.",
-    ),
-    "http_error": (
-        "The service answered with an error.",
-        "Read what it says; with 429, or 500 and above, run it again later.",
-    ),
-    "invalid_response": (
-        "Something else answered in the place of the service.",
-        "Check api_url, and what proxy or login page is on the way.",
-    ),
-    "invalid_desired_state": (
-        "The record cannot be brought to what the task asks.",
-        "Correct the fields in the playbook, or the device's profile.",
-    ),
-    "list_incomplete": (
-        "The list of devices could not be read as a whole.",
-        "Run it again, or name the device by its ID.",
-    ),
-    "update_not_applied": (
-        "The service took the update and did not keep it.",
-        "Find what else writes to this record, or whether the profile allows the value.",
-    ),
-    "outcome_unknown": (
-        "The update was sent and its answer got lost.",
-        "Run it again: it changes only what still differs.",
-    ),
-    "stopped": (
-        "The task ended before the device was done.",
-        "Run it again.",
-    ),
-    "renewal_denied": (
-        "The service does not let the device renew its certificate.",
-        "Set allow_renew_certificate with digicert_iot_device_access.",
-    ),
-    "renewal_pending": (
-        "The new certificate waits for somebody to approve it.",
-        "Let the service approve renewals of this profile without asking.",
-    ),
-    "renewal_unverified": (
-        "The service does not accept the certificate that it issued. The old one stays.",
-        "Run it again; if it stays so, ask DigiCert.",
-    ),
-    "file_write_failed": (
-        "The certificate or its key could not be written.",
-        "See to the permissions and the room of their folder.",
-    ),
+    **{error.kind: (error.cause, error.remedy) for error in error_kinds()},
     "unreachable": (
-        "Ansible could not reach the host.",
-        "Check that the host is on, its address, and how Ansible logs in.",
+        "Ansible could not connect to the host.",
+        "Check that the host is running, its address, and the credentials of Ansible.",
     ),
     "other": (
         "The module returned no result, or an invalid result, or the playbook made the task fail.",

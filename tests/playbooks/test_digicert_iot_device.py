@@ -357,14 +357,14 @@ def test_a_field_that_is_not_kept_is_named(player):
 
 def test_a_lost_update_without_effect_is_told(player):
     outcome = player.run_one(player.task(fields=SITE), script=[Answer(method="PUT", cut=True)])
-    assert_failed(outcome, "connection_failed", "nothing had been written by then", methods=("GET", "PUT", "GET"))
+    assert_failed(outcome, "connection_failed", "the record is unchanged", methods=("GET", "PUT", "GET"))
     assert not outcome.result["changed"]
 
 
 def test_an_outcome_that_stays_unknown_is_told(player):
     script = [Answer(method="GET"), Answer(method="PUT", effect=True, cut=True), Answer(method="GET", cut=True)]
     outcome = player.run_one(player.task(fields=SITE), script=script)
-    assert_failed(outcome, "outcome_unknown", "may have been written", methods=("GET", "PUT", "GET"))
+    assert_failed(outcome, "outcome_unknown", "may have been changed", methods=("GET", "PUT", "GET"))
     assert outcome.result["changed"]
 
 

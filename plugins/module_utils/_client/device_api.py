@@ -114,13 +114,10 @@ class DeviceApi:
         except DeviceManagerError as failure:
             if not failure.may_have_applied:
                 raise
-            raise OutcomeUnknownError(
-                f"A new certificate was asked for, and the answer got lost: one may have been issued. {failure} The "
-                "certificate and its key are as they were. Running the task again asks for another one.",
-                http_status=failure.http_status,
-                code=failure.code,
-                api_message=failure.api_message,
-                retries=failure.retries,
+            raise OutcomeUnknownError.caused_by(
+                failure,
+                f"A new certificate was requested, but its outcome is unknown: the API may have issued one. {failure} "
+                "The current certificate and its key are unchanged. The next run requests another certificate.",
             ) from failure
 
     def _record(self, answer: Response, verb: str) -> Record:

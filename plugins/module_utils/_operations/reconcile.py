@@ -81,8 +81,8 @@ def ensure_device(
             session.close()
     except DeviceManagerError as failure:
         failure.changed = failure.changed or recovered
-        failure.redact(redactor)
-        raise
+        # The original error has the secrets.
+        raise failure.redacted(redactor) from None
     plan = outcome.plan
     shown = {"device": outcome.record, "changed_fields": plan.changed_fields, "diff": plan.diff}
     shown = redactor.data(shown, KEYS | frozenset(shown))
@@ -286,8 +286,9 @@ class _Writer:
             return None
         changed = self._has_changed(record)
         if send_error is not None and not changed:
-            send_error.args = (f"{send_error} The record was read again: nothing had been written by then.",)
-            raise send_error
+            raise send_error.replace(
+                f"{send_error} A read after the error shows that the record is unchanged."
+            ) from send_error
         raise UpdateNotAppliedError(
             f"The service took the update and did not keep {join_quoted(lost)}: its record has another value there. "
             "Another client may write to this record, or the device's profile may not allow the value.",
@@ -326,14 +327,11 @@ def is_same(record: Record, other: Record) -> bool:
     return _content(record) == _content(other)
 
 
-def _outcome_unknown(send_error: DeviceManagerError, reason: DeviceManagerError) -> OutcomeUnknownError:
-    """Return what to raise when an update got lost because of `send_error`, and reading failed for another `reason`."""
-    return OutcomeUnknownError(
-        f"The update was sent and the record may have been written: its outcome is unknown. {send_error} "
-        f"Reading the record again did not help: {reason} Run the task again: it changes only what still differs.",
-        http_status=send_error.http_status,
-        code=send_error.code,
-        api_message=send_error.api_message,
-        retries=send_error.retries,
+def _outcome_unknown(send_error: DeviceManagerError, reason: DeviceManagerError) -> DeviceManagerError:
+    """Return the error for an update that failed with `send_error`, after which a read failed for `reason`."""
+    return OutcomeUnknownError.caused_by(
+        send_error,
+        f"The update was sent, but its outcome is unknown: the record may have been changed. {send_error} "
+        f"The record could not be read again: {reason} Run the task again: it changes only fields that still differ.",
         changed=True,
     )

@@ -279,10 +279,10 @@ def _request_certificate(
         renewal = api.renew(payload)
     except HandshakeFailedError as failure:
         if _has_expired(present):
-            failure.args = (
-                f"{failure} A certificate that has expired cannot renew itself: have the operator issue a new one for "
-                "this device.",
-            )
+            raise failure.replace(
+                f"{failure} The certificate has expired, so the device cannot renew it. Have an operator issue a new "
+                "certificate for this device."
+            ) from failure
         raise
     subject_may_differ = any(
         attribute["id"].startswith("subject.") for attribute in options["certificate_profile_attributes"] or []
@@ -314,13 +314,10 @@ def _verify_certificate(
     try:
         _read_with_new_certificate(api, connect, retries, warn)
     except DeviceManagerError as failure:
-        raise RenewalUnverifiedError(
-            f"The service issued a new certificate, and it could not be shown to work. {failure} The old certificate "
-            "and its key stay where they are. The next run requests another certificate.",
-            http_status=failure.http_status,
-            code=failure.code,
-            api_message=failure.api_message,
-            retries=failure.retries,
+        raise RenewalUnverifiedError.caused_by(
+            failure,
+            f"The API issued a new certificate, but the verification of the certificate failed. {failure} The current "
+            "certificate and its key are unchanged. The next run requests another certificate.",
         ) from failure
 
 

@@ -7,7 +7,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
+import pytest
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    Changes,
+    DeviceManagerError,
+    OutcomeUnknownError,
+    RenewalPendingError,
+    error_kinds,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.modules import (
     digicert_iot_device,
@@ -17,7 +25,7 @@ from ansible_collections.edgeops.digicert.plugins.modules import (
 )
 
 ROOT = Path(__file__).resolve().parents[4]
-KINDS = [failure.kind for failure in DeviceManagerError.__subclasses__()]
+KINDS = [error.kind for error in error_kinds()]
 
 
 def test_every_failure_stands_in_the_guide_and_no_other():
@@ -37,11 +45,50 @@ def test_every_failure_stands_in_the_documentation_of_a_module():
         assert f"V({kind})" in documentation
 
 
-def test_secret_words_are_concealed():
-    failure = DeviceManagerError("It said hush.", code="hush", api_message=None)
-    failure.redact(Redactor(["hush"]))
-    assert str(failure) == "It said ********."
-    assert (failure.code, failure.api_message) == ("********", None)
+@pytest.mark.parametrize("error", error_kinds(), ids=str)
+def test_every_kind_has_a_cause_and_a_remedy_in_sentences(error):
+    for text in (error.cause, error.remedy):
+        assert re.fullmatch(r"[A-Z].*\.", text)
+    assert isinstance(error.changes, Changes)
+
+
+def test_kinds_before_which_nothing_can_change():
+    kinds = {changes: [error.kind for error in error_kinds() if error.changes is changes] for changes in Changes}
+    assert kinds[Changes.NOTHING] == ["internal_error", "list_incomplete"]
+    # These errors occur before an update, or in a module that sends none.
+    assert kinds[Changes.FILES] == [
+        "invalid_parameters",
+        "missing_library",
+        "read_denied",
+        "renewal_denied",
+        "renewal_pending",
+        "renewal_unverified",
+        "file_write_failed",
+    ]
+
+
+def test_secrets_are_masked_in_a_new_error():
+    original = RenewalPendingError("It said hush.", "4711", code="hush", api_message=None, retries=2, changed=True)
+    error = original.redacted(Redactor(["hush"]))
+    assert isinstance(error, RenewalPendingError)
+    assert str(error) == "It said ********."
+    assert (error.code, error.api_message) == ("********", None)
+    assert (error.certificate_request_id, error.retries, error.changed) == ("4711", 2, True)
+    assert (str(original), original.code) == ("It said hush.", "hush")
+
+
+def test_an_error_that_another_one_caused_has_its_details():
+    cause = DeviceManagerError("No.", http_status=500, code="x", api_message="y", retries=3, may_have_applied=True)
+    error = OutcomeUnknownError.caused_by(cause, "Unknown.", changed=True)
+    assert isinstance(error, OutcomeUnknownError)
+    assert error.result("d") == {
+        "failed": True,
+        "device_id": "d",
+        "msg": "Device d: Unknown.",
+        "changed": True,
+        "failure": {"kind": "outcome_unknown", "http_status": 500, "code": "x", "message": "y", "retries": 3},
+    }
+    assert not error.may_have_applied
 
 
 def test_a_message_can_be_printed():

@@ -282,7 +282,7 @@ def test_a_second_step_that_got_lost_without_effect_is_told_as_what_it_is(accoun
     account.trouble[2] = _errors.ConnectionFailedError("Lost.", may_have_applied=True)
     account.loses = {2}
     with pytest.raises(
-        _errors.ConnectionFailedError, match=r"Lost\. The record was read again: nothing had been written"
+        _errors.ConnectionFailedError, match=r"Lost\. A read after the error shows that the record is unchanged\."
     ):
         keep(allow_write=True, enabled=True)
 

@@ -97,7 +97,7 @@ def test_an_update_that_cannot_have_acted_is_not_looked_after():
 def test_a_lost_update_that_did_not_act_says_that_nothing_was_written():
     lost = _errors.ConnectionFailedError("The line was cut.", may_have_applied=True)
     with pytest.raises(
-        _errors.ConnectionFailedError, match=r"The line was cut\. .*nothing had been written by then"
+        _errors.ConnectionFailedError, match=r"The line was cut\. .*the record is unchanged\."
     ) as caught:
         keep(Api(("read", OLD), ("update", lost), ("read", OLD)))
     assert not caught.value.changed
@@ -112,7 +112,7 @@ def test_what_the_service_did_not_keep_is_named(record, changed):
 
 def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown():
     with pytest.raises(
-        _errors.OutcomeUnknownError, match=r"may have been written.*The line was cut.*No route"
+        _errors.OutcomeUnknownError, match=r"may have been changed.*The line was cut.*No route"
     ) as caught:
         keep(Api(("read", OLD), ("update", LOST), ("read", NEVER_SENT)))
     assert caught.value.changed
@@ -329,10 +329,13 @@ def test_a_mandatory_field_without_a_value_is_told_before_the_update():
     assert "'B' have no value" in warnings[0]
 
 
-def test_a_failure_after_an_update_that_was_overwritten_has_changed_something():
+@pytest.mark.parametrize(
+    "error", [error for error in _errors.error_kinds() if error.changes is _errors.Changes.RECORD], ids=str
+)
+def test_an_error_after_an_update_that_was_overwritten_has_changed_something(error):
     later = record_of("1", "y")
-    api = Api(("read", record_of("1", "x")), ("update", later), ("read", later), ("update", _errors.HttpError("No.")))
-    with pytest.raises(_errors.HttpError) as caught:
+    api = Api(("read", record_of("1", "x")), ("update", later), ("read", later), ("update", error("No.")))
+    with pytest.raises(error) as caught:
         keep(api)
     assert caught.value.changed
 

@@ -192,7 +192,7 @@ def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
     before = host.files
     for failure in (_errors.HandshakeFailedError("No."), _errors.ReadDeniedError("No.")):
         host.reads[True] = failure
-        with pytest.raises(_errors.RenewalUnverifiedError, match=r"No\. The old certificate"):
+        with pytest.raises(_errors.RenewalUnverifiedError, match=r"No\. The current certificate"):
             host.renew()
         assert host.files == before
     host.reads[False] = _errors.ReadDeniedError("No.")
@@ -230,7 +230,7 @@ def test_an_expired_certificate_says_who_can_help(host, make_leaf):
     with pytest.raises(_errors.HandshakeFailedError, match=r"^It is shut\.$"):
         host.renew()
     host.certificate.write_text(make_leaf(-2, -1, key=host.leaf.private_key).certificate)
-    with pytest.raises(_errors.HandshakeFailedError, match=r"It is shut\. A certificate that has expired"):
+    with pytest.raises(_errors.HandshakeFailedError, match=r"It is shut\. The certificate has expired"):
         host.renew()
     assert "has expired" in host.warnings[0]
 
