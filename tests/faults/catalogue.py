@@ -17,7 +17,7 @@ import struct
 import typing as t
 import zlib
 
-from faults.door import Act, Fault, Response, close, drip, part, reset, stall, trip, untls
+from faults.fault_server import Act, Fault, Response, close, drip, part, reset, stall, trip, untls
 
 HUGE = 100_000_000
 BLOCK = bytes(b"x" * 65536)

@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import select
 import socket
 import ssl
-import threading
 import typing as t
 
-from faults.door import PATIENCE, Fault, Gone, Line, Response, reset
+from faults.fault_server import Fault, Line, Response, reset
+from faults.listener import TIMEOUT, ConnectionEnded, Listener
 from simulator import Simulator
 
 USER, PASSWORD = "someone", "p/ä#s@s"
@@ -28,7 +27,7 @@ class Plain:
     has_more = False
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
         self.sock = sock
 
     def read(self) -> bytes:
@@ -40,75 +39,33 @@ class Plain:
         self.sock.sendall(data)
 
 
-class Proxy:
-    """A context manager: inside it the proxy listens on 127.0.0.1."""
+class Proxy(Listener):
+    """A proxy of one kind, as a context manager."""
 
     def __init__(
         self, simulator: Simulator, kind: str, fault: Fault | None = None, is_due: t.Callable[[], bool] = lambda: True
     ) -> None:
         """Make a proxy of this kind. The fault occurs at its step, whenever `is_due` says so."""
+        super().__init__(simulator, ssl.CERT_OPTIONAL)
         self._scheme, _dash, self._password = kind.partition("-")
         self._fault = fault
         self._is_due = is_due
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        leaf = simulator.certificates["server"]
-        self._context.load_cert_chain(leaf.pem, leaf.key)
-        self._context.load_verify_locations(simulator.certificates.ca)
-        self._context.verify_mode = ssl.CERT_OPTIONAL
-        self._threads: list[threading.Thread] = []
-        self._sockets: list[socket.socket] = []
         self.targets: list[str] = []
         self.certificates: list[t.Any] = []
         self.faults = 0
-        self.bytes_sent = 0  # by the fault
-        self.errors: list[BaseException] = []
 
-    def __enter__(self) -> t.Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._spawn(self._accept)
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join(PATIENCE)
-        for sock in self._sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(PATIENCE)
-        self._listener.close()
-        assert not any(thread.is_alive() for thread in self._threads)
-        assert self.errors == []
-        # The certificate of the device is for the service only.
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        # The certificate of the device is for the API only.
         assert not any(self.certificates)
 
     @property
     def url(self) -> str:
         """The value for HTTPS_PROXY."""
         user = f"{USER}:{ESCAPED}@" if self._password else ""
-        return f"{self._scheme}://{user}localhost:{self._listener.getsockname()[1]}"
+        return f"{self._scheme}://{user}localhost:{self.port}"
 
-    def _spawn(self, target: t.Callable[..., None], *arguments: t.Any) -> None:
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self._sockets.append(self._listener.accept()[0])
-                self._spawn(self._serve, self._sockets[-1])
-
-    def _serve(self, sock: socket.socket) -> None:
-        try:
-            with sock:
-                self._talk(sock)
-        except (Gone, OSError):  # ssl.SSLError is one
-            pass
-        except BaseException as error:  # noqa: BLE001
-            self.errors.append(error)
-
-    def _talk(self, sock: socket.socket) -> None:
+    def _handle(self, sock: socket.socket) -> None:
         line: Line | Plain = Plain(sock)
         self._perform("proxy-handshake", line)
         if self._scheme == "https":
@@ -119,7 +76,7 @@ class Proxy:
         while b"\r\n\r\n" not in request:
             data = line.read()
             if not data:
-                raise Gone
+                raise ConnectionEnded
             request += data
         method, target, _version = request.split(b"\r\n")[0].decode().split(" ")
         assert method == "CONNECT"
@@ -129,10 +86,10 @@ class Proxy:
         credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode())
         if self._password and b"\r\nProxy-Authorization: Basic " + credentials + b"\r\n" not in request:
             line.write(b"HTTP/1.1 407 Not with " + request.replace(b"\r\n", b" ") + b"\r\n\r\n")
-            raise Gone
+            raise ConnectionEnded
         host, _colon, port = target.rpartition(":")
         assert host in ("localhost", "127.0.0.1")
-        with socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE) as service:
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=TIMEOUT) as service:
             line.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self._pass_on(line, service)
 
@@ -150,7 +107,7 @@ class Proxy:
     def _pass_on(self, line: Line | Plain, service: socket.socket) -> None:
         """Pass bytes on until one side closes, which closes the other in the same way."""
         while True:
-            readable = [line.sock] if line.has_more else select.select([line.sock, service], [], [], PATIENCE)[0]
+            readable = [line.sock] if line.has_more else select.select([line.sock, service], [], [], TIMEOUT)[0]
             if line.sock in readable:
                 data = line.read()
                 if not data:

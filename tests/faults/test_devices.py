@@ -20,7 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
 from faults.catalogue import FAULTS
-from faults.door import Door, Trouble
+from faults.fault_server import FaultServer, ScheduledFault
 from faults.test_matrix import Device
 from simulator import Answer, Simulator
 from simulator.script import Script
@@ -65,8 +65,8 @@ class Mischief(Script):
         return self._random.choice(BAD_ANSWERS)
 
 
-class WildDoor(Door):
-    """A door at which one in so many handshakes, requests and answers has any of the faults of the catalogue."""
+class RandomFaultServer(FaultServer):
+    """A server that answers one in so many handshakes, requests and responses with a random fault of the catalogue."""
 
     def __init__(self, simulator: Simulator) -> None:
         super().__init__(simulator)
@@ -79,12 +79,12 @@ class WildDoor(Door):
         ]
         self.count = 0
 
-    def _due(self, step: str, method: str) -> Trouble | None:
+    def _due(self, step: str, method: str) -> ScheduledFault | None:
         if self._random.random() >= BAD / 3:
             return None
         self.count += 1
         fault = self._random.choice([fault for fault in self._faults if fault.step == step])
-        return Trouble(fault, method, True, fault.may_follow_effect and self._random.random() < 0.5)
+        return ScheduledFault(fault, method, True, fault.may_follow_effect and self._random.random() < 0.5)
 
 
 def options_of(simulator: Simulator, device: t.Any, **changes: t.Any) -> dict[str, t.Any]:
@@ -123,10 +123,10 @@ def judge(sensors: list[t.Any], entries: list[dict[str, t.Any]], before: list[di
 def test_any_faults_of_the_catalogue_harm_no_other_device(simulator: Simulator) -> None:
     sensors = simulator.add_devices(DEVICES)
     before = [dict(sensor.values) for sensor in sensors]
-    with WildDoor(simulator) as door:
-        changes = {"api_url": door.url, "timeout": 2, "retries": 3}
+    with RandomFaultServer(simulator) as server:
+        changes = {"api_url": server.url, "timeout": 2, "retries": 3}
         entries = keep_all([options_of(simulator, sensor, **changes) for sensor in sensors])
-    assert door.count > DEVICES * BAD
+    assert server.count > DEVICES * BAD
     judge(sensors, entries, before)
 
 

@@ -32,8 +32,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.recon
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import parse_desired_state
 from faults import proxy as proxies
 from faults.catalogue import FAULTS, HUGE, PROXY_FAULTS
-from faults.door import Door, Trouble, reset
-from faults.door import Fault as DoorFault
+from faults.fault_server import Fault as ServerFault
+from faults.fault_server import FaultServer, ScheduledFault, reset
 from simulator import Simulator
 
 RETRIES = 1
@@ -62,13 +62,16 @@ class Case:
         return f"{step}-{'always' if self.always else 'once'}{effect}-{self.fault}"
 
     @property
-    def troubles(self) -> list[Trouble]:
-        """What the door does."""
+    def schedule(self) -> list[ScheduledFault]:
+        """The faults of the server."""
         fault = FAULTS[self.fault]
         if self.again:
-            cut = DoorFault(lambda _right: [reset])
-            return [Trouble(cut, "PUT", True, self.effect), Trouble(fault, "GET", self.always, after="PUT")]
-        return [Trouble(fault, self.method, self.always, self.effect)]
+            cut = ServerFault(lambda _right: [reset])
+            return [
+                ScheduledFault(cut, "PUT", True, self.effect),
+                ScheduledFault(fault, "GET", self.always, after="PUT"),
+            ]
+        return [ScheduledFault(fault, self.method, self.always, self.effect)]
 
 
 def _cases() -> t.Iterator[Case]:
@@ -160,15 +163,15 @@ class Device:
 def test_what_is_claimed_is_so(
     simulator: Simulator, case: Case, record_property: t.Callable[[str, object], None]
 ) -> None:
-    with Door(simulator) as door:
-        record_property("outcome", judge(case, Device(simulator, door.url), door))
+    with FaultServer(simulator) as server:
+        record_property("outcome", judge(case, Device(simulator, server.url), server))
 
 
-def judge(case: Case, device: Device, door: Door) -> str:
+def judge(case: Case, device: Device, server: FaultServer) -> str:
     """Run a case, see that all that must hold does, and return its outcome."""
     fault = FAULTS[case.fault]
     measured = "oversized" in case.fault or "bomb" in case.fault or "storm" in case.fault
-    door.troubles = case.troubles
+    server.schedule = case.schedule
     if measured:
         tracemalloc.start()
     try:
@@ -176,11 +179,11 @@ def judge(case: Case, device: Device, door: Door) -> str:
         memory = tracemalloc.get_traced_memory()[1] if measured else 0
     finally:
         tracemalloc.stop()
-    assert all(trouble.seen for trouble in door.troubles), "The fault never came."
+    assert all(scheduled.seen for scheduled in server.schedule), "The fault never came."
     assert memory < MOST_MEMORY
-    assert door.bytes_sent < HUGE
-    if "PUT" in door.methods:
-        assert door.reads_answered or fault.believable, "It has written after a bad read."
+    assert server.bytes_sent < HUGE
+    if "PUT" in server.methods:
+        assert server.reads_answered or fault.believable, "It has written after a bad read."
     if outcome == "done" and not fault.believable:
         assert device.record.values == device.wanted
     if case.method == "GET" and not case.again:
@@ -203,10 +206,10 @@ def judge(case: Case, device: Device, door: Door) -> str:
     ],
 )
 def test_behind_a_proxy_what_is_claimed_is_so(simulator, monkeypatch, record_property, kind, case):
-    with Door(simulator) as door, proxies.Proxy(simulator, kind) as proxy:
-        device = Device(simulator, door.url)
+    with FaultServer(simulator) as server, proxies.Proxy(simulator, kind) as proxy:
+        device = Device(simulator, server.url)
         device.go_through(proxy, monkeypatch)
-        record_property("proxy", judge(case, device, door))
+        record_property("proxy", judge(case, device, server))
     assert proxy.targets
 
 
@@ -225,14 +228,14 @@ def proxy_faults() -> t.Iterator[tuple[str, str, int]]:
 @pytest.mark.parametrize(("kind", "name", "reads"), list(proxy_faults()))
 def test_a_proxy_at_fault_leaves_no_false_claim(simulator, monkeypatch, record_property, kind, name, reads):
     fault = PROXY_FAULTS[name]
-    with Door(simulator) as door:
-        door.apart = True
+    with FaultServer(simulator) as server:
+        server.apart = True
 
         def is_due() -> bool:
-            return "PUT" in door.methods if fault.step == "tunnel" else len(door.methods) >= reads
+            return "PUT" in server.methods if fault.step == "tunnel" else len(server.methods) >= reads
 
         with proxies.Proxy(simulator, kind, fault, is_due) as proxy:
-            device = Device(simulator, door.url)
+            device = Device(simulator, server.url)
             device.go_through(proxy, monkeypatch)
             outcome, failure = device.keep_and_judge()
     assert proxy.faults
@@ -241,7 +244,7 @@ def test_a_proxy_at_fault_leaves_no_false_claim(simulator, monkeypatch, record_p
         assert outcome == "failed, may be written"
     else:
         assert outcome == "failed, nothing written"
-        assert door.methods == ["GET"] * reads
+        assert server.methods == ["GET"] * reads
     assert "the proxy localhost" in str(failure).lower()
     assert not any(word in f"{failure} {failure.details()}" for word in (proxies.PASSWORD, proxies.ESCAPED, "=="))
     record_property("proxy", outcome)

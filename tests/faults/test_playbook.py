@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from faults.catalogue import FAULTS
-from faults.door import Door, Trouble
+from faults.fault_server import FaultServer, ScheduledFault
 from playbooks.conftest import MODULE, player
 
 __all__ = ["player"]
@@ -38,9 +38,9 @@ TASKS = int(os.environ.get("FUZZ_TASKS", "12"))
 def test_an_update_with_a_fault(player, name, effect, kind):
     device = player.simulator.records["access-point"]
     before = dict(device.values)
-    with Door(player.simulator) as door:
-        door.troubles = [Trouble(FAULTS[name], "PUT", True, effect)]
-        outcome = player.run_one(player.task(api_url=door.url, fields=SITE))
+    with FaultServer(player.simulator) as server:
+        server.schedule = [ScheduledFault(FAULTS[name], "PUT", True, effect)]
+        outcome = player.run_one(player.task(api_url=server.url, fields=SITE))
     assert outcome.result["changed"] is effect
     assert device.values == {**before, device.field_id("Site"): "Delft"} if effect else device.values == before
     assert outcome.result.get("failure", {"kind": None})["kind"] == kind

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for DigiCert IoT Device Manager: the door for devices with certificates, and that for operators with keys.
+"""A simulator of DigiCert IoT Device Manager: the device API (client certificates) and the operator API (API keys).
 
 It is made from the public documentation: real HTTPS on 127.0.0.1 with real client certificates, GET and PUT of a
 device, the update that replaces all values, and the renewal of a certificate, which an intermediate CA then signs. The
-operator's door lists devices in pages, with filters, reads and updates them, and creates, enables and disables them.
+operator API lists devices in pages, with filters, reads and updates them, and creates, enables and disables them.
 Everything but the certificates is in memory.
 
 From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
@@ -65,7 +65,7 @@ A script says what happens to the requests to come instead; script.py has all th
 from __future__ import annotations
 
 from simulator.certificates import PASSPHRASE
-from simulator.operator_door import API_KEY, LIST_PATH, READER_API_KEY
+from simulator.operator_api import API_KEY, LIST_PATH, READER_API_KEY
 from simulator.script import DENIAL, FOREVER, Answer
 from simulator.server import DEVICE_PATH, Simulator
 

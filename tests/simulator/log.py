@@ -16,11 +16,11 @@ import typing as t
 class Connection:
     """A TCP connection. What is None at first stays so without a completed handshake.
 
-    `door` is device or operator. `began` is in seconds of the monotonic clock, which all processes of a machine share.
+    `api` is device or operator. `began` is in seconds of the monotonic clock, which all processes of a machine share.
     `tls` is the version; `peer` is the subject and `fingerprint` the SHA-256 of the client's certificate, if any.
     """
 
-    door: str
+    api: str
     number: int
     began: float
     tls: str | None = None
@@ -53,11 +53,11 @@ class Log:
         self.requests: list[Request] = []
         self._file = file
 
-    def open(self, door: str) -> Connection:
+    def open(self, api: str) -> Connection:
         """A client has connected; the handshake is about to begin."""
-        connection = Connection(door, len(self.connections) + 1, time.monotonic())
+        connection = Connection(api, len(self.connections) + 1, time.monotonic())
         self.connections.append(connection)
-        self._write("connection", connection=connection.number, door=door)
+        self._write("connection", connection=connection.number, api=api)
         return connection
 
     def complete(self, connection: Connection, tls: str, peer: str | None, fingerprint: str | None) -> None:

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from simulator.certificates import Certificates, fingerprint, make_certificates
 from simulator.log import Connection, Log, Request
-from simulator.operator_door import answer_operator
+from simulator.operator_api import handle_operator_request
 from simulator.records import Device, Record, Records, Refusal, make_devices
 from simulator.script import Answer, Script
 
@@ -179,10 +179,10 @@ class Simulator:
         self._port = await self._listen("device", self._port)
         self._operator_port = await self._listen("operator", self._operator_port)
 
-    async def _listen(self, door: str, port: int) -> int:
-        """Open a door and return its port."""
-        greet = functools.partial(self._greet, door)
-        listener = await self._loop.create_server(greet, "127.0.0.1", port, ssl=self._tls_context(door))
+    async def _listen(self, api: str, port: int) -> int:
+        """Listen for the requests of one API and return the port."""
+        greet = functools.partial(self._greet, api)
+        listener = await self._loop.create_server(greet, "127.0.0.1", port, ssl=self._tls_context(api))
         self._listeners.append(listener)
         return listener.sockets[0].getsockname()[1]
 
@@ -197,19 +197,19 @@ class Simulator:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _tls_context(self, door: str) -> ssl.SSLContext:
+    def _tls_context(self, api: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.sslobject_class = _AlertingTls
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificates["server"].pem, self.certificates["server"].key)
-        if door == "device":
+        if api == "device":
             context.load_verify_locations(self.certificates.ca)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _greet(self, door: str) -> asyncio.Protocol:
+    def _greet(self, api: str) -> asyncio.Protocol:
         """A client has connected: note it, and return what waits for its handshake."""
-        log, connection = self._log, self._log.open(door)
+        log, connection = self._log, self._log.open(api)
 
         def welcome(transport: asyncio.Transport) -> asyncio.Protocol:
             tls = transport.get_extra_info("ssl_object")
@@ -222,7 +222,7 @@ class Simulator:
             self._connection_of[transport] = connection
             return self._http()
 
-        return _Doorkeeper(welcome)
+        return _HandshakeProtocol(welcome)
 
     async def _handle(self, received: web.BaseRequest) -> web.Response:
         # A test may reset the simulator while a delayed request waits, which belongs to what was before.
@@ -254,10 +254,10 @@ class Simulator:
     def _carry_out(self, records: Records, request: Request, answer: Answer) -> tuple[int, Record]:
         """Do what `request` asks for and return status and JSON of the answer."""
         try:
-            if request.connection.door == "operator":
-                status, content = answer_operator(records, request)
+            if request.connection.api == "operator":
+                status, content = handle_operator_request(records, request)
             else:
-                status, content = _answer_device(records, request, self.certificates.intermediate.answer)
+                status, content = _handle_device_request(records, request, self.certificates.intermediate.answer)
             if answer.after is not None:
                 answer.after(records)
         except Refusal as refusal:
@@ -288,7 +288,7 @@ class _AlertingTls(ssl.SSLObject):
         raise ssl.SSLWantReadError  # upon which asyncio sends what there is to send
 
 
-class _Doorkeeper(asyncio.Protocol):
+class _HandshakeProtocol(asyncio.Protocol):
     """Waits for the end of a handshake, which is when asyncio calls connection_made, and hands the connection on."""
 
     def __init__(self, welcome: t.Callable[[asyncio.Transport], asyncio.Protocol]) -> None:
@@ -300,7 +300,9 @@ class _Doorkeeper(asyncio.Protocol):
         protocol.connection_made(transport)
 
 
-def _answer_device(records: Records, request: Request, sign: t.Callable[[bytes], bytes]) -> tuple[int, Device | Record]:
+def _handle_device_request(
+    records: Records, request: Request, sign: t.Callable[[bytes], bytes]
+) -> tuple[int, Device | Record]:
     """Do what a device asks for and return status and content of the answer. `sign` answers a CSR. Raises Refusal."""
     device_id, _slash, call = request.path.partition("?")[0].removeprefix(DEVICE_PATH).partition("/")
     device_id = unquote(device_id)

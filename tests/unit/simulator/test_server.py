@@ -323,7 +323,7 @@ def test_a_simulator_of_its_own_with_a_log_file(tmp_path):
         with pytest.raises(requests.ConnectionError):
             client.send("GET")
     connection, handshake, request = map(json.loads, (tmp_path / "log").read_text().splitlines())
-    assert connection == {"event": "connection", "connection": 1, "door": "device"}
+    assert connection == {"event": "connection", "connection": 1, "api": "device"}
     assert handshake["event"] == "handshake"
     assert handshake["peer"] == "commonName=access-point"
     assert (request["event"], request["method"], request["status"]) == ("request", "GET", 200)

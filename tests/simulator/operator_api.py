@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operator's door: all devices of the account for who has an API key. No network here."""
+"""The operator API: all devices of the account, for requests with an API key. No network here."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ _FROM = {"created_from": "created", "updated_from": "updated"}
 _TO = {"created_to": "created", "upated_to": "updated"}
 
 
-def answer_operator(records: Records, request: Request) -> tuple[int, Device | Record]:
-    """Do what an operator asks for and return status and content of the answer. Raises Refusal."""
+def handle_operator_request(records: Records, request: Request) -> tuple[int, Device | Record]:
+    """Carry out a request to the operator API and return status and content of the response. Raises Refusal."""
     key = {name.lower(): value for name, value in request.headers.items()}.get("x-api-key")
     if key not in (API_KEY, READER_API_KEY):
         raise Refusal(401, "access_denied", "The API key is not valid")

@@ -158,9 +158,9 @@ def test_unknown_devices_and_paths(operator, device):
     assert error_of(operator.send("POST", f"{DEVICE_PATH}{device.id}/renew")) == (404, "resource_not_found")
 
 
-def test_the_doors_are_apart(simulator, operator):
+def test_the_two_apis_have_separate_ports(simulator, operator):
     operator.send("GET")
-    assert [(each.door, each.peer) for each in simulator.connections] == [("operator", None)]
+    assert [(each.api, each.peer) for each in simulator.connections] == [("operator", None)]
     leaf = simulator.certificates["access-point"]
     answer = requests.get(
         simulator.url + LIST_PATH,
