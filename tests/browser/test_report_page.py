@@ -110,7 +110,7 @@ def report_of(devices: list[dict[str, t.Any]]) -> dict[str, t.Any]:
         "failures": [
             {
                 "kind": "write_denied",
-                "cause": "The service does not let the device update its record.",
+                "cause": "The API denies the device write access to its record.",
                 "remedy": "Have the operator set device_api_allow_write.",
                 "devices": failed,
             }

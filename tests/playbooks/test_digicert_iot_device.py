@@ -308,7 +308,7 @@ def test_an_answer_that_is_of_no_use_changes_nothing(player, access_point):
     cases = [
         (Answer(body="<html>Hello"), "invalid_response", "an HTML page"),
         (Answer(body='{"id":'), "invalid_response", "not valid JSON"),
-        (Answer(body=[]), "invalid_response", "no JSON object"),
+        (Answer(body=[]), "invalid_response", "not a JSON object"),
         (Answer(alter=lambda record: record.update(id="other")), "invalid_response", "another device, other"),
         (Answer(alter=lambda record: record.pop("fields")), "invalid_response", "not a list of objects"),
         (Answer(alter=lambda record: record.update(fields=["x"])), "invalid_response", "not a list of objects"),
@@ -496,8 +496,8 @@ def test_ways_to_give_the_key(player, simulator):
 @pytest.mark.thorough
 def test_a_certificate_that_the_service_refuses(player, simulator):
     cases = [
-        ("stranger", "read_denied", "not a certificate of this device", ["GET"]),
-        ("camera", "read_denied", "not a certificate of this device", ["GET"]),
+        ("stranger", "read_denied", "is a certificate of this device", ["GET"]),
+        ("camera", "read_denied", "is a certificate of this device", ["GET"]),
         ("outsider", "handshake_failed", "does not know the CA", []),
         ("expired", "handshake_failed", "By its own dates client_cert expired on", []),
         ("not-yet-valid", "handshake_failed", "By its own dates client_cert is valid from", []),

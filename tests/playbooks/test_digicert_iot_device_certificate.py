@@ -408,7 +408,7 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
             "outcome_unknown",
             ["an HTML page", "may have issued one"],
         ),
-        "list": ([Answer(method="POST", body=[])], "outcome_unknown", ["no JSON object"]),
+        "list": ([Answer(method="POST", body=[])], "outcome_unknown", ["not a JSON object"]),
         "cut": ([Answer(method="POST", cut=True)], "outcome_unknown", ["may have issued one"]),
         "cut after": ([Answer(method="POST", cut=True, effect=True)], "outcome_unknown", ["may have issued one"]),
         "500": ([Answer(method="POST", status=500)], "outcome_unknown", ["500", "may have issued one"]),

@@ -4,12 +4,12 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The API of DigiCert IoT Device Manager, version 2, as a device uses it with its certificate.
+"""The device API of DigiCert IoT Device Manager, version 2, which authenticates a device with its certificate.
 
-Nothing else knows the API but the operator's side of it, in _operator_api.
+Only this file and `operator_api` depend on the API.
 
-The rules come from the vendor's pages on the calls "with client authentication": paths, statuses, the record's keys and
-the two shapes of an error's body.
+Paths, statuses, the keys of a record and the two forms of an error body are those of the vendor's pages on requests
+"with client authentication".
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 DEVICES_PATH = "/iot/api/v2/device"
 _UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
-# Secrets are masked in so much of a foreign text before it is cut.
+# The part of a text of the API in which secrets are masked, before it is truncated.
 _LONGEST_FOREIGN = 20000
 _DEEPEST = 20
-# What a device does -> what it is when it may not, and the key of the record that allows it.
+# The operation -> the error if the API denies it, and the permission flag for it.
 _DENIED = {
     "read": (ReadDeniedError, "device_api_allow_read"),
     "update": (WriteDeniedError, "device_api_allow_write"),
     "renewal": (RenewalDeniedError, "device_api_allow_renew_certificate"),
 }
-# What nginx, which often ends TLS in front of an API, gives as the title of a page -> what to do about it.
+# The title of an error page of nginx, which often terminates TLS in front of an API -> the cause.
 _CERTIFICATE_ADVICE = (
     (
         "No required SSL certificate was sent",
-        "The server that ends TLS for the service got no certificate: most likely it takes other kinds of keys than "
-        "that of client_cert, such as only RSA and EC.",
+        "The server that terminates TLS for the API received no certificate. It probably does not support the key "
+        "algorithm of client_cert. Some servers support RSA and EC only.",
     ),
     (
         "The SSL certificate error",
-        "The server that ends TLS for the service does not accept client_cert: it is expired, revoked or of a CA that "
-        "it does not know. The certificate of an intermediate CA has to follow in the same file.",
+        "The server that terminates TLS for the API rejects client_cert: it is expired or revoked, or the server does "
+        "not trust its CA. Add the certificates of intermediate CAs to the file, after the device certificate.",
     ),
 )
 
 
 class Renewal(t.NamedTuple):
-    """A new certificate in PEM form, perhaps followed by its chain, and what the service calls it and the request."""
+    """A new certificate in PEM form, with or without its chain, and the IDs of the certificate and of the request."""
 
     pem: str
     certificate_id: str | None
@@ -74,7 +74,7 @@ class Renewal(t.NamedTuple):
 
 
 class DeviceApi:
-    """The record of one device behind `session`."""
+    """The record of one device, which `session` has access to."""
 
     def __init__(self, session: Session, device_id: str, redactor: Redactor | None = None) -> None:
         self._session = session
@@ -83,34 +83,33 @@ class DeviceApi:
         self._path = f"{DEVICES_PATH}/" + quote(device_id, safe="")
 
     def read(self) -> Record:
-        """Return the record. Raises a DeviceManagerError when there is none or it cannot be believed."""
+        """Return the record. Raises a DeviceManagerError if there is none or the response is invalid."""
         return self._record(self._session.send("GET", self._path), "read")
 
     def attempts(self, immediate: bool) -> Attempts:
-        """Return the attempts of an update. It is `immediate` when it depends on a record that was just read."""
+        """Return the attempts of an update. It is `immediate` if it depends on a record that was just read."""
         return self._session.attempts(immediate)
 
     def update(self, payload: dict[str, t.Any], attempts: Attempts) -> Record:
-        """Replace the record's fields by those of `payload` and return the record of the response.
+        """Replace the fields of the record with those of `payload` and return the record of the response.
 
-        The request is sent once, because a later attempt needs a payload that was planned after the wait. Raises a
-        DeviceManagerError, `again` when there is to be another attempt, `may_have_applied` when the update may have
-        taken effect.
+        The request is sent once, because a retry requires a new plan after the wait. Raises a DeviceManagerError with
+        `again` if the request is to be sent again, and with `may_have_applied` if the API may have applied the update.
         """
-        answer = self._session.attempt(attempts, "PUT", self._path, json.dumps(payload).encode("ascii"))
-        return self._record(answer, "update")
+        response = self._session.attempt(attempts, "PUT", self._path, json.dumps(payload).encode("ascii"))
+        return self._record(response, "update")
 
     def renew(self, payload: dict[str, t.Any]) -> Renewal:
-        """Ask for a new certificate and return it. `payload` has a `csr` and what else the certificate's profile needs.
+        """Request a new certificate and return it. `payload` has the `csr` and attributes for the certificate profile.
 
-        Each request that the service looks at may issue another certificate, so it is not repeated like others.
-        Raises a DeviceManagerError: OutcomeUnknownError when a certificate may have been issued.
+        The request is not idempotent, because each one can issue a certificate. Raises a DeviceManagerError, and
+        OutcomeUnknownError if the API may have issued a certificate.
         """
         try:
-            answer = self._session.send("POST", f"{self._path}/renew", json.dumps(payload).encode("ascii"), False)
-            if not 200 <= answer.status < 300:
-                raise self._failure(answer, "renewal")
-            return _parse_renewal(answer, self.redactor)
+            response = self._session.send("POST", f"{self._path}/renew", json.dumps(payload).encode("ascii"), False)
+            if not 200 <= response.status < 300:
+                raise self._failure(response, "renewal")
+            return _parse_renewal(response, self.redactor)
         except DeviceManagerError as failure:
             if not failure.may_have_applied:
                 raise
@@ -120,57 +119,56 @@ class DeviceApi:
                 "The current certificate and its key are unchanged. The next run requests another certificate.",
             ) from failure
 
-    def _record(self, answer: Response, verb: str) -> Record:
-        if not 200 <= answer.status < 300:
-            raise self._failure(answer, verb)
+    def _record(self, response: Response, verb: str) -> Record:
+        if not 200 <= response.status < 300:
+            raise self._failure(response, verb)
         try:
-            # An update may have taken effect even if the host has no memory left for the response.
+            # The API may have applied an update even if the host has no memory for the response.
             with host_errors("The response of the API cannot be read", may_have_applied=True):
-                return parse_record(answer.body, self.device_id)
+                return parse_record(response.body, self.device_id)
         except ValueError as error:
-            raise invalid_response(answer, verb, ValueError(self.redactor.foreign(str(error)))) from error
+            raise invalid_response(response, verb, ValueError(self.redactor.foreign(str(error)))) from error
 
-    def _failure(self, answer: Response, verb: str) -> DeviceManagerError:
+    def _failure(self, response: Response, verb: str) -> DeviceManagerError:
         denied, flag = _DENIED[verb]
         advice = (
-            f"Either {flag} is not true for this device, which its operator can change in the console, or client_cert "
-            "is not a certificate of this device, or api_url is not the address for devices, which begins with "
-            "'clientauth.' at DigiCert."
+            f"Enable {flag} for this device in the console. Check that client_cert is a certificate of this device, "
+            "and that api_url is the URL of the device API, whose host name at DigiCert starts with 'clientauth.'."
         )
         denials = {"access_denied": denied}
         return error_from_response(
-            answer, verb, denials, advice, "client_cert", self.redactor, self._session.certificate_validity_hint
+            response, verb, denials, advice, "client_cert", self.redactor, self._session.certificate_validity_hint
         )
 
 
-def _parse_renewal(answer: Response, redactor: Redactor) -> Renewal:
+def _parse_renewal(response: Response, redactor: Redactor) -> Renewal:
     try:
-        content = parse_object(answer.body)
+        content = parse_object(response.body)
     except ValueError as error:
         raise InvalidResponseError(
-            f"The service answered the renewal with {error}.", http_status=answer.status, may_have_applied=True
+            f"Invalid response to the renewal request: {error}.", http_status=response.status, may_have_applied=True
         ) from error
     words = {key: word for key, word in content.items() if isinstance(word, str)}
     if words.get("pem"):
         return Renewal(words["pem"], words.get("certificate_id"), words.get("certificate_request_id"))
     request_id = words.get("certificate_request_id")
     raise RenewalPendingError(
-        "The service took the request for a new certificate and has not issued it: request {}, status {}, result {}. "
-        "The certificate and its key are as they were. Have the operator approve such requests without asking: the API "
-        "has no way to fetch the certificate later, so running the task again asks for another one.".format(
+        "The API accepted the certificate request, but did not issue a certificate: request {}, status {}, result {}. "
+        "The current certificate and its key are unchanged. Configure the certificate profile to approve renewals "
+        "automatically. The API cannot return the certificate later: the next run requests another one.".format(
             *(_truncate(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result"))
         ),
         request_id,
-        http_status=answer.status,
-        retries=answer.retries,
+        http_status=response.status,
+        retries=response.retries,
     )
 
 
 def parse_record(body: bytes, device_id: str) -> Record:
-    """Return the record that an answer holds, each field with a `value` that is a string or None.
+    """Return the record in the body of a response, each field with a `value` that is a string or None.
 
-    Raises ValueError with what the answer has instead. A key that is not known is kept as it is; a field's value may be
-    missing, null or empty, which all mean none.
+    Raises ValueError with the actual content if that is not a record. Unknown keys are kept. A value that is missing,
+    null or empty becomes None.
     """
     record = parse_object(body)
     if id_key(str(record.get("id"))) != id_key(device_id):
@@ -179,12 +177,12 @@ def parse_record(body: bytes, device_id: str) -> Record:
 
 
 def normal_record(record: t.Any) -> Record:
-    """Return `record`, read from JSON, each field with a `value` that is a string or None.
+    """Return `record`, which was parsed from JSON, each field with a `value` that is a string or None.
 
-    Raises ValueError with what it is instead of a record.
+    Raises ValueError with the actual content if that is not a record.
     """
     if not isinstance(record, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("the content is not a JSON object")
     if not isinstance(record.get("id"), str) or not record["id"]:
         raise ValueError("a record without an ID")
     if not isinstance(record.get("device_identifier"), (str, type(None))):
@@ -213,10 +211,10 @@ def _parse_field(field: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def parse_object(body: bytes) -> dict[str, t.Any]:
-    """Return the JSON object that an answer holds. Raises ValueError with what it has instead."""
+    """Return the JSON object in the body of a response. Raises ValueError with the actual content if there is none."""
     content = _parse_json(body)
     if not isinstance(content, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("the content is not a JSON object")
     return content
 
 
@@ -224,11 +222,11 @@ def _parse_json(body: bytes) -> t.Any:
     def unique(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
         result = dict(pairs)
         if len(result) < len(pairs):
-            raise ValueError("a key stands twice in one object")
+            raise ValueError("a key occurs twice in an object")
         return result
 
     def no_constant(name: str) -> t.NoReturn:
-        raise ValueError(f"{name} is no JSON")
+        raise ValueError(f"{name} is not valid JSON")
 
     def finite(digits: str) -> float:
         number = float(digits)
@@ -241,16 +239,16 @@ def _parse_json(body: bytes) -> t.Any:
         content = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite)
         _check_depth(content)
     except (ValueError, RecursionError) as error:
-        kind = "an HTML page" if body.lstrip()[:1] == b"<" else "what is not valid JSON"
+        kind = "an HTML page" if body.lstrip()[:1] == b"<" else "content that is not valid JSON"
         raise ValueError(kind) from error
-    # Escapes such as \ud800 stand for no character. Only where there are escapes is it worth the look.
+    # An escape such as \ud800 is no character. The check takes time, so it depends on escapes in the text.
     if "\\u" in text and not is_unicode(json.dumps(content, ensure_ascii=False)):
         raise ValueError("text that is not valid Unicode")
     return content
 
 
 def _check_depth(content: t.Any) -> None:
-    """Raise ValueError when lists and objects are so deep in each other that Ansible could not hand them on."""
+    """Raise ValueError if lists and objects are nested more deeply than Ansible can return."""
     level = [content]
     for _layer in range(_DEEPEST + 1):
         level = [
@@ -263,19 +261,19 @@ def _check_depth(content: t.Any) -> None:
         raise ValueError("it is nested too deeply")
 
 
-def invalid_response(answer: Response, verb: str, error: ValueError, advice: str = "") -> InvalidResponseError:
-    """Return what it means that an answer holds what `error` says instead of what the API promises."""
+def invalid_response(response: Response, verb: str, error: ValueError, advice: str = "") -> InvalidResponseError:
+    """Return the error for a response with the content that `error` names instead of the documented content."""
     return InvalidResponseError(
-        f"The service answered the {verb} with {error}, so it is not believed. Check that api_url is the API's own "
-        f"address and that no proxy answers in its place{advice}.",
-        http_status=answer.status,
-        retries=answer.retries,
+        f"Invalid response to the {verb} request: {error}. Check api_url, and check whether a proxy or a login page "
+        f"intercepts the request{advice}.",
+        http_status=response.status,
+        retries=response.retries,
         may_have_applied=True,
     )
 
 
 def error_from_response(
-    answer: Response,
+    response: Response,
     verb: str,
     denied: t.Mapping[str, type[DeviceManagerError]],
     denied_advice: str,
@@ -283,62 +281,64 @@ def error_from_response(
     redactor: Redactor,
     certificate_validity_hint: t.Callable[[], str] = str,
 ) -> DeviceManagerError:
-    """Return what an answer that is an error means. Its texts are masked before they are cut.
+    """Return the error for a response whose status is an error. Its texts are masked before they are truncated.
 
-    `denied` has the documented codes by which the API denies the operation, and what each means, with this advice.
-    A 401 or 403 with any other body says nothing about permissions, because a firewall or a gateway can have sent it.
-    `credential` is the option that shows who it is.
+    `denied` has the documented codes with which the API denies the operation, and the error for each. `denied_advice`
+    is the advice for them. A status 401 or 403 with another body does not show that the API denied the operation,
+    because a firewall or a gateway can be its sender. `credential` is the option that authenticates the request.
     """
-    code, message = _error_of(answer.body)
+    code, message = _error_of(response.body)
     is_api_error = code is not None and message is not None
-    title = _title_of(answer.body) if message is None else ""
+    title = _title_of(response.body) if message is None else ""
     shown_code, message, shown_title = (text and _truncate(text, redactor) for text in (code, message, title))
     details: dict[str, t.Any] = {
-        "http_status": answer.status,
+        "http_status": response.status,
         "code": shown_code,
         "api_message": message,
-        "retries": answer.retries,
-        "may_have_applied": answer.may_have_applied,
-        "again": answer.again,
+        "retries": response.retries,
+        "may_have_applied": response.may_have_applied,
+        "again": response.again,
     }
     reason = ": ".join(part for part in (shown_code, message, shown_title) if part)
-    said = "The service answered the {} with HTTP status {}{}.".format(
+    outcome = "The {} failed with HTTP status {}{}.".format(
         verb,
-        answer.status,
+        response.status,
         f" ({reason})" if reason else "",
     )
     advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in title), None)
     if advice is not None:
-        return HttpError(f"{said} {advice}{certificate_validity_hint()}", **details)
-    if 300 <= answer.status < 400:
-        where = _truncate(answer.headers.get("Location", "nowhere"), redactor)
+        return HttpError(f"{outcome} {advice}{certificate_validity_hint()}", **details)
+    if 300 <= response.status < 400:
+        where = _truncate(response.headers.get("Location", "an unknown location"), redactor)
         advice = (
-            f"It redirects to {where}, which is not followed, for {credential} would go along: "
-            "if that is the right place, put it into api_url."
+            f"The API redirected to {where}. Redirects are not followed, so that {credential} is not sent to another "
+            "host. If the location is correct, set api_url to it."
         )
-        return RedirectedError(f"{said} {advice}", **details)
-    if is_api_error and code in _UNKNOWN_DEVICE_CODES and answer.status in (400, 404):
-        advice = "Check device_id and that api_url is the address of the account's own service."
-        return DeviceNotFoundError(f"{said} {advice}", **details)
-    if answer.status in (401, 403) and is_api_error:
-        return denied.get(str(code), HttpError)(f"{said} {denied_advice}", **details)
-    if answer.status == 407:
-        return HttpError(f"{said} The proxy wants a user name and a password: put them into its URL.", **details)
-    if answer.status == 429 or answer.status >= 500:
-        sent = "%s times" % (answer.retries + 1) if answer.retries else "once"
+        return RedirectedError(f"{outcome} {advice}", **details)
+    if is_api_error and code in _UNKNOWN_DEVICE_CODES and response.status in (400, 404):
+        advice = "Check device_id, and check that api_url is the URL of the account that has the device."
+        return DeviceNotFoundError(f"{outcome} {advice}", **details)
+    if response.status in (401, 403) and is_api_error:
+        return denied.get(str(code), HttpError)(f"{outcome} {denied_advice}", **details)
+    if response.status == 407:
+        return HttpError(
+            f"{outcome} The proxy requires a username and a password. Add them to the URL of the proxy.", **details
+        )
+    if response.status == 429 or response.status >= 500:
+        sent = "%s times" % (response.retries + 1) if response.retries else "once"
         advice = f"The request was sent {sent}. Run the task again later, or raise retries."
-        return HttpError(f"{said} {advice}", **details)
+        return HttpError(f"{outcome} {advice}", **details)
     if not is_api_error:
         advice = (
-            "The response is not an error of the API, so it says nothing about the device. Check api_url, and whether "
-            f"a proxy, a firewall or a gateway on the network path rejects {credential}."
+            "The response is not an error of the API. Check api_url, and check whether a proxy, a firewall or a "
+            f"gateway on the network path rejects {credential}."
         )
-        return HttpError(f"{said} {advice}", **details)
-    return HttpError(f"{said} Correct what it names and run the task again.", **details)
+        return HttpError(f"{outcome} {advice}", **details)
+    return HttpError(f"{outcome} Correct the cause and run the task again.", **details)
 
 
 def _error_of(body: bytes) -> tuple[str | None, str | None]:
-    """Return code and message of an error's body, in either documented shape; None for what is not there."""
+    """Return the code and the message of an error body, in both documented forms. None is for a missing one."""
     try:
         content = _parse_json(body)
     except ValueError:
@@ -354,13 +354,13 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
 
 
 def _title_of(body: bytes) -> str:
-    """Return the title of a page of HTML, which says best what a server in front of the service has to say, or ""."""
+    """Return the title of an HTML page, which names the error of a server in front of the API, or ""."""
     found = re.search(rb"<title>\s*([^<]*)", body[:4096], re.IGNORECASE)
     return found.group(1).decode("utf-8", "replace").strip() if found else ""
 
 
 def _truncate(text: t.Any, redactor: Redactor | None = None) -> str:
-    """Return foreign text so that it fits into a sentence: without secrets, printable and not too long."""
+    """Return a text of the API for use in a sentence: without secrets, printable and not too long."""
     text = str(text)[:_LONGEST_FOREIGN]
     if redactor is not None:
         text = redactor.foreign(text)

@@ -81,10 +81,10 @@ def test_every_spelling_of_a_value_has_one_form(entry, value):
         (b'{"id": "D-1", "id": "D-1", "fields": []}', "not valid JSON"),
         (b'{"id": "D-1", "fields": [], "x": NaN}', "not valid JSON"),
         (b"[" * 100000, "not valid JSON"),
-        (b"1" * 100000, "no JSON object|not valid JSON"),
+        (b"1" * 100000, "not a JSON object|not valid JSON"),
         (b" <html></html>", "an HTML page"),
-        (b"null", "no JSON object"),
-        (b"[]", "no JSON object"),
+        (b"null", "not a JSON object"),
+        (b"[]", "not a JSON object"),
         (b"{}", "the record of another device, None"),
         (body(id="D-2"), "the record of another device, D-2"),
         (body(id=["D-1"]), "the record of another device"),
@@ -135,21 +135,26 @@ def nginx(title):
         (400, error("entity_not_found"), _errors.DeviceNotFoundError, "Check device_id"),
         (404, error("resource_not_found"), _errors.DeviceNotFoundError, "Check device_id"),
         (404, b"<html>", _errors.HttpError, "not an error of the API"),
-        (404, error("no_route", "No route"), _errors.HttpError, "Correct what it names"),
+        (404, error("no_route", "No route"), _errors.HttpError, "Correct the cause"),
         (500, error("entity_not_found"), _errors.HttpError, "sent 3 times"),
         (400, error("invalid_input", "Value too long"), _errors.HttpError, "invalid_input: Value too long"),
         (400, b"<html>", _errors.HttpError, "rejects client_cert"),
-        (400, nginx("400 No required SSL certificate was sent"), _errors.HttpError, "takes other kinds of keys"),
-        (400, nginx("400 The SSL certificate error"), _errors.HttpError, "has to follow in the same file. It expired."),
-        (403, nginx("400 The SSL certificate error"), _errors.HttpError, "expired, revoked or of a CA"),
+        (
+            400,
+            nginx("400 No required SSL certificate was sent"),
+            _errors.HttpError,
+            "does not support the key algorithm",
+        ),
+        (400, nginx("400 The SSL certificate error"), _errors.HttpError, "after the device certificate. It expired."),
+        (403, nginx("400 The SSL certificate error"), _errors.HttpError, "does not trust its CA"),
         (400, b"<HTML><Title>\nGo\x1b away</TITLE>", _errors.HttpError, "status 400 (Go  away)"),
         (502, nginx("502 Bad WorkerPool"), _errors.HttpError, "status 502 (502 Bad WorkerPool)"),
         (401, error("access_denied"), _errors.ReadDeniedError, "device_api_allow_read"),
         (401, error("invalid_api_key"), _errors.HttpError, "'clientauth.'"),
         (403, error("access_denied"), _errors.ReadDeniedError, "device_api_allow_read"),
-        (400, error("access_denied"), _errors.HttpError, "Correct what it names"),
-        (301, b"", _errors.RedirectedError, "redirects to https://elsewhere.example/"),
-        (407, b"", _errors.HttpError, "proxy wants a user name"),
+        (400, error("access_denied"), _errors.HttpError, "Correct the cause"),
+        (301, b"", _errors.RedirectedError, "redirected to https://elsewhere.example/"),
+        (407, b"", _errors.HttpError, "proxy requires a username"),
         (429, error("request_limit_exceeded"), _errors.HttpError, "sent 3 times"),
         (503, b"", _errors.HttpError, "sent 3 times"),
     ],
@@ -300,9 +305,9 @@ def test_a_renewal_that_waits_for_approval(pem):
     assert caught.value.certificate_request_id == "r"
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"<html>", "an HTML page"), ([], "no JSON object")])
+@pytest.mark.parametrize(("content", "words"), [(b"<html>", "an HTML page"), ([], "not a JSON object")])
 def test_a_renewal_whose_answer_says_nothing(content, words):
-    with pytest.raises(_errors.OutcomeUnknownError, match=f"one may have been issued.*{words}") as caught:
+    with pytest.raises(_errors.OutcomeUnknownError, match=f"may have issued one.*{words}") as caught:
         renew(200, content)
     assert not caught.value.changed
 
@@ -311,6 +316,6 @@ def test_a_renewal_that_is_refused():
     denied = {"errors": [{"code": "access_denied", "message": "No"}]}
     with pytest.raises(_errors.RenewalDeniedError, match="device_api_allow_renew_certificate"):
         renew(403, denied)
-    with pytest.raises(_errors.OutcomeUnknownError, match="may have been issued") as caught:
+    with pytest.raises(_errors.OutcomeUnknownError, match="may have issued one") as caught:
         renew(502, denied, may_have_applied=True)
     assert (caught.value.http_status, caught.value.code) == (502, "access_denied")

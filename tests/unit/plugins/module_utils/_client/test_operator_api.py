@@ -62,12 +62,12 @@ def test_the_filter_that_is_documented_with_another_spelling_is_sent_in_both():
     ("content", "words"),
     [
         (b"<html>", "an HTML page"),
-        ([], "no JSON object"),
-        ({"records": []}, "does not say how many"),
-        ({"records": [], "total": True}, "does not say how many"),
-        ({"records": [], "total": -1}, "does not say how many"),
+        ([], "not a JSON object"),
+        ({"records": []}, "without a valid total"),
+        ({"records": [], "total": True}, "without a valid total"),
+        ({"records": [], "total": -1}, "without a valid total"),
         ({"total": 1}, "a list without devices"),
-        (page_of(1), "no JSON object"),
+        (page_of(1), "not a JSON object"),
         (page_of({"fields": []}), "a record without an ID"),
         (page_of({**RECORD, "id": ""}), "a record without an ID"),
         (page_of({"id": "1"}), "fields are not a list"),
@@ -77,7 +77,7 @@ def test_a_page_that_is_not_believed(content, words):
     session = FakeSession(200, content)
     with pytest.raises(ValueError, match=words):
         parse_page(session.answer.body)
-    with pytest.raises(_errors.InvalidResponseError, match=f"answered the listing with .*{words}"):
+    with pytest.raises(_errors.InvalidResponseError, match=f"Invalid response to the listing request: .*{words}"):
         OperatorApi(session).page({}, 20, 0)
 
 
@@ -104,7 +104,7 @@ def test_a_404_that_is_not_the_api_s_own_is_no_missing_device(status, content):
 
 
 def test_a_redirect_is_not_followed():
-    with pytest.raises(_errors.RedirectedError, match="for api_key would go along"):
+    with pytest.raises(_errors.RedirectedError, match="so that api_key is not sent"):
         OperatorApi(FakeSession(302, b"")).page({}, 20, 0)
 
 
@@ -131,7 +131,7 @@ def test_records_that_were_kept_outside_the_api_follow_the_same_rules():
         ({"hosts": {}}, "a list without devices"),
         ([{"id": "1"}], "fields are not a list"),
         ([{**RECORD, "more": float("nan")}], "not valid JSON"),
-        ([{**RECORD, "more": object()}], "no JSON"),
+        ([{**RECORD, "more": object()}], "not valid JSON"),
         ([{**RECORD, "id": "a"}, {**RECORD, "id": "A"}], "one device twice"),
     ],
 )
