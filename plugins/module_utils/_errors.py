@@ -121,6 +121,15 @@ class MissingLibraryError(DeviceManagerError):
     remedy = "Install the package that the message names. The role edgeops.digicert.device can install it."
     changes = Changes.FILES
 
+    @classmethod
+    def of(cls, library: str, packages: str) -> MissingLibraryError:
+        """Return the error for a library, which `packages` of these names and systems contain."""
+        # The inventory plugin uses this import for the error only.
+        from ansible.module_utils.basic import missing_required_lib
+
+        text = missing_required_lib(library).rstrip(".")
+        return cls(f"{text}. Install {packages}, or use the role edgeops.digicert.device.")
+
 
 class HostError(DeviceManagerError):
     """The managed host lacks a resource that the task requires, such as disk space, file descriptors or memory."""

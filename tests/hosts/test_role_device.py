@@ -88,7 +88,7 @@ def test_what_a_broken_network_held_up_is_done_by_the_next_run(kept_fleet, simul
     ran = fleet.run()
     assert list(ran.changed) == []
     for name in RELEASES:
-        assert "gave no whole answer: Remote end closed connection" in ran.failures[name]
+        assert "sent no complete response: Remote end closed connection" in ran.failures[name]
 
     simulator.clear_script()
     ran = fleet.run()

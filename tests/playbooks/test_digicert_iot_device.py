@@ -435,8 +435,8 @@ def test_permissions_that_an_update_resets_are_told(player, simulator, access_po
 def test_without_retries_the_first_trouble_is_the_end(player):
     cases = [
         (Answer(status=503, body="<html>"), "http_error", "once"),
-        (Answer(cut=True), "connection_failed", "gave no whole answer"),
-        (Answer(delay=1.5), "connection_failed", "no answer within 1 seconds"),
+        (Answer(cut=True), "connection_failed", "sent no complete response"),
+        (Answer(delay=1.5), "connection_failed", "no response within 1 seconds"),
     ]
     tasks = [player.task(fields=SITE, timeout=1)] * len(cases)
     outcomes = player.run(*tasks, script=[answer for answer, _kind, _word in cases])

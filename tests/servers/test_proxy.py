@@ -140,7 +140,7 @@ def test_a_proxy_that_lets_nothing_through(player, start):
             "environment": {"HTTPS_PROXY": willing.url},
         },
     )
-    assert_stopped(refused, "http_error", "403", "does not let", "NO_PROXY")
+    assert_stopped(refused, "http_error", "403", "denies connections", "NO_PROXY")
     assert len(strict.connects) == 2
     assert_stopped(missing, "connection_failed", "could not be reached", "Connection refused")
     assert_stopped(lost, "connection_failed", "could not be reached", "500")

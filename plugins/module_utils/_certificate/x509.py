@@ -54,10 +54,10 @@ class CertificateInfo(t.NamedTuple):
 def need_cryptography() -> None:
     """Raise MissingLibraryError where the package cryptography is not installed, or is too old."""
     if not HAS_CRYPTOGRAPHY:
-        raise MissingLibraryError(
-            "The Python package cryptography, 3.3 or newer, is missing for the Python that runs this module. "
-            "Install it on this host: python3-cryptography on Debian, Ubuntu, Fedora and RHEL, py3-cryptography on "
-            "Alpine, or cryptography by pip; the role edgeops.digicert.device does it too."
+        raise MissingLibraryError.of(
+            "cryptography >= 3.3",
+            "python3-cryptography on Debian, Ubuntu, Fedora and RHEL, py3-cryptography on Alpine, or cryptography with "
+            "pip",
         )
 
 

@@ -4,11 +4,11 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Reading a list that comes in pages and may change meanwhile, as a whole. Pure but for the functions that it is given.
+"""Read a complete list from an API with pages, also if the list changes during that. Pure except for its arguments.
 
-The API has neither a cursor nor a promise of the order. A device that is created, deleted or, if the list begins with
-what was updated last, updated while the pages are read moves others to another page. So each page begins with the last
-device of the one before, which shows whether something has moved.
+The API has no cursor and does not document an order. If a device is created, deleted or, depending on the order,
+updated, other devices move to another page. Each page therefore begins with the last device of the previous page. If
+that device differs, devices have moved.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import ListIncompleteError
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import Record
 
-# So often the list is read when it changes all the time.
+# The attempts to read a list that changes during each of them.
 _MAX_ATTEMPTS = 5
-# An API that pads its list, or never ends it, must not occupy the controller forever. Ansible handles no inventory of
-# more devices, and no page size that makes sense needs more requests, all readings together.
+# A list with invented devices or without an end must not block the controller. Ansible cannot handle an inventory of
+# more devices, and no sensible page size requires more requests for all attempts together.
 _MOST_DEVICES = 250_000
 _MOST_REQUESTS = 25_000
-# A list may double while it is read. A short one may grow by this number of devices: a site that is enrolled meanwhile.
+# A list can double during the attempts. A short list can grow by this number, such as the devices of a new site.
 _GROWTH = 1000
 
 
 class Page(t.NamedTuple):
-    """Some devices of a list, and how many the whole list has."""
+    """Some devices of a list, and the number of devices in the list."""
 
     total: int
     records: list[Record]
 
 
 class _Snapshot(t.NamedTuple):
-    """What one way through all pages has shown. `whole` says that nothing has moved meanwhile."""
+    """The result of one pass through all pages. `consistent` is whether no device has moved during the pass."""
 
     records: dict[str, Record]
     total: int
-    whole: bool
+    consistent: bool
 
 
 class _BoundedList:
-    """The list behind `page` and `find`, both of which raise ListIncompleteError when it exceeds its bounds."""
+    """The list of `page` and `find`. Raises ListIncompleteError if the list exceeds its limits."""
 
     def __init__(self, page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> None:
         self._page = page
@@ -53,7 +53,7 @@ class _BoundedList:
         self._first: int | None = None
 
     def page(self, offset: int) -> Page:
-        """Return the page that begins with the device of this number."""
+        """Return the page that begins with the device at this index."""
         self._count()
         current = self._page(offset)
         if self._first is None:
@@ -65,8 +65,9 @@ class _BoundedList:
             )
         if shown > self._first + max(self._first, _GROWTH):
             raise ListIncompleteError(
-                f"The list of devices grew from {self._first} to {shown} devices while it was read. Either the API "
-                "pads the list, or very many devices are created. Try again later, or limit the list with filters."
+                f"The list of devices grew from {self._first} to {shown} devices during the requests. Either the API "
+                "adds devices that do not exist, or clients create very many devices. Run the task again later, or "
+                "limit the list with filters."
             )
         return current
 
@@ -87,15 +88,15 @@ class _BoundedList:
 def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> list[Record]:
     """Return all records of a list, each once.
 
-    `page` returns the page that begins with the device of this number, `find` one device by its ID, or None. When
-    something moved, the list is read again, until a reading shows nothing that was not known before; which of the
-    devices that it does not show are still there is then asked for each. Raises ListIncompleteError.
+    `page` returns the page that begins with the device at an index. `find` returns one device by its ID, or None. If a
+    device has moved, the list is read again until a pass has no new device. Each known device that is missing in this
+    pass is then requested by its ID. Raises ListIncompleteError.
     """
     source = _BoundedList(page, find)
     known: dict[str, Record] = {}
     for _attempt in range(_MAX_ATTEMPTS):
         reading = _read(source)
-        if reading.whole:
+        if reading.consistent:
             return list(reading.records.values())
         if known and known.keys() >= reading.records.keys():
             found = [source.find(known[key]["id"]) for key in known if key not in reading.records]
@@ -104,26 +105,26 @@ def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | No
                 return records
         known.update(reading.records)
     raise ListIncompleteError(
-        f"The list was read {_MAX_ATTEMPTS} times and never was complete: at last it listed {reading.total} devices "
-        f"and showed {len(reading.records)}. Either it leaves some out, or devices are created and deleted all the "
-        "time. Try again later, or ask for fewer devices with filters."
+        f"The list of devices was incomplete in {_MAX_ATTEMPTS} attempts. The last one returned "
+        f"{len(reading.records)} of {reading.total} devices. Either the API omits devices, or other clients create and "
+        "delete devices. Run the task again later, or limit the list with filters."
     )
 
 
 def _read(source: _BoundedList) -> _Snapshot:
-    """Read all pages once. The keys of the records are IDs in lower case, because the API ignores their case."""
+    """Read all pages once. The keys of the records are IDs in lower case, because IDs are case-insensitive."""
     records: dict[str, Record] = {}
-    whole = True
+    consistent = True
     offset, last, total = 0, None, None
     while True:
         current = source.page(offset)
         ids = [record["id"].lower() for record in current.records]
-        whole = whole and total in (None, current.total) and (last is None or ids[:1] == [last])
+        consistent = consistent and total in (None, current.total) and (last is None or ids[:1] == [last])
         total = current.total
         known = len(records)
         records.update(zip(ids, current.records))
         if offset + len(ids) >= total or len(records) == known:
-            return _Snapshot(records, total, whole and len(records) == total)
-        # A service that gives single devices leaves no room to look back.
+            return _Snapshot(records, total, consistent and len(records) == total)
+        # With one device on each page, pages cannot overlap.
         last = ids[-1] if len(ids) > 1 else None
         offset += len(ids) - (last is not None)

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The proxy that the environment names: its URL, and the request that makes it connect to the API."""
+"""The proxy of the environment: its URL, and the CONNECT request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     InvalidResponseError,
 )
 
-# Headers of the responses to CONNECT that are longer are an attack or an error.
+# Longer headers of the responses to CONNECT are an attack or an error.
 _LONGEST_HEAD = 65536
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _START = b"HTTP/1."
@@ -31,7 +31,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Proxy(t.NamedTuple):
-    """A proxy. `context` is for TLS to the proxy, if there is any, and `authorization` the value of that header."""
+    """A proxy. `context` is for TLS to the proxy, or None. `authorization` is the value of Proxy-Authorization."""
 
     host: str
     port: int
@@ -39,7 +39,7 @@ class Proxy(t.NamedTuple):
     authorization: str | None
 
     def connect(self, line: t.Any, host: str, port: int) -> bytes:
-        """Send CONNECT over `line`, and return what followed the response of the proxy.
+        """Send CONNECT over `line`, and return the data that followed the response of the proxy.
 
         Raises OSError if the response is incomplete, and a DeviceManagerError if the proxy does not connect.
         """
@@ -54,12 +54,12 @@ class Proxy(t.NamedTuple):
         return rest
 
     def _read_response(self, line: t.Any, target: str) -> tuple[int, bytes]:
-        """Return the status of the final response to CONNECT, and what followed it."""
+        """Return the status of the final response to CONNECT, and the data that followed it."""
         received, begin = b"", 0
         while True:
             end = _END_OF_HEAD.search(received, begin)
             if not _START.startswith(received[begin : begin + len(_START)]):
-                raise self._invalid(target, "with what is not HTTP")
+                raise self._invalid(target, "with data that is not HTTP")
             if end is not None:
                 status = _STATUS_LINE.match(received, begin)
                 if status is None:
@@ -83,20 +83,20 @@ class Proxy(t.NamedTuple):
         )
 
     def _rejection(self, target: str, status: int) -> DeviceManagerError:
-        """Return what it means that the proxy answered CONNECT with this status, and what to do."""
+        """Return the error for a response of the proxy to CONNECT with this status."""
         if status in RETRIED_STATUSES or status >= 500:
             return ConnectionFailedError(
-                f"{target} could not be reached: the proxy {self.host} answered with HTTP status {status}. "
-                "Check api_url, the proxy, and what it can reach; retries and timeout can be raised."
+                f"{target} could not be reached: the proxy {self.host} responded with HTTP status {status}. "
+                "Check api_url, and check the proxy and its network, or raise retries or timeout."
             )
         advice = (
-            "It requires a username and a password: put them into its URL, with special characters as %XX."
-            if status in (401, 407)  # 401 is wrong, and the status of tinyproxy for a wrong password
-            else "It does not let this host or port through: have that allowed, or go around it with NO_PROXY or "
-            "use_proxy."
+            "The proxy requires a username and a password. Add them to its URL, with special characters as %XX."
+            if status in (401, 407)  # tinyproxy sends 401 for a wrong password, although RFC 9110 specifies 407.
+            else "The proxy denies connections to this host or port. Allow them in the proxy, or bypass the proxy with "
+            "NO_PROXY or use_proxy."
         )
         return HttpError(
-            f"Before {target} could be reached, the proxy {self.host} answered with HTTP status {status}. {advice}",
+            f"The connection to {target} failed: the proxy {self.host} responded with HTTP status {status}. {advice}",
             http_status=status,
         )
 
@@ -106,21 +106,21 @@ def read_proxy(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy:
     try:
         parts = urlsplit(url.strip())
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        # A password with an unescaped slash ends the host too early, and is a path from there on.
+        # After an unescaped slash in a password, the remaining text is parsed as the path.
         if not parts.hostname or parts.scheme not in _DEFAULT_PORTS or "@" in parts.path + parts.query + parts.fragment:
             raise ValueError
     except (ValueError, KeyError):
-        # The error's own text may show the password in the proxy's URL.
+        # The text of the error can contain the password.
         raise ConnectionFailedError(
-            "The environment names a proxy whose URL cannot be used: it must be http:// or https://, a host and port, "
-            "with special characters of a password as %XX. Correct HTTPS_PROXY, or set use_proxy to false."
+            "The URL of the proxy in the environment is invalid. It must consist of http:// or https://, a host and a "
+            "port, with special characters of a password as %XX. Correct HTTPS_PROXY, or set use_proxy to false."
         ) from None
     context = make_context() if parts.scheme == "https" else None
     return Proxy(parts.hostname, port, context, _authorization(parts.netloc.rpartition("@")[0]))
 
 
 def _authorization(userinfo: str) -> str | None:
-    """Return the header's value for the user and the password of a URL."""
+    """Return the value of Proxy-Authorization for the username and the password of a URL."""
     if not userinfo:
         return None
     user, _colon, password = userinfo.partition(":")

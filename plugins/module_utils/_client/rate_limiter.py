@@ -4,22 +4,22 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""How fast a process sends requests for many devices. Pure: the clock comes in as an argument."""
+"""The rate limiter for the requests of many devices. Pure: the time is an argument."""
 
 from __future__ import annotations
 
 import collections
 
-# After a refusal the pace falls below what the service took, and then grows again, in each second by a twentieth.
+# After a 429 the rate falls below the accepted rate, and then grows by 5 % a second.
 _BACK = 0.9
 _GROWTH = 1.05
 _SLOWEST = 1.0
 
 
 class RateLimiter:
-    """Gives each request its turn: at most `limit` in a second, and fewer once the service refuses some.
+    """Schedules requests: at most `limit` a second, and fewer after a response with HTTP status 429.
 
-    Without a limit they go at once until then. Times are in seconds of a clock that never goes back.
+    Without a limit, requests are not delayed before the first 429. Times are in seconds of a monotonic clock.
     """
 
     def __init__(self, limit: float | None) -> None:
@@ -32,34 +32,34 @@ class RateLimiter:
         return max(now, self._next)
 
     def acquire(self, now: float) -> float:
-        """Return when the next request may be sent, which is then taken."""
+        """Reserve the next time slot, and return when the request may be sent."""
         if self._rate < self._limit:
             self._rate = min(self._limit, self._rate * _GROWTH ** (now - self._grown))
             self._grown = now
         turn = self.next(now)
-        self._take(now, turn)
+        self._reserve(now, turn)
         return turn
 
     def charge(self, now: float) -> bool:
-        """Take a turn for a request that is sent at once, so that later requests wait for longer.
+        """Reserve a time slot for a request that is sent immediately, so that later requests wait longer.
 
-        Return False, and take none, while nobody may send after a rejected request.
+        Return False without a reservation while all requests wait after a 429.
         """
         if now < self._held:
             return False
-        self._take(now, now)
+        self._reserve(now, now)
         return True
 
-    def _take(self, now: float, turn: float) -> None:
+    def _reserve(self, now: float, turn: float) -> None:
         self._next = self.next(now) + 1 / self._rate
         self._send_times.append(turn)
         self._forget(now)
 
     def on_throttled(self, now: float, wait: float) -> None:
-        """Slow down because the service has refused a request, and asks to wait so many seconds: HTTP status 429.
+        """Reduce the rate after a response with HTTP status 429 and this many seconds to wait.
 
-        Refusals within a second count as one, for what they refuse was sent before the pace slowed down. The first time
-        nobody sends before the wait is over; later the pace is right but for a little.
+        Several of them within a second count as one, because their requests were sent before the rate was reduced.
+        After the first one, no request is sent before the wait ends. Later ones require only a small correction.
         """
         if now < self._slowed + 1:
             return

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""When a request is sent again, and how long to wait before. Pure: clock and random number come in as arguments."""
+"""Retries with exponential back-off. Pure: the time and the random number are arguments."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ LONGEST_RETRY_AFTER = 300.0
 
 
 class Attempts:
-    """The attempts to send one request, or one update that is planned again after each wait.
+    """The attempts to send one request, or one update with a new plan after each wait.
 
-    A request that must not act twice is not `idempotent`. One that is `immediate` is sent without waiting for a turn,
-    because it depends on a record that was just read. `retries` counts the retries so far, `may_have_applied` says that
-    one of the attempts may have taken effect although its response was an error or got lost.
+    `idempotent` is as in RFC 9110, section 9.2.2. An `immediate` request does not wait for the rate limiter, because it
+    depends on a record that was just read. `retries` is the number of retries so far. `may_have_applied` is whether the
+    API may have applied an attempt despite an error or without a response.
     """
 
     def __init__(self, limit: int, idempotent: bool = True, immediate: bool = False) -> None:
         self._limit = limit
-        self._repeatable = idempotent
+        self._idempotent = idempotent
         self.immediate = immediate
         self.retries = 0
         self.may_have_applied = False
 
     def failed(self, may_have_applied: bool, temporary: bool) -> bool:
-        """Note an attempt without a response, and say whether to send the request again."""
+        """Count an attempt without a response. Return whether to send the request again."""
         self.may_have_applied = self.may_have_applied or may_have_applied
-        return temporary and self._count(not self.may_have_applied or self._repeatable)
+        return temporary and self._count(not self.may_have_applied or self._idempotent)
 
     def answered(self, status: int, retry_after: str | None) -> bool:
-        """Note an attempt with a response of this status, and say whether to send the request again."""
-        again = should_retry(status, retry_after, self._repeatable)
+        """Count an attempt with a response of this status. Return whether to send the request again."""
+        again = should_retry(status, retry_after, self._idempotent)
         self.may_have_applied = self.may_have_applied or (
-            may_have_been_processed(status) and (self._repeatable or not again)
+            may_have_been_processed(status) and (self._idempotent or not again)
         )
         return self._count(again)
 
@@ -54,9 +54,9 @@ class Attempts:
 
 
 def should_retry(status: int, retry_after: str | None, idempotent: bool) -> bool:
-    """Say whether a request that was answered with this status is sent again.
+    """Return whether to send a request again after a response with this status.
 
-    One that must not act twice is not `idempotent`: it is sent again only where the service says that it did not look.
+    A request that is not `idempotent` is sent again only if the status shows that the API did not process it.
     """
     if idempotent:
         return status in RETRIED_STATUSES
@@ -64,10 +64,10 @@ def should_retry(status: int, retry_after: str | None, idempotent: bool) -> bool
 
 
 def may_have_been_processed(status: int) -> bool:
-    """Say whether a request that was answered with this status, if it is an error, may have taken effect all the same.
+    """Return whether the API may have processed a request despite an error status.
 
-    A status below 200 is no final answer, 303 points to the outcome, and a gateway answers 503 also when it has lost
-    the service in the middle of the request.
+    A status below 200 is not final, and 303 is a link to the outcome. A gateway responds with 503 also if it loses the
+    connection to the API during the request.
     """
     return status < 200 or status in (303, 408) or status >= 500
 
@@ -77,11 +77,11 @@ def wait_before_retry(
 ) -> float:
     """Return the seconds to wait before retry number `retry` (from 0).
 
-    `status` and `retry_after` are those of the answer, None where there is none; `now` is the time in seconds since the
-    epoch; `random` lies in [0, 1). What the service asks for is kept up to a bound. A back-off is added that doubles,
-    and is spread so that devices which failed together do not come back together. After a 429 it is spread widest:
-    then there are too many of them, and each early return is one more; but where one process keeps its requests apart,
-    which is called `rate_limited`, there is no need.
+    `status` and `retry_after` are from the response, and None without one. `now` is the time in seconds since the
+    epoch. `random` is in [0, 1). The wait is Retry-After, up to a limit, and an exponential back-off with jitter, so
+    that devices that failed at the same time do not retry at the same time. After a 429 the jitter is widest, because
+    each early retry adds to the load. In a process that limits its own request rate (`rate_limited`), a 429 adds no
+    back-off.
     """
     growth = 2 ** min(retry, 9)
     if status == 429 and rate_limited:
@@ -94,13 +94,13 @@ def wait_before_retry(
 
 
 def parse_retry_after(retry_after: str | None, now: float) -> float:
-    """Return the seconds that a Retry-After header asks for: a number or an HTTP date (RFC 9110, section 10.2.3).
+    """Return the seconds in a Retry-After header: a number or an HTTP date (RFC 9110, section 10.2.3).
 
-    A header that is missing, in the past or not understood asks for 0.
+    Return 0 for a header that is missing, in the past or invalid.
     """
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
-        # No need to read more digits than the bound has.
+        # More digits than this exceed the limit in any case.
         seconds = float(text[:12])
     else:
         try:

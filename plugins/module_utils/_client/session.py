@@ -49,11 +49,10 @@ Pause = t.Callable[[t.Optional[float], t.Optional[int]], None]
 
 
 class Response(t.NamedTuple):
-    """What came back: `headers` without regard to case, `body` as sent.
+    """A response. The names in `headers` are case-insensitive, and `body` is not decoded.
 
-    `retries` counts the requests that were sent again before, `may_have_applied` says that one of them, or this one,
-    may have taken effect although its answer was an error or got lost. `again` says that the request is to be sent
-    again.
+    `retries` is the number of retries so far. `may_have_applied` is whether the API may have applied one of the
+    requests despite an error or without a response. `again` is whether to send the request again.
     """
 
     status: int
@@ -67,13 +66,15 @@ class Response(t.NamedTuple):
 class Session:
     """Sends requests below `api_url` over connections that authenticate with the certificate of `context`.
 
-    `timeout` is in seconds, for each request as a whole, from the connection to the end of the response.
-    `proxy_context` returns a context for TLS to a proxy. `has_leaf` says whether there is a certificate to authenticate
-    with: an operator has none. `certificate_validity_hint` says more of the certificate when it was refused. `headers`
-    go with each request. `pause` lets a process that sends much keep its requests apart: it is called before each one,
-    with the seconds to wait after the request before, else 0, and the status of the response to that one, None if there
-    was none; what it raises ends the request. Instead of 0 seconds it gets None when the request must not wait.
-    `sleep`, `now` and `random` can be replaced by tests.
+    `timeout` is in seconds, for each request from the connection to the end of the response. `proxy_context` returns a
+    context for TLS to a proxy. `has_leaf` is whether `context` has a client certificate, which an operator does not
+    have. `certificate_validity_hint` returns a sentence on the validity period of a rejected certificate. `headers` are
+    added to each request.
+
+    `pause` limits the request rate of a process for many devices. It is called before each request with the seconds to
+    wait after the previous request, or 0, and the status of the previous response, or None. Its exceptions end the
+    request. For a request that must not wait, the argument is None instead of 0 seconds. Tests can replace `sleep`,
+    `now` and `random`.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Session:
         random: t.Callable[[], float] = random_number,
     ) -> None:
         if not HAS_URLLIB3:
-            raise _requirement_missing()
+            raise _missing_requests()
         self._api_url = api_url.rstrip("/")
         self._timeout = timeout
         self._retries = retries
@@ -101,12 +102,12 @@ class Session:
         self._manager = self._transport.manager()
         self._has_leaf = has_leaf
         self.certificate_validity_hint = certificate_validity_hint
-        # Whether nothing but closed connections came back so far.
+        # Whether the server has closed all connections so far without a response.
         self._is_only_closed = True
         self._headers = headers or {}
         self._pause = pause
         self._sleep, self._now, self._random = sleep, now, random
-        # The seconds to wait before the next request, whichever that is, and the status that asked for it.
+        # The seconds to wait before the next request of any kind, and the status that is the reason for the wait.
         self._due: tuple[float, int | None] = (0.0, None)
 
     def close(self) -> None:
@@ -115,55 +116,55 @@ class Session:
         self._transport.close()
 
     def send(self, method: str, path: str, body: bytes | None = None, idempotent: bool = True) -> Response:
-        """Send a request and return the answer, whatever its status. Redirects are not followed.
+        """Send a request and return the response, whatever its status. Redirects are not followed.
 
-        Connection failures, time-outs and the statuses that ask for it are tried again; with a request that is not
-        `idempotent` only what shows that it was not looked at. Raises ConnectionFailedError or HandshakeFailedError.
+        Connection failures, timeouts and RETRIED_STATUSES are retried. A request that is not `idempotent` is retried
+        only if the API did not process it. Raises ConnectionFailedError or HandshakeFailedError.
         """
         attempts = Attempts(self._retries, idempotent)
         while True:
-            answer = self._attempt_unless_again(attempts, method, path, body)
-            if answer is not None:
-                return answer
+            response = self._attempt_unless_again(attempts, method, path, body)
+            if response is not None:
+                return response
 
     def _attempt_unless_again(self, attempts: Attempts, method: str, path: str, body: bytes | None) -> Response | None:
         try:
-            answer = self.attempt(attempts, method, path, body)
+            response = self.attempt(attempts, method, path, body)
         except DeviceManagerError as failure:
             if not failure.again:
                 raise
             return None
-        return None if answer.again else answer
+        return None if response.again else response
 
     def attempts(self, immediate: bool) -> Attempts:
-        """Return the attempts of an update, to be handed to `attempt`. Refer to Attempts for `immediate`."""
+        """Return the attempts of an update for `attempt`. Refer to Attempts for `immediate`."""
         return Attempts(self._retries, immediate=immediate)
 
     def attempt(self, attempts: Attempts, method: str, path: str, body: bytes | None = None) -> Response:
-        """Send a request once, count it in `attempts` and return the answer, whatever its status.
+        """Send a request once, count it in `attempts` and return the response, whatever its status.
 
-        An answer or a failure that is `again` asks for another attempt. The wait before that comes before the next
-        request of the session, so a record that is read first is read after the wait. Raises ConnectionFailedError or
+        If a response or an error has `again`, the caller can send the request again. The session then waits before its
+        next request of any kind, so that a record is read after the wait. Raises ConnectionFailedError or
         HandshakeFailedError.
         """
         retries = attempts.retries
         try:
             self._wait(attempts.immediate)
-            answer = self._send_once(method, path, body)
+            response = self._send_once(method, path, body)
         except DeviceManagerError as failure:
             if attempts.failed(failure.may_have_applied, isinstance(failure, ConnectionFailedError)):
                 failure.again = True
                 self._schedule(attempts, None, None)
             failure.retries, failure.may_have_applied = retries, attempts.may_have_applied
             raise
-        retry_after = answer.headers.get("Retry-After")
-        again = attempts.answered(answer.status, retry_after)
+        retry_after = response.headers.get("Retry-After")
+        again = attempts.answered(response.status, retry_after)
         if again:
-            self._schedule(attempts, answer.status, retry_after)
-        return answer._replace(retries=retries, may_have_applied=attempts.may_have_applied, again=again)
+            self._schedule(attempts, response.status, retry_after)
+        return response._replace(retries=retries, may_have_applied=attempts.may_have_applied, again=again)
 
     def _wait(self, immediate: bool) -> None:
-        """Wait for what is due before a request. Raises what ends the wait."""
+        """Wait before a request as long as required. An exception of `pause` ends the wait."""
         wait, status = self._due
         self._due = (0.0, None)
         if self._pause is not None:
@@ -172,7 +173,7 @@ class Session:
             self._sleep(wait)
 
     def _schedule(self, attempts: Attempts, status: int | None, retry_after: str | None) -> None:
-        """Note how long to wait before the next request, after an attempt with this answer, if it had one."""
+        """Set the wait before the next request, after an attempt with this response, if there was one."""
         rate_limited = self._pause is not None
         wait = wait_before_retry(attempts.retries - 1, status, retry_after, self._now(), self._random(), rate_limited)
         self._due = (wait, status)
@@ -198,10 +199,10 @@ class Session:
                 preload_content=False,
             )
             self._is_only_closed = False
-            # urllib3 1.25 takes an answer that ends too early for a whole one unless told otherwise.
+            # By default, urllib3 1.25 accepts a response that is incomplete.
             response.enforce_content_length = True
             try:
-                # An encoding was not asked for, and undoing it can blow a small answer up to gigabytes.
+                # The request accepts no encoding, and a small compressed response can expand to gigabytes.
                 body = b"".join(response.stream(65536, decode_content=False))
                 return Response(response.status, response.headers, body)
             finally:
@@ -210,7 +211,7 @@ class Session:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> DeviceManagerError:
-        """Return what `error`, raised by urllib3 while it sent a request, means."""
+        """Return the error for `error`, which urllib3 raised while it sent a request."""
         host = urlsplit(self._api_url).netloc
         has_sent = self._transport.exchange.has_sent
         # urllib3 1.26 calls getresponse() with an argument of Python 2 first, so a TypeError precedes each error there.
@@ -221,7 +222,7 @@ class Session:
                 lacking.may_have_applied = has_sent
                 return lacking
             if isinstance(cause, ssl.SSLError) and is_final(cause):
-                # TLS can break in the middle of an answer too.
+                # TLS can fail during a response, too.
                 meaning = (
                     describe_handshake_error(cause, host, self._has_leaf)
                     + self.certificate_validity_hint()
@@ -229,27 +230,27 @@ class Session:
                 )
                 return HandshakeFailedError(meaning, may_have_applied=has_sent and not is_about_leaf(cause))
         if any(isinstance(cause, (ReadTimeoutError, socket.timeout)) for cause in causes):
-            reason = f"no answer within {self._timeout} seconds"
+            reason = f"no response within {self._timeout} seconds"
         else:
             reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
         is_closed = is_closing(causes) and not self._transport.is_at_proxy
         self._is_only_closed = self._is_only_closed and is_closed
-        advice = "Check api_url, the network, and the proxy settings of this host; retries and timeout can be raised."
+        advice = "Check api_url, the network, and the proxy settings of this host, or raise retries or timeout."
         if self._is_only_closed and self._has_leaf:
             advice = CLOSED_ADVICE + self.certificate_validity_hint()
-        outcome = "gave no whole answer" if has_sent else "could not be reached"
+        outcome = "sent no complete response" if has_sent else "could not be reached"
         return ConnectionFailedError(
             f"{self._way(host, outcome)}: {reason or causes[-1]}. {advice}",
             may_have_applied=has_sent,
         )
 
     def _caution(self) -> str:
-        """Return what else can be the cause when TLS to the API fails behind a proxy."""
+        """Return another possible cause of a TLS failure if there is a proxy."""
         proxy = self._transport.proxy
-        return f" The connection leads through the proxy {proxy.host}, which must not open TLS." if proxy else ""
+        return f" The connection uses the proxy {proxy.host}, which must not intercept TLS." if proxy else ""
 
     def _way(self, host: str, outcome: str) -> str:
-        """Return who has this outcome: `host`, perhaps through a proxy, or the proxy itself."""
+        """Return a clause with this outcome for `host`, and with the proxy if there is one."""
         proxy = self._transport.proxy
         if proxy is None:
             return f"{host} {outcome}"
@@ -261,31 +262,29 @@ class Session:
 def _proxy_of(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy | None:
     """Return the proxy that the environment names for `url`. Raises ConnectionFailedError if it cannot be used.
 
-    requests knows best what NO_PROXY can look like. It takes as long to import as all else, so that only hosts with a
-    proxy pay for it.
+    The package requests implements all forms of NO_PROXY. Its import takes as long as all other imports together, so it
+    depends on the environment.
     """
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     try:
         from requests.utils import get_environ_proxies, select_proxy
     except ImportError:
-        raise _requirement_missing() from None
+        raise _missing_requests() from None
     proxy = select_proxy(url, get_environ_proxies(url))
     if not proxy:
         return None
     return read_proxy(proxy if "://" in proxy else f"http://{proxy}", make_context)
 
 
-def _requirement_missing() -> MissingLibraryError:
-    return MissingLibraryError(
-        "The Python package requests is missing for the Python that runs this module. Install it on this host: "
-        "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests by pip; "
-        "the role edgeops.digicert.device does it too."
+def _missing_requests() -> MissingLibraryError:
+    return MissingLibraryError.of(
+        "requests", "python3-requests on Debian, Ubuntu, Fedora and RHEL, py3-requests on Alpine, or requests with pip"
     )
 
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:
-    """Yield `error` and what led to it, outermost first: urllib3 wraps one error in another."""
+    """Yield `error` and its causes, the outermost first, because urllib3 wraps errors in other errors."""
     pending: list[BaseException] = [error]
     seen: list[BaseException] = []
     while pending:

@@ -34,17 +34,17 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls impor
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HandshakeFailedError, InvalidResponseError
 
-# A record of 1,000 fields of 1,024 characters takes 2 MiB; what is much larger is no record.
-MAXIMUM_ANSWER = 8 * 1024 * 1024
+# A record of 1,000 fields of 1,024 characters takes 2 MiB, so no record is larger than this.
+MAXIMUM_RESPONSE = 8 * 1024 * 1024
 _BLOCK = 65536
 
 
 class Exchange:
-    """One request and its response: how much time and how many bytes are left, and whether any of it was sent."""
+    """One request and its response: the remaining time and bytes, and whether data of the request was sent."""
 
     def __init__(self, timeout: float) -> None:
         self._deadline = time.monotonic() + timeout
-        self._allowance = MAXIMUM_ANSWER
+        self._allowance = MAXIMUM_RESPONSE
         self.has_sent = False
 
     def remaining(self) -> float:
@@ -59,8 +59,8 @@ class Exchange:
         self._allowance -= received
         if self._allowance < 0:
             raise InvalidResponseError(
-                f"The response is larger than {MAXIMUM_ANSWER // 1024 // 1024} MiB, which no record is. {sender} is "
-                "not the device API: check api_url and the proxy settings of this host.",
+                f"The response is larger than {MAXIMUM_RESPONSE // 1024 // 1024} MiB, which no record is. {sender} is "
+                "not the API: check api_url and the proxy settings of this host.",
                 may_have_applied=self.has_sent,
             )
 
@@ -75,12 +75,12 @@ class Transport:
         self._context = context
         self.proxy = proxy
         self.exchange = Exchange(0)
-        # Whether a connection to the proxy was begun that does not lead to the API yet.
+        # Whether a connection to the proxy exists that the proxy has not connected to the API yet.
         self.is_at_proxy = False
         self._wire: _Wire | None = None
 
     def manager(self) -> t.Any:
-        """Return urllib3's manager of connections. It follows no redirects and uses nothing of the environment."""
+        """Return the connection manager of urllib3. It follows no redirects and does not read the environment."""
 
         def pool(host: str, port: int | None = None, **settings: t.Any) -> t.Any:
             made = urllib3.HTTPSConnectionPool(host, port, **settings)
@@ -93,7 +93,7 @@ class Transport:
 
     @property
     def sender(self) -> str:
-        """The start of a sentence on who sends what is received now."""
+        """The sender of the data that is received now, as the subject of a sentence."""
         if self.proxy is None:
             return "The server at api_url"
         return f"The proxy {self.proxy.host}" + ("" if self.is_at_proxy else ", or the server at api_url,")
@@ -119,7 +119,7 @@ class Transport:
             return stream
 
     def close(self) -> None:
-        """Close the connection, which urllib3 leaves open if it cannot parse the headers of a response."""
+        """Close the connection. urllib3 does not close it if it cannot parse the headers of a response."""
         if self._wire is not None:
             self._wire.close()
             self._wire = None
@@ -133,14 +133,14 @@ class _Connection(_HTTPSConnection):
         self._transport = transport
 
     def connect(self) -> None:
-        """Connect, as urllib3 asks for before a request."""
+        """Connect. urllib3 calls this before a request."""
         self.sock = self._transport.open(self.host, self.port)
-        # The modules themselves warn of validate_certs: false.
+        # For validate_certs: false, the modules emit a warning, so urllib3 must not emit another one.
         self.is_verified = True
 
 
 class _Wire:
-    """A TCP connection that enforces the limits of the current exchange, however slowly or fast bytes arrive."""
+    """A TCP connection that enforces the timeout and the size limit of the current exchange."""
 
     def __init__(self, transport: Transport, host: str, port: int) -> None:
         self._transport = transport
@@ -172,11 +172,11 @@ class _Wire:
 def _connect(exchange: Exchange, host: str, port: int) -> socket.socket:
     """Return a socket that is connected to the first address of `host` that accepts. Raises OSError."""
     addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-    problem = OSError("the name has no address")
+    problem = OSError("the host name has no address")
     for number, (family, kind, protocol, _name, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
         try:
-            # An address that does not respond leaves time for the others.
+            # If an address does not respond, time remains for the other addresses.
             sock.settimeout(exchange.remaining() / (len(addresses) - number))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -192,12 +192,12 @@ class _Tls:
     """TLS through a connection, as a client."""
 
     def __init__(self, below: _Wire | _Tls, context: ssl.SSLContext, host: str, received: bytes = b"") -> None:
-        """Agree on TLS with `host`. `received` is what was read of `below` already."""
+        """Perform the TLS handshake with `host`. `received` is data that was read from `below` before."""
         self._below = below
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming.write(received)
         self._has_ended = False
-        # A final dot or the zone of an address is for the resolver, and stands in no certificate.
+        # A final dot and the zone of an address are for the resolver, and are in no certificate.
         name = host.strip("[]").partition("%")[0].rstrip(".")
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._until_done(self._tls.do_handshake)
@@ -218,7 +218,7 @@ class _Tls:
         except ssl.SSLError:
             if not self._has_ended:
                 raise
-            # A response that has no length ends with the connection. urllib3 notices one that lacks a part.
+            # A response without a length ends with the connection. urllib3 detects an incomplete response.
             return 0
 
     def fileno(self) -> int:
@@ -235,7 +235,7 @@ class _Tls:
             try:
                 result = operation(*arguments)
             except ssl.SSLWantReadError:
-                # The other side may have closed, and its reason can still be read.
+                # If the other side has closed the connection, its alert can still be read.
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     self._flush()
             except ssl.SSLError:
@@ -258,7 +258,7 @@ class _Tls:
 
 
 class _ProxyTls(_Tls):
-    """TLS to a proxy. Its failures are the proxy's, whenever they occur."""
+    """TLS to a proxy. Its errors name the proxy, also after the handshake."""
 
     def __init__(self, below: _Wire, context: ssl.SSLContext, host: str, transport: Transport) -> None:
         self._host = host
@@ -278,9 +278,9 @@ class _ProxyTls(_Tls):
 
 
 class _Stream(_Tls):
-    """TLS to the API, with what http.client and urllib3 need of a socket.
+    """TLS to the API, with the methods of a socket that http.client and urllib3 require.
 
-    They close a connection while they still read from it, so it ends only when nothing reads any more.
+    They close a connection while they still read from it, so it is closed after the last reader.
     """
 
     def __init__(
@@ -296,17 +296,17 @@ class _Stream(_Tls):
         super().sendall(data)
 
     def settimeout(self, _seconds: float | None) -> None:
-        """Do nothing: the timeout is for the request as a whole."""
+        """Do nothing, because the timeout is for the complete request."""
 
     def makefile(self, *_arguments: t.Any) -> io.BufferedReader:
         self._readers += 1
         return io.BufferedReader(_Reader(self))
 
     def release(self) -> None:
-        """Note that a response was read."""
+        """Count down the readers after a response was read."""
         self._readers -= 1
         if self._incoming.pending > 0:
-            # The other side has ended TLS or sends what nobody asked for. This lets urllib3 connect anew.
+            # The other side has ended TLS or sent unrequested data. This makes urllib3 open a new connection.
             self.hang_up()
         self._close_unread()
 
@@ -320,7 +320,7 @@ class _Stream(_Tls):
 
 
 class _Reader(io.RawIOBase):
-    """What http.client reads one response from."""
+    """The file from which http.client reads one response."""
 
     def __init__(self, stream: _Stream) -> None:
         super().__init__()

@@ -121,7 +121,7 @@ def test_a_list_that_lacks_devices_is_no_list(shown):
         pages.append(offset)
         return Page(10, [{"id": str(number)} for number in range(shown)][offset : offset + 4])
 
-    with pytest.raises(ListIncompleteError, match=f"listed 10 devices and showed {shown}"):
+    with pytest.raises(ListIncompleteError, match=f"returned {shown} of 10 devices"):
         read_list(page, find_nobody)
     assert len(pages) < 20
 
@@ -175,7 +175,7 @@ ENDLESS = {
     "pages become small": (lambda page, offset: (200_000, follow(offset, 2 if page else 100)), 25_000, "requests"),
     "single devices": (lambda _page, offset: (200_000, follow(offset, 1)), 25_000, "requests"),
     "more devices than it says": (lambda _page, offset: (10, follow(offset, 2000)), 30, "grew|complete"),
-    "empty pages": (lambda _page, _offset: (500, []), 30, "showed 0"),
+    "empty pages": (lambda _page, _offset: (500, []), 30, "returned 0 of 500 devices"),
     "an empty page at the end": (lambda page, offset: (500, [] if page % 2 else follow(offset, 100)), 30, "complete"),
     "the same page": (lambda _page, _offset: (500, follow(0, 100)), 30, "complete"),
     "the same device": (lambda _page, _offset: (500, [{"id": "a"}] * 100), 30, "complete"),
@@ -188,7 +188,7 @@ ENDLESS = {
     "IDs that differ in case alone": (
         lambda _page, _offset: (2, [{"id": "a"}, {"id": "A"}]),
         30,
-        "showed 1",
+        "returned 1 of 2 devices",
     ),
     "no devices and one": (lambda _page, _offset: (0, [{"id": "a"}]), 30, "complete"),
 }

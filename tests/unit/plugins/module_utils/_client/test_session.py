@@ -159,9 +159,9 @@ def test_what_must_not_act_twice_is_not_sent_again_after_a_cut(outcome):
     ("outcome", "words"),
     [
         (REFUSED, "device.example could not be reached: .*Connection refused"),
-        (CUT, "device.example gave no whole answer: Reset by peer"),
-        (STALLED, "no answer within 7 seconds"),
-        (urllib3.exceptions.SSLError(socket.timeout("timed out")), "no answer within 7 seconds"),
+        (CUT, "device.example sent no complete response: Reset by peer"),
+        (STALLED, "no response within 7 seconds"),
+        (urllib3.exceptions.SSLError(socket.timeout("timed out")), "no response within 7 seconds"),
         (UnicodeError("label too long"), "label too long"),
     ],
 )
@@ -284,7 +284,7 @@ def test_a_service_that_drips_is_not_waited_for(serve, leaf):
             time.sleep(0.05)
 
     begin = time.monotonic()
-    with pytest.raises(ConnectionFailedError, match="no answer within 1 seconds") as caught:
+    with pytest.raises(ConnectionFailedError, match="no response within 1 seconds") as caught:
         talk_to(serve(talk), 1, leaf.certificate)
     assert caught.value.may_have_applied
     assert time.monotonic() - begin < 5
@@ -497,7 +497,7 @@ def test_a_handshake_that_fails_behind_a_proxy_names_it(proxy_in_the_environment
     session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 1, 0, use_proxy=True)
     failure = session._failure(LOCKED_OUT)
     assert isinstance(failure, HandshakeFailedError)
-    assert "the proxy proxy.example, which must not open TLS" in str(failure)
+    assert "the proxy proxy.example, which must not intercept TLS" in str(failure)
 
 
 def test_a_session_closes_its_connections():

@@ -172,7 +172,7 @@ def test_an_exchange_ends_at_its_deadline():
 def test_an_exchange_ends_at_its_size(has_sent):
     exchange = _transport.Exchange(1)
     exchange.has_sent = has_sent
-    exchange.count(_transport.MAXIMUM_ANSWER, "The server")
+    exchange.count(_transport.MAXIMUM_RESPONSE, "The server")
     with pytest.raises(InvalidResponseError, match=r"larger than 8 MiB.* The server is not") as caught:
         exchange.count(1, "The server")
     assert caught.value.may_have_applied is has_sent
