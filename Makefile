@@ -15,19 +15,25 @@ export ANSIBLE_HOME := $(CURDIR)/$(VENV)/home/.ansible
 export ANSIBLE_REMOTE_TMP := $(ANSIBLE_HOME)/tmp
 export XDG_CACHE_HOME := $(CURDIR)/$(VENV)/cache
 
+# LONG=1 runs the long form of a target. TESTS and ONLY select a part of it.
+ifdef LONG
+NO_TIME_LIMIT := -o faulthandler_timeout=0
+endif
+
 .PHONY: help
-help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 18
+help:
+	@echo 'Run one of these. LONG=1 runs the long form; TESTS="PATH ..." passes paths and options to pytest.'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 13
 
 .PHONY: demo
-demo: $(READY) ## See the module at work against the simulator
+demo: $(READY) ## Show the module at work against the simulator
 	$(BIN)/python tests/demo/demo.py
 
 .PHONY: test
-test: lint docs sanity pytest ## Everything to run before a commit
+test: lint docs sanity pytest ## Run everything that has to pass before a commit
 
 .PHONY: lint
-lint: $(READY) ## Check style, formatting and types
+lint: $(READY) ## Check style, formatting and types (LONG=1: run the sessions of antsibull-nox, too)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd $(VENV)/collections && mypy --config-file ../../mypy.ini --cache-dir ../mypy ansible_collections/edgeops/digicert/plugins
@@ -36,9 +42,10 @@ lint: $(READY) ## Check style, formatting and types
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/ansible-lint --offline --profile production
+	$(if $(LONG),$(MAKE) conformance)
 
 .PHONY: format
-format: $(READY) ## Mend style and formatting where a tool can
+format: $(READY) ## Fix style and formatting where a tool can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -49,10 +56,8 @@ docs: $(READY) ## Write the tables of the roles, and check the documentation and
 	$(BIN)/antsibull-changelog lint
 
 SITE := $(VENV)/site
-.PHONY: picture site
-picture: $(READY) ## Draw the picture of the demo anew
-	$(BIN)/python tests/demo/picture.py
-site: $(READY) ## Build the documentation as a site, in .venv/site/html
+.PHONY: site
+site: $(READY) ## Build the documentation as a site in .venv/site/html
 	rm -rf $(SITE)
 	mkdir -p -m 700 $(SITE)/rst/docsite
 	antsibull-docs --config-file docs/site/antsibull-docs.cfg collection --use-current --squash-hierarchy --fail-on-error \
@@ -60,35 +65,61 @@ site: $(READY) ## Build the documentation as a site, in .venv/site/html
 	cp docs/docsite/rst/*.svg $(SITE)/rst/docsite
 	sphinx-build -M html $(SITE)/rst $(SITE) -c docs/site -W --keep-going --quiet
 
-.PHONY: conformance
-conformance: export CI = true
-conformance: $(READY) ## Run the sessions of antsibull-nox that need no containers
-	# In CI nothing is reformatted, only told. NOXSESSION may name some of the sessions.
-	$(BIN)/nox --envdir $(VENV)/nox --error-on-missing-interpreters
-
 .PHONY: sanity
-sanity: $(READY) ## Run ansible-test sanity
-	$(BIN)/python tests/sanity/ansible_test.py sanity
-.PHONY: cores
-cores: $(READY) ## Run ansible-test sanity with each ansible-core (takes long)
-	$(BIN)/python tests/sanity/each_core.py
+sanity: $(READY) ## Run ansible-test sanity (LONG=1: with each ansible-core)
+	$(BIN)/python tests/sanity/$(if $(LONG),each_core.py,ansible_test.py sanity)
 
-.PHONY: unit playbooks pytest thorough
-unit: $(READY) ## Run the unit tests
-	$(BIN)/pytest tests/unit
-playbooks: $(READY) ## Run the playbook tests
-	$(BIN)/pytest -n auto tests/playbooks
-pytest: $(READY) ## Run the unit and the playbook tests, but for the thorough ones
-	$(BIN)/pytest -n auto -m 'not thorough'
-thorough: $(READY) ## Run the playbook tests that take longest
-	$(BIN)/pytest -n auto -m thorough tests/playbooks
+.PHONY: integration
+integration: $(READY) ## Run ansible-test integration (TESTS=TARGET: one target)
+	$(BIN)/python tests/sanity/ansible_test.py integration $(TESTS)
 
-.PHONY: coverage mutation
+.PHONY: pytest
+pytest: $(READY) ## Run the unit and the playbook tests (LONG=1: including the slow ones)
+	$(BIN)/pytest -n auto $(if $(LONG),,-m 'not thorough') $(TESTS)
+
+.PHONY: coverage
 coverage: export COVERAGE_FILE = $(VENV)/coverage
-coverage: $(READY) ## Measure which lines and branches of module_utils the unit tests reach
+coverage: $(READY) ## Measure the coverage of module_utils by the unit tests (LONG=1: run the mutation tests, too)
 	$(BIN)/coverage run --branch --source=plugins/module_utils -m pytest --quiet tests/unit/plugins
 	$(BIN)/coverage report --fail-under=100 --show-missing --skip-covered
-mutation: $(READY) ## Break the planning code in every way, and see the unit tests go red (takes long)
+	$(if $(LONG),$(MAKE) mutation)
+
+.PHONY: faults
+ifdef LONG
+faults: export FAULT_PROXIES = all
+faults: export FUZZ_ANSWERS = 100000
+faults: export FUZZ_ARGUMENTS = 20000
+faults: export FUZZ_TASKS = 300
+faults: export GATEWAY_DEVICES = 1000
+faults: export KILL_POINTS = all
+endif
+faults: $(READY) ## Run every fault at every step (LONG=1: all proxies, long fuzz, all kill points, 1,000 devices)
+	$(BIN)/pytest -n auto --quiet $(NO_TIME_LIMIT) $(or $(TESTS),tests/faults)
+
+.PHONY: guides
+guides: $(READY) ## Check each example in the guides and in the README, and follow the guides
+	$(BIN)/pytest -n auto tests/guides tests/demo
+
+.PHONY: system
+system: $(or $(ONLY),awx browser hardware hosts servers) ## Test with other programs (ONLY=awx, browser, hardware, hosts, servers or matrix)
+
+.PHONY: bench
+bench: $(or $(addprefix bench-,$(ONLY)),bench-comparison) ## Compare with the alternatives and write the guide (ONLY=unchanged, fleet or inventory)
+
+.PHONY: clean
+clean: ## Remove the files that the other targets made
+	rm -rf $(VENV) .ansible .hypothesis .pytest_cache .ruff_cache tests/output
+
+# The parts of the targets above, and targets for the release and the CI.
+
+.PHONY: conformance
+conformance: export CI = true
+conformance: $(READY)
+	# With CI set, nothing is reformatted. NOXSESSION selects sessions.
+	$(BIN)/nox --envdir $(VENV)/nox --error-on-missing-interpreters
+
+.PHONY: mutation
+mutation: $(READY)
 	rm -rf $(VENV)/mutation
 	git clone --quiet . $(VENV)/mutation
 	mkdir -p $(VENV)/mutation/collections/ansible_collections/edgeops
@@ -98,61 +129,26 @@ mutation: $(READY) ## Break the planning code in every way, and see the unit tes
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
 
-.PHONY: awx browser guides servers
-awx: $(READY) ## Run a job as AWX does, and see what its images need
-	$(BIN)/pytest tests/awx
-browser: $(READY) ## Try the page of a fleet report in a browser (needs chromium and its driver)
-	$(BIN)/pytest tests/browser
-guides: $(READY) ## Check each example in the guides and in the README, and go their ways
-	$(BIN)/pytest -n auto tests/guides tests/demo
-servers: $(READY) ## Try the modules behind nginx and tinyproxy
-	$(BIN)/pytest -n auto tests/servers
-
-.PHONY: hardware
-hardware: $(READY) ## Try keys in a token and in a TPM, both in software
-	# Making a host takes minutes, once.
-	$(BIN)/pytest -o faulthandler_timeout=900 tests/hardware
-
-.PHONY: hosts
-hosts: $(READY) ## Bring bare Debian 11, 12 and 13 hosts to a true record, over SSH (needs root)
-	# Making the hosts takes minutes, once.
-	$(BIN)/pytest -o faulthandler_timeout=900 tests/hosts
-
-.PHONY: matrix
-matrix: $(READY) ## Try each ansible-core with each Python, and write the table into the guide (takes long)
+# Creating the hosts of hardware and hosts takes minutes, once. hosts needs root; browser needs chromium and its driver.
+.PHONY: awx browser hardware hosts servers matrix
+awx browser: $(READY)
+	$(BIN)/pytest tests/$@
+hardware hosts: $(READY)
+	$(BIN)/pytest -o faulthandler_timeout=900 tests/$@
+servers: $(READY)
+	$(BIN)/pytest -n auto tests/$@
+matrix: $(READY)
 	$(BIN)/python tests/matrix/matrix.py --write
 
-.PHONY: faults proxies fuzz gateway kill
-proxies: export FAULT_PROXIES = all
-proxies: $(READY) ## Run every fault behind each kind of proxy (takes long)
-	$(BIN)/pytest -n auto --quiet -o faulthandler_timeout=0 tests/faults/test_matrix.py -k proxy
-faults: $(READY) ## Run every fault at every step, and a short fuzz
-	$(BIN)/pytest -n auto --quiet tests/faults
-fuzz: export FUZZ_ANSWERS = 100000
-fuzz: export FUZZ_ARGUMENTS = 20000
-fuzz: export FUZZ_TASKS = 300
-fuzz: $(READY) ## Make up 100,000 answers, 20,000 tasks, and 300 for ansible-playbook
-	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_fuzz.py tests/faults/test_playbook.py
-gateway: export GATEWAY_DEVICES = 1000
-gateway: $(READY) ## Ten runs over 1,000 devices in one process, with bad answers
-	$(BIN)/pytest -o faulthandler_timeout=0 tests/faults/test_devices.py
-kill: export KILL_POINTS = all
-kill: $(READY) ## Kill the module at each system call (needs strace)
-	$(BIN)/pytest -n auto -o faulthandler_timeout=0 tests/faults/test_kill.py tests/faults/test_kill_renewal.py
-
-.PHONY: bench bench-unchanged bench-fleet bench-inventory
-bench: $(READY) ## Compare with what a user would pick instead, and write the guide with its picture
+.PHONY: bench-comparison bench-fleet bench-inventory bench-unchanged
+bench-comparison: $(READY)
 	$(BIN)/python tests/benchmark/comparison.py --write
-bench-fleet: $(READY) ## Time a push over many hosts
-	$(BIN)/python tests/benchmark/fleet_cost.py
-bench-inventory: $(READY) ## Time the inventory of an account
-	$(BIN)/python tests/benchmark/inventory_cost.py
-bench-unchanged: $(READY) ## Measure the cost of an unchanged run (needs valgrind)
-	$(BIN)/python tests/benchmark/unchanged_cost.py
+bench-fleet bench-inventory bench-unchanged: bench-%: $(READY)
+	$(BIN)/python tests/benchmark/$*_cost.py
 
-.PHONY: clean
-clean: ## Remove what the other targets made
-	rm -rf $(VENV) .ansible .hypothesis .pytest_cache .ruff_cache tests/output
+.PHONY: picture
+picture: $(READY)
+	$(BIN)/python tests/demo/picture.py
 
 $(READY): tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)

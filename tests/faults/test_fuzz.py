@@ -4,7 +4,8 @@
 
 """Whatever the service answers and whatever a task says: nothing but a DeviceManagerError, no write after a bad read.
 
-FUZZ_ANSWERS and FUZZ_ARGUMENTS are how many are made up; by default few, and the same each time. `make fuzz` has many.
+FUZZ_ANSWERS and FUZZ_ARGUMENTS are how many are made up; by default few, and the same each time.
+`make faults LONG=1` has many.
 """
 
 from __future__ import annotations

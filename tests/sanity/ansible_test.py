@@ -32,7 +32,7 @@ HOME = VENV / "home"
 CACHED_SCRIPTS = HOME / ".ansible/test/cache"
 # A Python that this machine lacks is no failure; the others in this family are.
 NOT_RUN = re.compile(r"Required program|All targets skipped|Skipping sanity test (?!.*because it could not be found)")
-# Old target Pythons cannot run these; `make unit` runs them.
+# Old target Pythons cannot run these; `make pytest` runs them.
 ONLY_FOR_THE_CONTROLLER = re.compile(r"tests/(?!config\.yml|unit/(?!simulator/))")
 
 
