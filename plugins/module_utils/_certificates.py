@@ -87,9 +87,14 @@ def holds(content: bytes, certificate: x509.Certificate) -> bool:
         return False
 
 
-def replace_chain(content: bytes, chain: bytes) -> bytes:
-    """Return `content` (PEM) with other certificates, where the first one was. All else stays as it is."""
-    return replace_blocks(content, CERTIFICATE, chain, lambda _block: True)
+def replace_chain(content: bytes, old: list[x509.Certificate], new: list[x509.Certificate]) -> bytes:
+    """Return `content` (PEM) with the chain `new` where the first certificate of the chain `old` was.
+
+    All else stays as it is, other certificates included.
+    """
+    return replace_blocks(
+        content, CERTIFICATE, write_chain(new), lambda block: not {*old, *new}.isdisjoint(read_chain(block))
+    )
 
 
 def replace_key(content: bytes, key: bytes, like: x509.Certificate, passphrase: str | None, is_copy: bool) -> bytes:
@@ -215,14 +220,19 @@ def order_chain(
     Where several are for that key, it is the one that expires last. Other certificates are left out. Without one for
     that key all are returned as they are.
     """
-    rest = list(certificates_found)
-    chain = sorted((each for each in rest if same_key(each, request)), key=lambda each: facts_of(each).not_after)[-1:]
-    signers = chain
+    found = list(certificates_found)
+    leaves = sorted((each for each in found if same_key(each, request)), key=lambda each: facts_of(each).not_after)
+    return chain_of(leaves[-1], found) if leaves else found
+
+
+def chain_of(leaf: x509.Certificate, certificates_found: t.Iterable[x509.Certificate]) -> list[x509.Certificate]:
+    """Return a certificate, then the one that signed it, and so on, as far as they are among those found."""
+    chain, signers, rest = [leaf], [leaf], list(certificates_found)
     while signers:
         rest = [each for each in rest if each not in chain]
         signers = [each for each in rest if _is_signed_by(chain[-1], each)][:1]
-        chain = chain + signers
-    return chain or rest
+        chain += signers
+    return chain
 
 
 def misfit(

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificates import (
     Facts,
+    chain_of,
     facts_of,
     holds,
     make_key,
@@ -29,7 +30,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificates imp
     replace_chain,
     replace_key,
     same_key,
-    write_chain,
     write_key,
     write_request,
 )
@@ -156,8 +156,8 @@ def _renew(
 ) -> Outcome:
     with Reservation(pair, request.key_content is not None, options["backup"]) as reservation:
         renewal, chain = _ask(options, api, present, request.csr)
-        pem = write_chain(chain)
-        content = replace_chain(request.certificate_content, pem)
+        old_chain = chain_of(present.chain[0], present.chain)
+        content = replace_chain(request.certificate_content, old_chain, chain)
         candidate: dict[str, str | None] = {
             "client_cert": None,
             "client_cert_content": content.decode("utf-8", "replace"),
@@ -167,7 +167,7 @@ def _renew(
             candidate["client_key"] = pair.key
         else:
             if holds(key_content, present.chain[0]):
-                key_content = replace_chain(key_content, pem)
+                key_content = replace_chain(key_content, old_chain, chain)
             candidate.update(client_key=None, client_key_content=key_content.decode("utf-8", "replace"))
         _prove(api, lambda: connect(candidate), options["retries"], warn)
         reservation.install(content, key_content)

@@ -411,6 +411,21 @@ def test_what_else_is_in_two_files_stays(host, make_leaf, regenerate_key):
         assert fit(str(host.certificate), str(path), None)
 
 
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_certificates_that_are_not_in_the_chain_stay(host, make_leaf, regenerate_key):
+    ca = make_leaf(subject={"COMMON_NAME": "old CA"})
+    host.leaf = make_leaf(signer=ca)
+    other = make_leaf(subject={"COMMON_NAME": "other"})
+    root = make_leaf(subject={"COMMON_NAME": "root"}).certificate
+    kept = "# other\n" + other.certificate + other.key + "# root\n" + root
+    host.certificate.write_text(host.leaf.certificate + ca.certificate + kept + host.leaf.certificate)
+    host.key.write_text(host.leaf.key + host.leaf.certificate + ca.certificate + root)
+    outcome = host.renew(regenerate_key=regenerate_key)
+    assert host.files["device.pem"] == outcome.renewal.pem + kept
+    if regenerate_key:
+        assert host.files["device.key"].endswith(outcome.renewal.pem + root)
+
+
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_key_that_cannot_be_read_or_replaced_costs_no_request(host, make_leaf, check_mode):
     host.certificate.write_text(host.leaf.certificate + make_leaf(passphrase="sesame").key)
