@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import os
 import ssl
@@ -28,6 +29,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._staging import (
     back_up,
     backup_suffix,
     check,
+    check_leftover,
     directory_problem,
     dress,
     mount_points,
@@ -139,6 +141,12 @@ def _targets(pair: Pair, has_new_key: bool) -> list[str]:
 def _check(targets: list[str], backup: bool) -> None:
     for target in targets:
         check(target, max(len(NEXT), len(PART), len(backup_suffix()) if backup else 0))
+        for suffix in (PART, NEXT):
+            check_leftover(target + suffix)
+
+
+def _state_of(path: str) -> tuple[str, bytes]:
+    return os.path.realpath(path), read_regular_file(path)
 
 
 class Reservation:
@@ -154,6 +162,8 @@ class Reservation:
         self._link: _Link | None = None
         self._directory: str | None = None
         self._files: list[t.BinaryIO] = []
+        self._temporary: list[str] = []
+        self._states: dict[str, tuple[str, bytes]] = {}
         self._installs = False
         self.backup_files: list[str] = []
         try:
@@ -174,14 +184,17 @@ class Reservation:
         self._close()
         if not self._installs:
             with contextlib.suppress(OSError):
-                for path in self.backup_files:
+                for path in self.backup_files + self._temporary:
                     remove(path)
-                self._clear()
+                self._clear_directory()
             self.backup_files = []
 
     def install(self, certificate: bytes, key: bytes | None) -> None:
-        """Replace the files by these contents. Raises FilesNotReplaced."""
+        """Replace the files by these contents. Raises FilesNotReplaced, also if another client has changed a file."""
         with _told(_NOT_STORED):
+            for path, state in self._states.items():
+                if _state_of(path) != state:
+                    raise OSError(errno.EAGAIN, "another client has changed it since the request", path)
             for file, content in zip(self._files, filter(None, (certificate, key))):
                 write(file, content)
         self._installs = True
@@ -194,17 +207,20 @@ class Reservation:
     def _prepare(self, backup: bool) -> None:
         _check(self._targets, backup)
         self._link = _link_of(self._pair) if len(self._targets) > 1 else None
-        self._clear()
+        self._states = {path: _state_of(path) for path in self._pair if path is not None}
         if backup:
             for target in self._targets:
                 self.backup_files.append(back_up(target))
         if not self._stage_directory():
             for target in self._targets:
                 self._files.append(stage(target, target + PART))
-            if len(self._targets) > 1:
-                # With the entries of the directory reserved as well, nothing is left that takes space.
-                for target in self._targets:
+                self._temporary.append(target + PART)
+            # With the entries of the directory reserved as well, nothing is left that takes space.
+            for target in self._targets if len(self._targets) > 1 else []:
+                # Until the renames, a pair of an earlier renewal stays.
+                if not os.path.lexists(target + NEXT):
                     os.close(os.open(target + NEXT, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+                    self._temporary.append(target + NEXT)
         # A renewal that starts between two renames finds the new certificate, which is locked, too.
         fcntl.flock(self._files[0].fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -213,6 +229,7 @@ class Reservation:
         if self._link is None:
             return False
         try:
+            self._clear_directory()
             os.mkdir(self._link.part, 0o700)
             self._directory = self._link.part
             descriptor = os.open(self._link.part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -224,7 +241,9 @@ class Reservation:
                 self._files.append(stage(target, os.path.join(self._link.part, os.path.basename(target))))
         except OSError:
             self._close()
-            self._clear()
+            with contextlib.suppress(OSError):
+                self._clear_directory()
+            self._directory = None
             return False
         return True
 
@@ -273,6 +292,10 @@ class Reservation:
         for path in filter(None, self._pair):
             for suffix in (PART, NEXT, NEXT + PART):
                 remove(os.path.realpath(path) + suffix)
+        self._clear_directory()
+
+    def _clear_directory(self) -> None:
+        """Remove the directory that was to replace the present one, in this attempt or in an earlier one."""
         directory = self._directory or (self._link.part if self._link else "")
         if os.path.isdir(directory):
             for target in self._targets:
@@ -322,7 +345,7 @@ def recover(pair: Pair, passphrase: str | None, may_write: bool, warn: t.Callabl
     if reason:
         warn(
             f"A pair of an interrupted renewal is left alone, as {pair.certificate}{NEXT} and {pair.key}{NEXT}: "
-            f"{reason}. Remove the two files, or install them by hand."
+            f"{reason}. Remove the two files, or install them by hand. A renewal that succeeds removes them."
         )
     if not steps:
         return Recovery(pair, False)
