@@ -12,7 +12,6 @@ Nothing else in the collection uses the package cryptography, from whose version
 from __future__ import annotations
 
 import datetime
-import re
 import typing as t
 
 try:
@@ -38,7 +37,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._pem import (
 )
 
 KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "p_256", "p_384", "p_521", "ed_25519")
-_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
 
 class Facts(t.NamedTuple):
@@ -72,11 +70,6 @@ def read_chain(content: bytes) -> list[x509.Certificate]:
 def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
     """Return certificates in PEM form, one after the other."""
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
-
-
-def key_blocks(content: bytes) -> bytes:
-    """Return the private keys in PEM form that stand in `content`, as they stand there."""
-    return b"".join(found.group(0) + b"\n" for found in _KEY.finditer(content))
 
 
 def holds(content: bytes, certificate: x509.Certificate) -> bool:
@@ -141,9 +134,10 @@ def read_key(content: bytes, passphrase: str | None) -> t.Any:
 
     As with OpenSSL, a passphrase for a key that is not encrypted is not used.
     """
+    keys = b"".join(block + b"\n" for block in blocks_of(content, PRIVATE_KEY))
     password = passphrase.encode() if passphrase and not is_open(content) else None
     try:
-        return serialization.load_pem_private_key(key_blocks(content), password)
+        return serialization.load_pem_private_key(keys, password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(str(error)) from None
 

@@ -241,7 +241,10 @@ def _make_request(options: dict[str, t.Any], pair: Pair, present: _Present, chec
             return _with_new_key(options, pair, present, check_mode)
         label = f"client_key: {pair.key or pair.certificate} (where it is in hardware, give csr_path or csr_content)"
         key_content = present.content if pair.key is None else read_regular_file(pair.key)
-        return _Request(make_request(read_key(key_content, options["client_key_passphrase"]), leaf), present.content)
+        key = read_key(key_content, options["client_key_passphrase"])
+        if not same_key(key, leaf):
+            raise ValueError("it is not the key of client_cert")
+        return _Request(make_request(key, leaf), present.content)
     except (OSError, ValueError) as error:
         raise InvalidTask(f"{label} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
 

@@ -426,6 +426,33 @@ def test_certificates_that_are_not_in_the_chain_stay(host, make_leaf, regenerate
         assert host.files["device.key"].endswith(outcome.renewal.pem + root)
 
 
+@pytest.mark.parametrize("combined", [True, False])
+@pytest.mark.parametrize("way", ["indented", "indented begin", "after a comment", "begin in a comment"])
+def test_a_key_that_openssl_ignores_is_not_used(host, make_leaf, way, combined):
+    ignored = make_leaf().key
+    text = {
+        "indented": ignored.replace("\n", "\n  "),
+        "indented begin": ignored,
+        "after a comment": ignored,
+        "begin in a comment": ignored.splitlines()[0],
+    }[way]
+    prefix = "  " if way.startswith("indented") else "# "
+    keys = prefix + text.rstrip() + "\n" + host.leaf.key
+    host.key.write_text(keys)
+    if combined:
+        host.certificate.write_text(host.leaf.certificate + keys)
+    outcome = host.renew(**({"client_key": None} if combined else {}))
+    assert host.files["device.pem"] == outcome.renewal.pem + (keys if combined else "")
+    assert fit(str(host.certificate), str(host.certificate if combined else host.key), None)
+
+
+def test_a_key_of_another_certificate_costs_no_request(host, make_leaf, monkeypatch):
+    monkeypatch.setattr(_renewal, "read_key", lambda *_arguments: make_leaf().private_key)
+    with pytest.raises(failures.InvalidTask, match=r"cannot be used: it is not the key of client_cert\."):
+        host.renew()
+    assert host.calls == []
+
+
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_key_that_cannot_be_read_or_replaced_costs_no_request(host, make_leaf, check_mode):
     host.certificate.write_text(host.leaf.certificate + make_leaf(passphrase="sesame").key)
