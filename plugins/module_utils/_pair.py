@@ -78,7 +78,7 @@ def pair_of(certificate: str, key: str | None) -> Pair:
 @contextlib.contextmanager
 def locked(pair: Pair) -> t.Iterator[None]:
     """Prevent any other renewal of this pair. Raises FilesNotReplaced while another one holds the lock."""
-    with _told("Nothing was sent: {}. Correct that and run the task again."):
+    with _told("Nothing was sent: {}. Correct that and run the task again.", pair):
         descriptor = _lock(pair.certificate)
     if descriptor is None:
         raise FilesNotReplaced(
@@ -124,7 +124,7 @@ class _Link(t.NamedTuple):
 def check_storage(pair: Pair, has_new_key: bool, backup: bool) -> None:
     """Raise FilesNotReplaced if a Reservation with these arguments is not possible. Nothing that stays is written."""
     targets = _targets(pair, has_new_key)
-    with _told(_NOT_STORABLE), contextlib.ExitStack() as files:
+    with _told(_NOT_STORABLE, pair), contextlib.ExitStack() as files:
         _check(targets, backup)
         for target in targets * (2 if backup else 1):
             # Open until the last one is there, because they share the space.
@@ -167,7 +167,7 @@ class Reservation:
         self._installs = False
         self.backup_files: list[str] = []
         try:
-            with _told(_NOT_STORABLE):
+            with _told(_NOT_STORABLE, self._pair):
                 self._prepare(backup)
         except BaseException:
             self.discard()
@@ -191,14 +191,14 @@ class Reservation:
 
     def install(self, certificate: bytes, key: bytes | None) -> None:
         """Replace the files by these contents. Raises FilesNotReplaced, also if another client has changed a file."""
-        with _told(_NOT_STORED):
+        with _told(_NOT_STORED, self._pair):
             for path, state in self._states.items():
                 if _state_of(path) != state:
                     raise OSError(errno.EAGAIN, "another client has changed it since the request", path)
             for file, content in zip(self._files, filter(None, (certificate, key))):
                 write(file, content)
         self._installs = True
-        with _told(_NOT_STORED, changed=True):
+        with _told(_NOT_STORED, self._pair, changed=True):
             if not self._swap():
                 self._rename_all()
         with contextlib.suppress(OSError):
@@ -438,12 +438,14 @@ def fit(certificate: str, key: str, passphrase: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _told(sentence: str, changed: bool = False) -> t.Iterator[None]:
+def _told(sentence: str, pair: Pair, changed: bool = False) -> t.Iterator[None]:
     """Put an error of the system into a sentence for people. `changed` says that something may have been changed."""
     try:
         yield
     except OSError as error:
-        raise FilesNotReplaced(sentence.format(f"{error.filename}: {error.strerror}"), changed=changed) from error
+        # A call with a descriptor, such as fsync, names no file.
+        cause = f"{error.filename or pair.certificate}: {error.strerror or error}"
+        raise FilesNotReplaced(sentence.format(cause), changed=changed) from error
 
 
 def _rename(source: str, destination: str) -> None:

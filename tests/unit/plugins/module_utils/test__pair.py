@@ -515,6 +515,21 @@ def test_an_error_after_issuance_says_whether_something_changed(pair, new, monke
     assert not caught.value.changed
 
 
+@pytest.mark.parametrize("error", [OSError(95, "Operation not supported"), OSError("Operation not supported")])
+def test_an_error_without_a_file_name_names_the_certificate(pair, new, monkeypatch, error):
+    def fail(*_arguments):
+        raise error
+
+    words = re.escape(f": {pair.certificate}: Operation not supported. Correct that")
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", fail)
+        with pytest.raises(FilesNotReplaced, match=f"Nothing was sent{words}"), locked(pair):
+            pass
+    monkeypatch.setattr(_pair, "write", fail)
+    with pytest.raises(FilesNotReplaced, match=words):
+        install(pair, new)
+
+
 def test_a_locked_key_matches_with_its_passphrase(pair, make_leaf):
     leaf = make_leaf(passphrase="sesame")
     interrupted(pair, leaf, leaf)
