@@ -70,9 +70,12 @@ class Recovery(t.NamedTuple):
 def pair_of(certificate: str, key: str | None) -> Pair:
     """Return the pair at these paths, which can lead to the same file."""
     try:
-        return Pair(certificate, None if key is None or os.path.samefile(certificate, key) else key)
+        if key is None or not os.path.samefile(certificate, key):
+            return Pair(certificate, key)
     except (OSError, ValueError):
         return Pair(certificate, key)
+    # A file that is mounted under one of its names cannot be replaced, which `check` finds by that name.
+    return Pair(key if os.path.realpath(key) in mount_points() else certificate, None)
 
 
 @contextlib.contextmanager

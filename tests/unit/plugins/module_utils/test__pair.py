@@ -117,6 +117,15 @@ def test_one_file_by_two_options_is_one_file(pair, way):
             Reservation(pair_of(*paths), False)
 
 
+def test_a_file_that_is_mounted_under_its_second_name_cannot_be_replaced(pair, monkeypatch):
+    # A mount takes root, so that both paths lead to one file is only pretended.
+    monkeypatch.setattr(os.path, "samefile", lambda *_paths: True)
+    for module in (_pair, _staging):
+        monkeypatch.setattr(module, "mount_points", lambda: {pair.key})
+    with pytest.raises(FilesNotReplaced, match=r"device\.key: it is a mount point"):
+        check_storage(pair_of(*pair), True, False)
+
+
 def test_two_files_are_two(pair):
     assert pair_of(*pair) == pair
     assert pair_of(pair.certificate, None).key is None
