@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import re
 import tempfile
 import time
 import typing as t
@@ -66,6 +67,10 @@ if t.TYPE_CHECKING:  # pragma: no cover - what talks to the network takes long t
 
 # Opens the API with the options changed by these.
 Connect = t.Callable[[t.Dict[str, t.Any]], "DeviceApi"]
+
+_OBJECT = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
+# A service can escape the line ends twice in its JSON.
+_LINE_ENDS = re.compile(r"(?:\\[rn]|\s)+")
 
 
 class Outcome(t.NamedTuple):
@@ -298,8 +303,12 @@ def _ask(options: dict[str, t.Any], api: DeviceApi, present: _Present, request: 
 
 
 def _stripped(pem: str) -> bytes:
-    """Return PEM without blanks around its lines and without empty lines, all of which the service may add."""
-    return "\n".join(line.strip() for line in pem.splitlines() if line.strip()).encode("utf-8", "replace")
+    """Return the PEM objects of a response with the line ends that PEM requires, however the service wrote them."""
+    objects = (
+        f"-----BEGIN {label}-----\n{_LINE_ENDS.sub(chr(10), body).strip()}\n-----END {label}-----\n"
+        for label, body in _OBJECT.findall(pem)
+    )
+    return "".join(objects).encode("utf-8", "replace")
 
 
 def _prove(api: DeviceApi, connect: t.Callable[[], DeviceApi], retries: int, warn: t.Callable[[str], None]) -> None:

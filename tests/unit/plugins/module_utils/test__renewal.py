@@ -321,7 +321,20 @@ def test_what_openssl_takes_for_the_leaf_is_what_is_renewed(host, make_leaf, lab
 
 
 @pytest.mark.parametrize(
-    "way", ["in order", "CA first", "leaf twice", "root first", "strangers", "old one too", "text"]
+    "way",
+    [
+        "in order",
+        "CA first",
+        "leaf twice",
+        "root first",
+        "strangers",
+        "old one too",
+        "text",
+        "one line",
+        "escaped",
+        "joined",
+        "quoted",
+    ],
 )
 def test_an_answer_is_put_in_order(host, make_leaf, way):
     root = make_leaf(ends=400, subject={"COMMON_NAME": "root"})
@@ -336,9 +349,14 @@ def test_an_answer_is_put_in_order(host, make_leaf, way):
         "root first": [root, signer, leaf],
         "strangers": [strangers[0], signer, leaf, strangers[1], root],
         "old one too": [host.leaf, leaf, signer, root],
-        "text": wanted,
     }
-    pem = "".join(each.certificate for each in ways[way])
+    pem = "".join(each.certificate for each in ways.get(way, wanted))
+    pem = {
+        "one line": pem.replace("\n", " "),
+        "escaped": pem.replace("\n", "\\r\\n"),
+        "joined": pem.replace("-----\n-----", "----------"),
+        "quoted": f'"{pem.strip()}"',
+    }.get(way, pem)
     if way == "text":
         pem = "subject=CN\r\n" + pem.replace("\n", "\r\n\r\n ")
     host.issue = lambda _request: pem
