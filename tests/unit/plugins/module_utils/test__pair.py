@@ -118,7 +118,7 @@ def test_one_file_by_two_options_is_one_file(pair, way):
 
 
 def test_a_file_that_is_mounted_under_its_second_name_cannot_be_replaced(pair, monkeypatch):
-    # A mount takes root, so that both paths lead to one file is only pretended.
+    # Mounts require root, so the test only pretends that both paths lead to one file.
     monkeypatch.setattr(os.path, "samefile", lambda *_paths: True)
     for module in (_pair, _staging):
         monkeypatch.setattr(module, "mount_points", lambda: {pair.key})
