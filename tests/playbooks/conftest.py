@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import typing as t
@@ -18,6 +19,9 @@ import pytest
 
 from simulator import Answer, Simulator
 from simulator.log import Connection, Request
+
+# nohup leaves it ignored, and all processes of a test inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 HERE = Path(__file__).resolve().parent
 # The matrix gives others: where ansible-playbook is, and the Python that runs the modules.

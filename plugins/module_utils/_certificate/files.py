@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import os
 import ssl
@@ -27,6 +28,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.stag
     back_up,
     backup_suffix,
     check,
+    check_leftover,
     copy_metadata,
     directory_problem,
     mount_points,
@@ -68,15 +70,18 @@ class Recovery(t.NamedTuple):
 def pair_of(certificate: str, key: str | None) -> CertificateFiles:
     """Return the pair at these paths, which can lead to the same file."""
     try:
-        return CertificateFiles(certificate, None if key is None or os.path.samefile(certificate, key) else key)
+        if key is None or not os.path.samefile(certificate, key):
+            return CertificateFiles(certificate, key)
     except (OSError, ValueError):
         return CertificateFiles(certificate, key)
+    # A file that is mounted under one of its names cannot be replaced, which `check` finds by that name.
+    return CertificateFiles(key if os.path.realpath(key) in mount_points() else certificate, None)
 
 
 @contextlib.contextmanager
 def locked(pair: CertificateFiles) -> t.Iterator[None]:
     """Prevent any other renewal of this pair. Raises FileWriteError while another one holds the lock."""
-    with _wrap_os_error("Nothing was sent: {}. Correct that and run the task again."):
+    with _wrap_os_error("Nothing was sent: {}. Correct that and run the task again.", pair):
         descriptor = _lock(pair.certificate)
     if descriptor is None:
         raise FileWriteError(
@@ -122,7 +127,7 @@ class _Link(t.NamedTuple):
 def check_storage(pair: CertificateFiles, has_new_key: bool, backup: bool) -> None:
     """Raise FileWriteError if a Reservation with these arguments is not possible. Nothing that stays is written."""
     targets = _targets(pair, has_new_key)
-    with _wrap_os_error(_NOT_STORABLE), contextlib.ExitStack() as files:
+    with _wrap_os_error(_NOT_STORABLE, pair), contextlib.ExitStack() as files:
         _check(targets, backup)
         for target in targets * (2 if backup else 1):
             # Open until the last one is there, because they share the space.
@@ -139,6 +144,12 @@ def _targets(pair: CertificateFiles, has_new_key: bool) -> list[str]:
 def _check(targets: list[str], backup: bool) -> None:
     for target in targets:
         check(target, max(len(STAGED_SUFFIX), len(TEMP_SUFFIX), len(backup_suffix()) if backup else 0))
+        for suffix in (TEMP_SUFFIX, STAGED_SUFFIX):
+            check_leftover(target + suffix)
+
+
+def _state_of(path: str) -> tuple[str, bytes]:
+    return os.path.realpath(path), read_regular_file(path)
 
 
 class Reservation:
@@ -154,10 +165,12 @@ class Reservation:
         self._link: _Link | None = None
         self._directory: str | None = None
         self._files: list[t.BinaryIO] = []
+        self._temporary: list[str] = []
+        self._states: dict[str, tuple[str, bytes]] = {}
         self._installs = False
         self.backup_files: list[str] = []
         try:
-            with _wrap_os_error(_NOT_STORABLE):
+            with _wrap_os_error(_NOT_STORABLE, self._pair):
                 self._prepare(backup)
         except BaseException:
             self.discard()
@@ -174,18 +187,21 @@ class Reservation:
         self._close()
         if not self._installs:
             with contextlib.suppress(OSError):
-                for path in self.backup_files:
+                for path in self.backup_files + self._temporary:
                     remove(path)
-                self._clear()
+                self._clear_directory()
             self.backup_files = []
 
     def install(self, certificate: bytes, key: bytes | None) -> None:
-        """Replace the files by these contents. Raises FileWriteError."""
-        with _wrap_os_error(_NOT_STORED):
+        """Replace the files by these contents. Raises FileWriteError, also if another client has changed a file."""
+        with _wrap_os_error(_NOT_STORED, self._pair):
+            for path, state in self._states.items():
+                if _state_of(path) != state:
+                    raise OSError(errno.EAGAIN, "another client has changed it since the request", path)
             for file, content in zip(self._files, filter(None, (certificate, key))):
                 write(file, content)
         self._installs = True
-        with _wrap_os_error(_NOT_STORED, changed=True):
+        with _wrap_os_error(_NOT_STORED, self._pair, changed=True):
             if not self._swap():
                 self._rename_all()
         with contextlib.suppress(OSError):
@@ -194,19 +210,22 @@ class Reservation:
     def _prepare(self, backup: bool) -> None:
         _check(self._targets, backup)
         self._link = _link_of(self._pair) if len(self._targets) > 1 else None
-        self._clear()
+        self._states = {path: _state_of(path) for path in self._pair if path is not None}
         if backup:
             for target in self._targets:
                 self.backup_files.append(back_up(target))
         if not self._stage_directory():
             for target in self._targets:
                 self._files.append(stage(target, target + TEMP_SUFFIX))
-            if len(self._targets) > 1:
-                # With the entries of the directory reserved as well, nothing is left that takes space.
-                for target in self._targets:
+                self._temporary.append(target + TEMP_SUFFIX)
+            # With the entries of the directory reserved as well, nothing is left that takes space.
+            for target in self._targets if len(self._targets) > 1 else []:
+                # Until the renames, a pair of an earlier renewal stays.
+                if not os.path.lexists(target + STAGED_SUFFIX):
                     os.close(
                         os.open(target + STAGED_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
                     )
+                    self._temporary.append(target + STAGED_SUFFIX)
         # A renewal that starts between two renames finds the new certificate, which is locked, too.
         fcntl.flock(self._files[0].fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -215,6 +234,7 @@ class Reservation:
         if self._link is None:
             return False
         try:
+            self._clear_directory()
             os.mkdir(self._link.part, 0o700)
             self._directory = self._link.part
             descriptor = os.open(self._link.part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -226,7 +246,9 @@ class Reservation:
                 self._files.append(stage(target, os.path.join(self._link.part, os.path.basename(target))))
         except OSError:
             self._close()
-            self._clear()
+            with contextlib.suppress(OSError):
+                self._clear_directory()
+            self._directory = None
             return False
         return True
 
@@ -275,6 +297,10 @@ class Reservation:
         for path in filter(None, self._pair):
             for suffix in (TEMP_SUFFIX, STAGED_SUFFIX, STAGED_SUFFIX + TEMP_SUFFIX):
                 remove(os.path.realpath(path) + suffix)
+        self._clear_directory()
+
+    def _clear_directory(self) -> None:
+        """Remove the directory that was to replace the present one, in this attempt or in an earlier one."""
         directory = self._directory or (self._link.part if self._link else "")
         if os.path.isdir(directory):
             for target in self._targets:
@@ -326,7 +352,7 @@ def recover(pair: CertificateFiles, passphrase: str | None, may_write: bool, war
         warn(
             "A pair of an interrupted renewal is left alone, as "
             f"{pair.certificate}{STAGED_SUFFIX} and {pair.key}{STAGED_SUFFIX}: {reason}. "
-            "Remove the two files, or install them by hand."
+            "Remove the two files, or install them by hand. A renewal that succeeds removes them."
         )
     if not steps:
         return Recovery(pair, False)
@@ -419,12 +445,14 @@ def key_matches(certificate: str, key: str, passphrase: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _wrap_os_error(sentence: str, changed: bool = False) -> t.Iterator[None]:
+def _wrap_os_error(sentence: str, pair: CertificateFiles, changed: bool = False) -> t.Iterator[None]:
     """Put an error of the system into a sentence for people. `changed` says that something may have been changed."""
     try:
         yield
     except OSError as error:
-        raise FileWriteError(sentence.format(f"{error.filename}: {error.strerror}"), changed=changed) from error
+        # A call with a descriptor, such as fsync, names no file.
+        cause = f"{error.filename or pair.certificate}: {error.strerror or error}"
+        raise FileWriteError(sentence.format(cause), changed=changed) from error
 
 
 def _rename(source: str, destination: str) -> None:

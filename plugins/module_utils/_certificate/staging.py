@@ -56,10 +56,25 @@ def _file_problem(target: str) -> str:
             f"it has {state.st_nlink} hard links, of which a rename replaces only one. Use symbolic links instead, or "
             "one path for client_cert and client_key"
         )
-    if target in mount_points():
+    return _entry_problem(target)
+
+
+def _entry_problem(path: str) -> str:
+    if path in mount_points():
         return "it is a mount point, which a rename cannot replace. Mount the directory of the file instead"
-    flag = _flag(target)
+    flag = _flag(path) if stat.S_ISREG(os.lstat(path).st_mode) else ""
     return f"it is {flag}" if flag else ""
+
+
+def check_leftover(path: str) -> None:
+    """Raise OSError if there is anything at `path` that prevents a temporary file of that name."""
+    if not os.path.lexists(path):
+        return
+    is_directory = stat.S_ISDIR(os.lstat(path).st_mode)
+    problem = "it is a directory in the place of a temporary file" if is_directory else _entry_problem(path)
+    problem = problem or directory_problem(os.path.dirname(path), path)
+    if problem:
+        raise OSError(errno.EPERM, problem, path)
 
 
 def directory_problem(directory: str, entry: str) -> str:

@@ -12,7 +12,6 @@ Nothing else in the collection uses the package cryptography, from whose version
 from __future__ import annotations
 
 import datetime
-import re
 import typing as t
 
 try:
@@ -38,7 +37,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import MissingLibraryError
 
 KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "ecdsa_p256", "ecdsa_p384", "ecdsa_p521", "ed25519")
-_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
 
 class CertificateInfo(t.NamedTuple):
@@ -74,11 +72,6 @@ def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
 
 
-def key_blocks(content: bytes) -> bytes:
-    """Return the private keys in PEM form that stand in `content`, as they stand there."""
-    return b"".join(found.group(0) + b"\n" for found in _KEY.finditer(content))
-
-
 def holds(content: bytes, certificate: x509.Certificate) -> bool:
     """Return whether this certificate is one of those in `content` (PEM, perhaps with other things between)."""
     try:
@@ -87,9 +80,14 @@ def holds(content: bytes, certificate: x509.Certificate) -> bool:
         return False
 
 
-def replace_chain(content: bytes, chain: bytes) -> bytes:
-    """Return `content` (PEM) with other certificates, where the first one was. All else stays as it is."""
-    return replace_blocks(content, CERTIFICATE, chain, lambda _block: True)
+def replace_chain(content: bytes, old: list[x509.Certificate], new: list[x509.Certificate]) -> bytes:
+    """Return `content` (PEM) with the chain `new` where the first certificate of the chain `old` was.
+
+    All else stays as it is, other certificates included.
+    """
+    return replace_blocks(
+        content, CERTIFICATE, write_chain(new), lambda block: not {*old, *new}.isdisjoint(read_chain(block))
+    )
 
 
 def replace_key(content: bytes, key: bytes, like: x509.Certificate, passphrase: str | None, is_copy: bool) -> bytes:
@@ -136,9 +134,10 @@ def read_key(content: bytes, passphrase: str | None) -> t.Any:
 
     As with OpenSSL, a passphrase for a key that is not encrypted is not used.
     """
+    keys = b"".join(block + b"\n" for block in blocks_of(content, PRIVATE_KEY))
     password = passphrase.encode() if passphrase and not is_open(content) else None
     try:
-        return serialization.load_pem_private_key(key_blocks(content), password)
+        return serialization.load_pem_private_key(keys, password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(str(error)) from None
 
@@ -215,16 +214,21 @@ def order_chain(
     Where several are for that key, it is the one that expires last. Other certificates are left out. Without one for
     that key all are returned as they are.
     """
-    rest = list(certificates_found)
-    chain = sorted(
-        (each for each in rest if same_key(each, request)), key=lambda each: certificate_info(each).not_after
-    )[-1:]
-    signers = chain
+    found = list(certificates_found)
+    leaves = sorted(
+        (each for each in found if same_key(each, request)), key=lambda each: certificate_info(each).not_after
+    )
+    return chain_of(leaves[-1], found) if leaves else found
+
+
+def chain_of(leaf: x509.Certificate, certificates_found: t.Iterable[x509.Certificate]) -> list[x509.Certificate]:
+    """Return a certificate, then the one that signed it, and so on, as far as they are among those found."""
+    chain, signers, rest = [leaf], [leaf], list(certificates_found)
     while signers:
         rest = [each for each in rest if each not in chain]
         signers = [each for each in rest if _is_signed_by(chain[-1], each)][:1]
-        chain = chain + signers
-    return chain or rest
+        chain += signers
+    return chain
 
 
 def find_certificate_mismatch(

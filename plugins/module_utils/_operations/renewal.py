@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import re
 import tempfile
 import time
 import typing as t
@@ -32,6 +33,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.poli
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     CertificateInfo,
     certificate_info,
+    chain_of,
     create_csr,
     dump_csr,
     find_certificate_mismatch,
@@ -45,7 +47,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
     replace_chain,
     replace_key,
     same_key,
-    write_chain,
     write_key,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import wait_before_retry
@@ -66,6 +67,10 @@ if t.TYPE_CHECKING:  # pragma: no cover - what talks to the network takes long t
 
 # Opens the API with the options changed by these.
 Connect = t.Callable[[t.Dict[str, t.Any]], "DeviceApi"]
+
+_OBJECT = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
+# A service can escape the line ends twice in its JSON.
+_LINE_ENDS = re.compile(r"(?:\\[rn]|\s)+")
 
 
 class RenewalResult(t.NamedTuple):
@@ -158,8 +163,8 @@ def _renew(
 ) -> RenewalResult:
     with Reservation(pair, request.key_content is not None, options["backup"]) as reservation:
         renewal, chain = _request_certificate(options, api, present, request.csr)
-        pem = write_chain(chain)
-        content = replace_chain(request.certificate_content, pem)
+        old_chain = chain_of(present.chain[0], present.chain)
+        content = replace_chain(request.certificate_content, old_chain, chain)
         candidate: dict[str, str | None] = {
             "client_cert": None,
             "client_cert_content": content.decode("utf-8", "replace"),
@@ -169,7 +174,7 @@ def _renew(
             candidate["client_key"] = pair.key
         else:
             if holds(key_content, present.chain[0]):
-                key_content = replace_chain(key_content, pem)
+                key_content = replace_chain(key_content, old_chain, chain)
             candidate.update(client_key=None, client_key_content=key_content.decode("utf-8", "replace"))
         _verify_certificate(api, lambda: connect(candidate), options["retries"], warn)
         reservation.install(content, key_content)
@@ -245,7 +250,10 @@ def _make_request(
             return _with_new_key(options, pair, present, check_mode)
         label = f"client_key: {pair.key or pair.certificate} (where it is in hardware, give csr_path or csr_content)"
         key_content = present.content if pair.key is None else read_regular_file(pair.key)
-        return _Request(create_csr(read_key(key_content, options["client_key_passphrase"]), leaf), present.content)
+        key = read_key(key_content, options["client_key_passphrase"])
+        if not same_key(key, leaf):
+            raise ValueError("it is not the key of client_cert")
+        return _Request(create_csr(key, leaf), present.content)
     except (OSError, ValueError) as error:
         raise InvalidParametersError(f"{label} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
 
@@ -303,8 +311,12 @@ def _request_certificate(
 
 
 def _stripped(pem: str) -> bytes:
-    """Return PEM without blanks around its lines and without empty lines, all of which the service may add."""
-    return "\n".join(line.strip() for line in pem.splitlines() if line.strip()).encode("utf-8", "replace")
+    """Return the PEM objects of a response with the line ends that PEM requires, however the service wrote them."""
+    objects = (
+        f"-----BEGIN {label}-----\n{_LINE_ENDS.sub(chr(10), body).strip()}\n-----END {label}-----\n"
+        for label, body in _OBJECT.findall(pem)
+    )
+    return "".join(objects).encode("utf-8", "replace")
 
 
 def _verify_certificate(

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -117,6 +119,15 @@ def test_one_file_by_two_options_is_one_file(pair, way):
             Reservation(pair_of(*paths), False)
 
 
+def test_a_file_that_is_mounted_under_its_second_name_cannot_be_replaced(pair, monkeypatch):
+    # Mounts require root, so the test only pretends that both paths lead to one file.
+    monkeypatch.setattr(os.path, "samefile", lambda *_paths: True)
+    for module in (_files, _staging):
+        monkeypatch.setattr(module, "mount_points", lambda: {pair.key})
+    with pytest.raises(FileWriteError, match=r"device\.key: it is a mount point"):
+        check_storage(pair_of(*pair), True, False)
+
+
 def test_two_files_are_two(pair):
     assert pair_of(*pair) == pair
     assert pair_of(pair.certificate, None).key is None
@@ -225,13 +236,64 @@ class TestLinkedDirectory:
         assert _files._link_of(linked) is None
 
 
-@pytest.mark.parametrize("has_new_key", [True, False])
-def test_a_file_that_cannot_be_written_is_named(pair, tmp_path, has_new_key):
-    (tmp_path / "pki/device.key.next").mkdir()
-    with pytest.raises(FileWriteError, match=r"so none was requested: .*device\.key\.next: Is a directory") as caught:
-        Reservation(pair, has_new_key)
+@pytest.mark.parametrize("prepare", [check_storage, Reservation])
+@pytest.mark.parametrize("name", ["device.pem.part", "device.key.part", "device.pem.next", "device.key.next"])
+def test_a_temporary_file_that_cannot_be_created_is_named(pair, tmp_path, name, prepare):
+    (tmp_path / "pki" / name).mkdir()
+    words = rf"so none was requested: .*{re.escape(name)}: it is a directory in the place of a temporary file\."
+    with pytest.raises(FileWriteError, match=words) as caught:
+        prepare(pair, True, False)
     assert not caught.value.changed
-    assert sorted(os.listdir(str(tmp_path / "pki"))) == ["device.key", "device.key.next", "device.pem"]
+    assert sorted(os.listdir(str(tmp_path / "pki"))) == sorted(["device.key", "device.pem", name])
+
+
+@pytest.mark.parametrize("way", ["two files", "one file", "link"])
+def test_an_attempt_that_fails_leaves_a_waiting_pair(pair, linked, tmp_path, way):
+    for name in ("device.pem.next", "device.key.next"):
+        (tmp_path / "pki" / name).write_text("left")
+    before = contents(tmp_path / "pki")
+    with Reservation(linked if way == "link" else pair, way != "one file"):
+        assert contents(tmp_path / "pki")["device.key.next"] == "left"
+    assert contents(tmp_path / "pki") == before
+    assert sorted(os.listdir(str(tmp_path))) == ["link", "pki"]
+
+
+def test_a_renewal_removes_a_waiting_pair(pair, new, tmp_path):
+    for name in ("device.pem.next", "device.key.next"):
+        (tmp_path / "pki" / name).write_text("left")
+    install(pair, new)
+    assert contents(tmp_path / "pki") == {"device.pem": new.certificate, "device.key": new.key}
+
+
+@pytest.mark.parametrize("change", ["device.pem", "device.key", "link", "none"])
+@pytest.mark.parametrize("has_new_key", [True, False])
+def test_a_pair_that_another_client_changes_stays(linked, new, make_leaf, tmp_path, change, has_new_key):
+    other = make_leaf().certificate
+    shutil.copytree(str(tmp_path / "pki"), str(tmp_path / "second"))
+    content = new.certificate.encode(), new.key.encode() if has_new_key else None
+
+    def attempt():
+        with Reservation(linked, has_new_key, backup=True) as reservation:
+            if change == "link":
+                os.unlink(str(tmp_path / "link"))
+                (tmp_path / "link").symlink_to("second")
+            elif change == "none":
+                os.unlink(linked.key)
+            else:
+                (tmp_path / "second" / change).write_text(other)
+                os.replace(str(tmp_path / "second" / change), str(tmp_path / "pki" / change))
+            states.append({name: contents(tmp_path / name) for name in ("pki", "second")})
+            reservation.install(*content)
+
+    states = []
+    words = "No such file" if change == "none" else r"another client has changed it since the request\. Correct that"
+    with pytest.raises(FileWriteError, match=words) as caught:
+        attempt()
+    assert not caught.value.changed
+    for name in ("pki", "second"):
+        files = {file: text for file, text in states[0][name].items() if not file.endswith(("~", ".part", ".next"))}
+        assert contents(tmp_path / name) == files
+    assert sorted(os.listdir(str(tmp_path))) == ["link", "pki", "second"]
 
 
 @pytest.mark.parametrize("backup", [True, False])
@@ -462,6 +524,21 @@ def test_an_error_after_issuance_says_whether_something_changed(pair, new, monke
     with pytest.raises(FileWriteError, match=words) as caught:
         install(pair, new)
     assert not caught.value.changed
+
+
+@pytest.mark.parametrize("error", [OSError(95, "Operation not supported"), OSError("Operation not supported")])
+def test_an_error_without_a_file_name_names_the_certificate(pair, new, monkeypatch, error):
+    def fail(*_arguments):
+        raise error
+
+    words = re.escape(f": {pair.certificate}: Operation not supported. Correct that")
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", fail)
+        with pytest.raises(FileWriteError, match=f"Nothing was sent{words}"), locked(pair):
+            pass
+    monkeypatch.setattr(_files, "write", fail)
+    with pytest.raises(FileWriteError, match=words):
+        install(pair, new)
 
 
 def test_a_locked_key_matches_with_its_passphrase(pair, make_leaf):

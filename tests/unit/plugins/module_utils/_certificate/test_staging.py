@@ -19,6 +19,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.stag
     allocate,
     back_up,
     check,
+    check_leftover,
     rehearse,
     stage,
     write,
@@ -87,6 +88,28 @@ def test_a_file_with_flags_cannot(target, monkeypatch, where, flag, words):
     check(target)
     monkeypatch.setattr(os, "open", fails(errno.EACCES))
     check(target)
+
+
+def test_a_leftover_that_cannot_be_replaced_is_named(target, tmp_path, monkeypatch):
+    def leftover_problem(path):
+        with pytest.raises(OSError, match="Errno") as caught:
+            check_leftover(path)
+        assert caught.value.filename == path
+        return caught.value.strerror
+
+    check_leftover(target)
+    check_leftover(target + ".part")
+    for make in (os.mkfifo, lambda path: os.symlink("/", path)):
+        make(target + ".part")
+        check_leftover(target + ".part")
+        os.unlink(target + ".part")
+    assert leftover_problem(str(tmp_path)) == "it is a directory in the place of a temporary file"
+    monkeypatch.setattr(_staging, "directory_problem", lambda _directory, _entry: "the directory")
+    assert leftover_problem(target) == "the directory"
+    monkeypatch.setattr(_staging, "_flag", lambda _path: "immutable")
+    assert leftover_problem(target) == "it is immutable"
+    monkeypatch.setattr(_staging, "mount_points", lambda: {target})
+    assert leftover_problem(target).startswith("it is a mount point")
 
 
 def test_a_directory_without_permission_cannot(target, monkeypatch):

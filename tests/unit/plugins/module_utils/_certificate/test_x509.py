@@ -17,11 +17,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate impo
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     KEY_TYPES,
     certificate_info,
+    chain_of,
     create_csr,
     dump_csr,
     find_certificate_mismatch,
     holds,
-    key_blocks,
     load_csr,
     make_key,
     need_cryptography,
@@ -65,8 +65,7 @@ def test_a_chain_is_read_from_between_other_things(make_leaf):
     chain = read_chain(content)
     assert chain == [read(one), read(two)]
     assert write_chain(chain).decode() == one.certificate + two.certificate
-    assert key_blocks(content).decode() == one.key
-    assert key_blocks(one.certificate.encode()) == b""
+    assert same_key(read_key(content, None), read(one))
 
 
 @pytest.mark.parametrize(
@@ -225,13 +224,27 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_a_chain_is_replaced_where_it_is(make_leaf):
-    one, two, three = (make_leaf().certificate for _number in range(3))
-    content = f"# first\r\n{one}# key\n{make_leaf().key}\n{two}"
-    assert replace_chain(content.encode(), three.encode()).decode() == content.replace(one, three).replace(two, "")
+    leaves = [make_leaf() for _number in range(4)]
+    one, two, three, other = (leaf.certificate for leaf in leaves)
+
+    def replaced(content):
+        chains = [read_chain(pem.encode()) for pem in (one + two, three)]
+        return replace_chain(content.encode(), *chains).decode()
+
+    content = f"# first\r\n{other}# second\n{one}# key\n{make_leaf().key}\n{three}{two}"
+    assert replaced(content) == content.replace(three, "").replace(two, "").replace(one, three)
     crlf, end = one.replace("\n", "\r\n"), two.rstrip("\n")
-    assert replace_chain(f"a\r\n{crlf}b\r\n{end}".encode(), three.encode()).decode() == f"a\r\n{three}b\r\n"
-    assert replace_chain(b"nothing", three.encode()) == b"nothing"
-    assert replace_chain(f"\ufeff{one}".encode(), three.encode()).decode() == f"\ufeff{three}"
+    assert replaced(f"a\r\n{crlf}b\r\n{end}") == f"a\r\n{three}b\r\n"
+    assert replaced("nothing") == "nothing"
+    assert replaced(f"\ufeff{one}") == f"\ufeff{three}"
+
+
+def test_a_chain_ends_where_no_signer_is_found(make_leaf):
+    root = make_leaf(subject={"COMMON_NAME": "root"})
+    ca = make_leaf(subject={"COMMON_NAME": "CA"}, signer=root)
+    leaf, stranger = make_leaf(signer=ca), make_leaf(subject={"COMMON_NAME": "other"})
+    assert chain_of(read(leaf), map(read, (stranger, root, leaf, ca))) == [read(leaf), read(ca), read(root)]
+    assert chain_of(read(leaf), [read(root)]) == [read(leaf)]
 
 
 @pytest.mark.parametrize(

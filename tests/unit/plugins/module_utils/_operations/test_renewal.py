@@ -321,7 +321,20 @@ def test_what_openssl_takes_for_the_leaf_is_what_is_renewed(host, make_leaf, lab
 
 
 @pytest.mark.parametrize(
-    "way", ["in order", "CA first", "leaf twice", "root first", "strangers", "old one too", "text"]
+    "way",
+    [
+        "in order",
+        "CA first",
+        "leaf twice",
+        "root first",
+        "strangers",
+        "old one too",
+        "text",
+        "one line",
+        "escaped",
+        "joined",
+        "join_quoted",
+    ],
 )
 def test_an_answer_is_put_in_order(host, make_leaf, way):
     root = make_leaf(ends=400, subject={"COMMON_NAME": "root"})
@@ -336,9 +349,14 @@ def test_an_answer_is_put_in_order(host, make_leaf, way):
         "root first": [root, signer, leaf],
         "strangers": [strangers[0], signer, leaf, strangers[1], root],
         "old one too": [host.leaf, leaf, signer, root],
-        "text": wanted,
     }
-    pem = "".join(each.certificate for each in ways[way])
+    pem = "".join(each.certificate for each in ways.get(way, wanted))
+    pem = {
+        "one line": pem.replace("\n", " "),
+        "escaped": pem.replace("\n", "\\r\\n"),
+        "joined": pem.replace("-----\n-----", "----------"),
+        "join_quoted": f'"{pem.strip()}"',
+    }.get(way, pem)
     if way == "text":
         pem = "subject=CN\r\n" + pem.replace("\n", "\r\n\r\n ")
     host.issue = lambda _request: pem
@@ -409,6 +427,48 @@ def test_what_else_is_in_two_files_stays(host, make_leaf, regenerate_key):
     assert (outcome.renewal.pem in key) is regenerate_key
     for path in (host.certificate, host.key):
         assert key_matches(str(host.certificate), str(path), None)
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_certificates_that_are_not_in_the_chain_stay(host, make_leaf, regenerate_key):
+    ca = make_leaf(subject={"COMMON_NAME": "old CA"})
+    host.leaf = make_leaf(signer=ca)
+    other = make_leaf(subject={"COMMON_NAME": "other"})
+    root = make_leaf(subject={"COMMON_NAME": "root"}).certificate
+    kept = "# other\n" + other.certificate + other.key + "# root\n" + root
+    host.certificate.write_text(host.leaf.certificate + ca.certificate + kept + host.leaf.certificate)
+    host.key.write_text(host.leaf.key + host.leaf.certificate + ca.certificate + root)
+    outcome = host.renew(regenerate_key=regenerate_key)
+    assert host.files["device.pem"] == outcome.renewal.pem + kept
+    if regenerate_key:
+        assert host.files["device.key"].endswith(outcome.renewal.pem + root)
+
+
+@pytest.mark.parametrize("combined", [True, False])
+@pytest.mark.parametrize("way", ["indented", "indented begin", "after a comment", "begin in a comment"])
+def test_a_key_that_openssl_ignores_is_not_used(host, make_leaf, way, combined):
+    ignored = make_leaf().key
+    text = {
+        "indented": ignored.replace("\n", "\n  "),
+        "indented begin": ignored,
+        "after a comment": ignored,
+        "begin in a comment": ignored.splitlines()[0],
+    }[way]
+    prefix = "  " if way.startswith("indented") else "# "
+    keys = prefix + text.rstrip() + "\n" + host.leaf.key
+    host.key.write_text(keys)
+    if combined:
+        host.certificate.write_text(host.leaf.certificate + keys)
+    outcome = host.renew(**({"client_key": None} if combined else {}))
+    assert host.files["device.pem"] == outcome.renewal.pem + (keys if combined else "")
+    assert key_matches(str(host.certificate), str(host.certificate if combined else host.key), None)
+
+
+def test_a_key_of_another_certificate_costs_no_request(host, make_leaf, monkeypatch):
+    monkeypatch.setattr(_renewal, "read_key", lambda *_arguments: make_leaf().private_key)
+    with pytest.raises(_errors.InvalidParametersError, match=r"cannot be used: it is not the key of client_cert\."):
+        host.renew()
+    assert host.calls == []
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
