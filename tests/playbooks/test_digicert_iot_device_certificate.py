@@ -424,7 +424,11 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
             "renewal_unverified",
             ["verification of the certificate failed", "current certificate and its key are unchanged"],
         ),
-        "gone": ([Answer(), Answer(method="GET", cut=True, times=2)], "renewal_unverified", ["sent no complete response"]),
+        "gone": (
+            [Answer(), Answer(method="GET", cut=True, times=2)],
+            "renewal_unverified",
+            ["sent no complete response"],
+        ),
     }
 
 
