@@ -111,16 +111,18 @@ def test_a_certificate_is_renewed_by_a_request_that_openssl_made(token, player):
 def test_what_keeps_openssl_from_the_key_is_named(token, simulator):
     files, _certificate = token.make_key("EC:prime256v1")
     key = files["client_key"]
-    assert_refused(token.keep(**files), f"{key} is locked: give client_key_passphrase, the key's PIN or password")
+    assert_refused(token.keep(**files), f"{key} is protected: set client_key_passphrase to its PIN or password")
     outcome = token.keep(**files, client_key_passphrase=WRONG_PIN)
-    assert_refused(outcome, f"{key} names a key in hardware", "that the PIN is right")
+    assert_refused(outcome, f"{key} refers to a key in hardware", "the PIN")
     assert WRONG_PIN not in outcome.output
     outcome = token.keep(token.directory, **files, client_key_passphrase=PIN)
-    assert_refused(outcome, f"{key} names a key in hardware", "set OPENSSL_CONF in the task's environment", "'pkcs11'")
+    assert_refused(
+        outcome, f"{key} refers to a key in hardware", "set OPENSSL_CONF in the environment of the task", "'pkcs11'"
+    )
     other = str(simulator.certificates["access-point"].pem)
     outcome = token.keep(client_cert=other, client_key=key, client_key_passphrase=PIN)
     assert_refused(
-        outcome, f"{key} names a key in hardware", f"that the certificate in client_cert: {other} is the key's"
+        outcome, f"{key} refers to a key in hardware", f"that the certificate in client_cert: {other} matches the key"
     )
 
 
@@ -128,4 +130,4 @@ def test_a_configuration_without_the_default_provider_is_named(token):
     files, _certificate = token.make_key("EC:prime256v1")
     path = token.folder / "without-default.cnf"
     path.write_text((token.folder / "with-pin.cnf").read_text().replace("default = default_provider\n", ""))
-    assert_refused(token.keep({**token.directory, "OPENSSL_CONF": str(path)}, **files), "the provider 'default' too")
+    assert_refused(token.keep({**token.directory, "OPENSSL_CONF": str(path)}, **files), "the provider 'default', too")

@@ -131,8 +131,10 @@ def test_what_keeps_openssl_from_the_key_is_named(host, simulator):
     files, _certificate = host.make_key(*ELLIPTIC)
     key = files["client_key"]
     outcome = host.keep({}, **files)
-    assert_refused(outcome, f"{key} names a key in hardware", "set OPENSSL_CONF in the task's environment", "'tpm2'")
+    assert_refused(
+        outcome, f"{key} refers to a key in hardware", "set OPENSSL_CONF in the environment of the task", "'tpm2'"
+    )
     outcome = host.keep({**host.environment, "TPM2OPENSSL_TCTI": "swtpm:host=127.0.0.1,port=9"}, **files)
-    assert_refused(outcome, f"{key} names a key in hardware", "check that it reaches the key")
+    assert_refused(outcome, f"{key} refers to a key in hardware", "check the access to the key")
     shutil.copy(simulator.certificates["camera"].pem, host.outside / "device.pem")
-    assert_refused(host.keep(**files), f"{key} is not the key of the certificate in client_cert")
+    assert_refused(host.keep(**files), f"{key} does not match the certificate in client_cert")

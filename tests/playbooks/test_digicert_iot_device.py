@@ -488,7 +488,7 @@ def test_ways_to_give_the_key(player, simulator):
     assert unlocked.methods == ["GET"]
     assert_failed(still_locked, "invalid_parameters", "locked", methods=())
     assert_failed(wrong, "invalid_parameters", "with this client_key_passphrase", methods=())
-    assert_failed(other, "invalid_parameters", "is not the key of", methods=())
+    assert_failed(other, "invalid_parameters", "does not match the certificate", methods=())
     assert PASSPHRASE not in wrong.output
     assert "wrong-one" not in wrong.output
 
@@ -498,9 +498,9 @@ def test_a_certificate_that_the_service_refuses(player, simulator):
     cases = [
         ("stranger", "read_denied", "is a certificate of this device", ["GET"]),
         ("camera", "read_denied", "is a certificate of this device", ["GET"]),
-        ("outsider", "handshake_failed", "does not know the CA", []),
-        ("expired", "handshake_failed", "By its own dates client_cert expired on", []),
-        ("not-yet-valid", "handshake_failed", "By its own dates client_cert is valid from", []),
+        ("outsider", "handshake_failed", "does not trust the CA", []),
+        ("expired", "handshake_failed", "client_cert expired on", []),
+        ("not-yet-valid", "handshake_failed", "client_cert is not valid before", []),
     ]
     leaves = [simulator.certificates[name] for name, *_expected in cases]
     tasks = [
@@ -518,7 +518,7 @@ def test_a_service_that_is_not_trusted_or_not_there(player, simulator):
         player.task(fields=SITE, ca_path=None, validate_certs=False),
         player.task(fields=SITE, api_url="https://127.0.0.1:1"),
     )
-    assert_failed(distrusted, "handshake_failed", "not accepted", "ca_path", methods=())
+    assert_failed(distrusted, "handshake_failed", "verification of the certificate", "ca_path", methods=())
     assert len(distrusted.connections) == 1
     assert unchecked.result["changed"]
     assert "validate_certs" in unchecked.result["warnings"][0]

@@ -115,7 +115,7 @@ def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
     assert [outcome.methods for outcome in opening] == [["GET"]] * 3
     assert "client_key_content is cut off or damaged" in broken.result["msg"]
     assert "client_key and client_key_content exclude each other" in double.result["msg"]
-    assert "client_cert or client_cert_content is needed" in none.result["msg"]
+    assert "One of client_cert and client_cert_content is required" in none.result["msg"]
     for outcome in (broken, double, none):
         assert outcome.result["failure"]["kind"] == "invalid_parameters"
         assert outcome.connections == []
@@ -298,7 +298,7 @@ def test_a_key_that_everyone_can_read_is_a_warning(player, simulator, tmp_path):
         path.write_bytes(simulator.certificates["access-point"].key.read_bytes())
         path.chmod(mode)
     seen, private = player.check(*(player.task(fields=[], client_key=str(path)) for path in keys.values()))
-    assert "set its mode to 0600" in seen.result["warnings"][0]
+    assert "Set its mode to 0600" in seen.result["warnings"][0]
     assert "warnings" not in private.result
 
 

@@ -15,9 +15,9 @@ import binascii
 import re
 import typing as t
 
-# OpenSSL accepts all three. After a trusted certificate come data of OpenSSL's own, which no other program reads.
+# OpenSSL accepts all three. A trusted certificate is followed by data that only OpenSSL reads.
 _CERTIFICATE_LABELS = frozenset((b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"))
-# OpenSSL 3 ignores a byte order mark at the begin of a file. OpenSSL 1.1.1 does not find the line after it.
+# OpenSSL 3 ignores a byte order mark at the start of a file. OpenSSL 1.1.1 does not find the line after it.
 BOM = b"\xef\xbb\xbf"
 # OpenSSL ignores blanks after a line, but none before it.
 _BLOCK = re.compile(rb"^-----BEGIN ([^\r\n]+?)-----[ \t\r]*\n(.*?)^-----END \1-----[ \t\r]*$", re.DOTALL | re.MULTILINE)
@@ -26,7 +26,7 @@ _DER_HINT = "convert it with 'openssl {} -inform DER -in FILE -out NEW_FILE'"
 
 
 class PemType(t.NamedTuple):
-    """The kind of object that an option takes."""
+    """The type of object that an option requires."""
 
     noun: str
     begin: str
@@ -35,7 +35,7 @@ class PemType(t.NamedTuple):
 
 
 CERTIFICATE = PemType("certificate", "-----BEGIN CERTIFICATE-----", "x509", _CERTIFICATE_LABELS.__contains__)
-# The two other labels name keys in hardware.
+# The two other labels are for keys in hardware.
 PRIVATE_KEY = PemType(
     "private key",
     "-----BEGIN PRIVATE KEY-----",
@@ -45,7 +45,7 @@ PRIVATE_KEY = PemType(
     ),
 )
 
-# The label of an object that is in the wrong place -> how messages call it, with what to do.
+# The label of another object -> the name of the object in messages, with the remedy.
 _OTHER_OBJECTS = (
     (b"CERTIFICATE REQUEST", "a certificate signing request (CSR)"),
     (b"NEW CERTIFICATE REQUEST", "a certificate signing request (CSR)"),
@@ -61,13 +61,13 @@ _OTHER_OBJECTS = (
 
 
 def certificates(content: bytes) -> list[bytes]:
-    """Return the certificates in `content` in DER form, in the order in which OpenSSL reads them.
+    """Return the certificates in `content` in DER format, in the order in which OpenSSL reads them.
 
-    Raises ValueError with the reason when there is none, or when one is damaged.
+    Raises ValueError with the reason if there is none, or if one is damaged.
     """
     ders = [_der(body) for label, body in _blocks(content) if label in _CERTIFICATE_LABELS]
     if not ders:
-        raise ValueError("there is no certificate in PEM form")
+        raise ValueError("there is no certificate in PEM format")
     if None in ders:
         raise ValueError(f"certificate {ders.index(None) + 1} of {len(ders)} is damaged or incomplete")
     return t.cast("list[bytes]", ders)
@@ -80,9 +80,9 @@ def blocks_of(content: bytes, wanted: PemType) -> list[bytes]:
 
 
 def replace_blocks(content: bytes, wanted: PemType, new: bytes, is_old: t.Callable[[bytes], bool]) -> bytes:
-    """Return `content` with `new` instead of the first old block of the wanted type, and without the other old ones.
+    """Return `content` with `new` in place of the first old block of the wanted type, and without the other old ones.
 
-    All else stays as it is.
+    All other content is unchanged.
     """
     begin = len(BOM) if content.startswith(BOM) else 0
     parts, end = [content[:begin]], begin
@@ -95,7 +95,7 @@ def replace_blocks(content: bytes, wanted: PemType, new: bytes, is_old: t.Callab
 
 
 def is_open(content: bytes) -> bool:
-    """Return whether `content` has a private key and the key is not encrypted. A key in hardware is not in it."""
+    """Return whether `content` has a private key that is not encrypted. A key in hardware is not in the content."""
     keys = [(label, body) for label, body in _blocks(content) if PRIVATE_KEY.accepts(label)]
     marks = (b"ENCRYPTED", b"TSS2", b"PKCS#11")
     return bool(keys) and not any(mark in keys[0][0] or mark in keys[0][1] for mark in marks)
@@ -110,7 +110,7 @@ def element(der: bytes, at: int) -> tuple[int, int]:
 
 
 def describe_problem(content: bytes, wanted: PemType) -> str | None:
-    """Return why OpenSSL finds nothing of the wanted type in `content`, as the rest of a sentence; None if it does."""
+    """Return why OpenSSL finds no object of the wanted type in `content`, as the end of a sentence, or None."""
     text = content[len(BOM) :] if content.startswith(BOM) else content
     if not text.strip():
         return "is empty"
@@ -122,13 +122,13 @@ def describe_problem(content: bytes, wanted: PemType) -> str | None:
 
 
 def _blocks(content: bytes) -> list[tuple[bytes, bytes]]:
-    """Return label and body of each block that OpenSSL sees."""
+    """Return the label and the body of each block that OpenSSL finds."""
     text = content[len(BOM) :] if content.startswith(BOM) else content
     return [(found.group(1), found.group(2)) for found in _BLOCK.finditer(text)]
 
 
 def _der(body: bytes) -> bytes | None:
-    """Return the first DER element in the body of a block, or None when the body is damaged."""
+    """Return the first DER element in the body of a block, or None if the body is damaged."""
     try:
         # a2b_base64 skips characters that OpenSSL rejects.
         if re.search(rb"[^A-Za-z0-9+/=\s]|=\s*[^=\s]", body):
@@ -142,14 +142,14 @@ def _der(body: bytes) -> bytes | None:
 
 def _problem_without_begin(text: bytes, wanted: PemType) -> str:
     if text.startswith(b"$ANSIBLE_VAULT;"):
-        return "is a file that Ansible Vault has encrypted: pass the decrypted text in the option that ends in _content"
+        return "is a file that Ansible Vault has encrypted: set the decrypted text in the option that ends in _content"
     if text.startswith(b"LS0tLS1CRUdJT"):
-        return "is PEM that is encoded in base64 once more: decode it, for example with the filter b64decode"
+        return "is PEM that is encoded in Base64 again: decode it, for example with the filter b64decode"
     if re.match(rb"\x30[\x80-\x84]", text):
         return _problem_of_der(text, wanted)
     if re.match(rb"MI[A-Za-z0-9+/=\s]+\Z", text):
-        return f"is base64 without the lines around it: add the line {wanted.begin} and its END line"
-    return f"is not PEM, which has a line that begins with {wanted.begin}"
+        return f"is Base64 without the lines around it: add the line {wanted.begin} and its END line"
+    return f"is not PEM: it has no line that starts with {wanted.begin}"
 
 
 def _problem_of_der(text: bytes, wanted: PemType) -> str:
@@ -158,24 +158,22 @@ def _problem_of_der(text: bytes, wanted: PemType) -> str:
         options = "-nodes -nocerts" if wanted is PRIVATE_KEY else "-nokeys"
         return f"is a PKCS #12 archive, not PEM: extract the {wanted.noun} with 'openssl pkcs12 {options}'"
     if wanted is CERTIFICATE and inner.startswith((b"\x02\x01\x00", b"\x02\x01\x01")):
-        return "is a private key in DER form, not a certificate in PEM form"
-    return f"is in DER form, not PEM: {_DER_HINT.format(wanted.command)}"
+        return "is a private key in DER format, not a certificate in PEM format"
+    return f"is in DER format, not PEM: {_DER_HINT.format(wanted.command)}"
 
 
 def _problem_of_layout(text: bytes) -> str | None:
-    """Return which rule of RFC 7468 on lines the content breaks, so that OpenSSL overlooks a block."""
+    """Return the rule of RFC 7468 on lines that the content violates, so that OpenSSL does not find a block."""
     if re.search(rb"-----BEGIN [^\r\n]*?-----(\\r)?\\n", text):
-        return r"has the two characters \n where a line must end: write real line ends, in YAML in a block with |"
+        return r"has the two characters \n in place of line ends: use line ends, in YAML in a block with |"
     if b"\n" not in text and b"\r" in text:
-        return "has lines that end in CR only, which OpenSSL cannot read: end them in LF"
+        return "has lines that end in CR only, which OpenSSL cannot read: use LF"
     if re.search(rb"-----BEGIN [^\r\n-]+?-----[ \t]*[^\s-]", text) or re.search(rb"[^\s-][ \t]*-----END ", text):
-        return (
-            "has blanks or nothing where a line must end: write each line as it was, in YAML in a block with |, not >"
-        )
+        return "has blanks or nothing in place of line ends: keep the lines, in YAML in a block with |, not >"
     if re.search(rb"^[ \t]+-----BEGIN ", text, re.MULTILINE):
-        return "has blanks before -----BEGIN, which must be the first characters of their line"
+        return "has blanks before -----BEGIN, which must be at the start of a line"
     if re.search(rb"^[^\r\n]+-----BEGIN ", text, re.MULTILINE):
-        return "has other characters before -----BEGIN, which must be the first characters of its line"
+        return "has other characters before -----BEGIN, which must be at the start of a line"
     return None
 
 
@@ -183,11 +181,11 @@ def _problem_of_blocks(text: bytes, wanted: PemType) -> str | None:
     blocks = _blocks(text)
     if len(_BEGIN.findall(text)) > len(blocks):
         return (
-            "is cut off or damaged: a line that begins with -----BEGIN has no -----END line of the same name after it"
+            "is truncated or damaged: a line that starts with -----BEGIN has no -----END line of the same name after it"
         )
     found = [(label, body) for label, body in blocks if wanted.accepts(label)]
     if not found:
-        return f"holds {_objects([label for label, _body in blocks])} and no {wanted.noun}"
+        return f"contains {_objects([label for label, _body in blocks])} and no {wanted.noun}"
     for number, (_label, body) in enumerate(found, start=1):
         # An encrypted key can begin with headers and an empty line (RFC 1421).
         if wanted is PRIVATE_KEY and b":" in body:
@@ -195,7 +193,7 @@ def _problem_of_blocks(text: bytes, wanted: PemType) -> str | None:
         if re.search(rb"(^|\n)[ \t\r]*\n", body):
             return f"has empty lines within a {wanted.noun}, which OpenSSL cannot read: remove them"
         if _der(body) is None:
-            return f"is damaged: {wanted.noun} {number} of {len(found)} in it is incomplete or not base64"
+            return f"is damaged: {wanted.noun} {number} of {len(found)} is incomplete or not Base64"
     return None
 
 

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What the options of the connection are turned into."""
+"""Open sessions with the connection options of a module."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def open_session(
     contexts: Contexts | None = None,
     pause: Pause | None = None,
 ) -> Session:
-    """Return a session with which the device shows its certificate. It connects with its first request.
+    """Return a session that authenticates with the certificate of the device. The first request opens the connection.
 
-    `options` are a module's parameters, `problems` is what else is wrong with the task, and `folder` gives the module's
-    own temporary one. A pair that an interrupted renewal left is used from where it is, and nothing is written. A task
-    for many devices has `contexts`, as in _tls, and `pause`, as in _session. Raises InvalidParametersError with all
-    that is wrong, and MissingLibraryError.
+    `options` are the parameters of a module, `problems` are errors in other parameters, and `folder` returns the
+    temporary directory of the module. The staged files of an interrupted renewal are used without an installation. A
+    task for many devices has `contexts`, as in `tls`, and `pause`, as in `session`. Raises InvalidParametersError with
+    all errors, or MissingLibraryError.
     """
     _warn_of_trust(options, warn)
     for _attempt in range(10):
         before = _file_states(options)
         usable = _usable(options)
         context, tls_problems = client_context(usable, folder, warn, contexts)
-        # A renewal in another process can have replaced the files between two reads.
+        # A renewal in another process can replace the files between two reads.
         if not tls_problems or before == _file_states(options):
             break
     problems = problems + id_problems(options["device_id"]) + _problems(options) + tls_problems
@@ -65,15 +65,15 @@ def open_session(
 
 
 def open_operator_session(options: dict[str, t.Any], problems: list[str], warn: t.Callable[[str], None]) -> Session:
-    """Return a session with which an operator shows an API key. It connects with its first request.
+    """Return a session that authenticates with the API key of an operator. The first request opens the connection.
 
-    `options` are those of the doc fragment `operator`, `problems` is what else is wrong with the task. Raises
-    InvalidParametersError with all that is wrong, and MissingLibraryError.
+    `options` are those of the doc fragment `operator`, and `problems` are errors in other parameters. Raises
+    InvalidParametersError with all errors, or MissingLibraryError.
     """
     _warn_of_trust(options, warn)
     context, tls_problems = server_auth_context(options)
     api_key = options["api_key"]
-    # What HTTP cannot carry would be shown in the error of who finds out.
+    # If HTTP does not support a character, the error of the library contains the key.
     if not api_key or not all("!" <= character <= "~" for character in api_key):
         problems = [*problems, "api_key is empty, or has blanks, line ends or characters that no API key has."]
     return _session(
@@ -102,7 +102,7 @@ def _session(context: ssl.SSLContext, options: dict[str, t.Any], problems: list[
 def recover_files(options: dict[str, t.Any], may_write: bool, warn: t.Callable[[str], None]) -> bool:
     """Complete a renewal that was interrupted between the replacements of the certificate and of the key.
 
-    Return whether files were changed for that, or would be where nothing may be written.
+    Return whether that changed files, or would change files if `may_write` is false.
     """
     recovery = _recover(options, may_write, warn)
     return recovery is not None and recovery.changed
@@ -117,14 +117,14 @@ def _recover(options: dict[str, t.Any], may_write: bool, warn: t.Callable[[str],
     certificate, key = options.get("client_cert"), options.get("client_key")
     if certificate is None or key is None or not is_path(key) or not has_staged_key(key):
         return None
-    # Python compiles in each run what it imports, so only a run that needs it pays for it.
+    # Python compiles imported files in each run, so the import depends on a staged key.
     from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import pair_of, recover
 
     return recover(pair_of(certificate, key), options["client_key_passphrase"], may_write, warn)
 
 
 def _file_states(options: dict[str, t.Any]) -> list[tuple[int, int, int] | None]:
-    """Return what changes when the files of the certificate and of its key are replaced."""
+    """Return values that change if the files of the certificate and of its key are replaced."""
     return [_file_state(options[option]) for option in ("client_cert", "client_key")]
 
 
@@ -138,12 +138,12 @@ def _file_state(path: str | None) -> tuple[int, int, int] | None:
 
 def _warn_of_trust(options: dict[str, t.Any], warn: t.Callable[[str], None]) -> None:
     if not options["validate_certs"]:
-        warn("validate_certs is false: anyone on the way can pose as the service.")
+        warn("validate_certs is false. The connection is open to man-in-the-middle attacks.")
 
 
 def id_problems(device_id: str) -> list[str]:
     """Return why this cannot be the ID of a device, as sentences."""
-    # A path segment of dots is taken out of a URL on the way (RFC 3986, section 5.2.4), whatever its escapes.
+    # A path segment of dots is removed from a URL (RFC 3986, section 5.2.4), also if it is escaped.
     if device_id in ("", ".", "..") or not is_unicode(device_id):
         return [f"device_id {device_id!r} cannot be the ID of a device."]
     return []
@@ -151,16 +151,20 @@ def id_problems(device_id: str) -> list[str]:
 
 def _problems(options: dict[str, t.Any]) -> list[str]:
     problem = _url_problem(options["api_url"])
-    problems = [f"api_url {problem}. It must be https://, a host, and optionally a port and a path."] if problem else []
-    # Sockets cannot wait for longer than the clock counts; a day is long enough.
+    problems = (
+        [f"api_url {problem}. It must consist of https://, a host, and optionally a port and a path."]
+        if problem
+        else []
+    )
+    # The timeout of a socket has a limit, and a day is sufficient.
     if not 1 <= options["timeout"] <= 86400:
-        problems.append("timeout is {}, and must be at least 1 second and at most 86400.".format(options["timeout"]))
+        problems.append("timeout is {}, but must be from 1 to 86400.".format(options["timeout"]))
     if options["retries"] < 0:
-        problems.append("retries is {}, and must not be negative.".format(options["retries"]))
+        problems.append("retries is {}, but must be 0 or more.".format(options["retries"]))
     return problems
 
 
-# A host as the DNS knows it (RFC 1035, section 2.3.4) or in brackets an IPv6 address; a port; a path (RFC 3986).
+# A host name (RFC 1035, section 2.3.4) or an IPv6 address in brackets, a port, and a path (RFC 3986).
 _HOST = r"(?=[^/:]{1,254}(?:[/:]|\Z))[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]"
 _BASE_URL = re.compile(
     rf"(?i:https)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
@@ -169,13 +173,13 @@ _BASE_URL = re.compile(
 
 
 def _url_problem(url: str) -> str | None:
-    """Return why this is no base URL, as the rest of a sentence. It does not repeat the URL, which can hold secrets."""
+    """Return why this is no base URL, as the end of a sentence, without the URL, which can contain secrets."""
     if not all("!" <= character <= "~" for character in url):
         return "has blanks, line ends, or characters that are not ASCII"
     if not url.lower().startswith("https://"):
         return "does not begin with https://"
     if "@" in url[len("https://") :].partition("/")[0]:
-        return "has a user name or a password, which the API does not use"
+        return "has a username or a password, which the API does not support"
     if {"?", "#"}.intersection(url):
         return "has a query or a fragment"
     found = _BASE_URL.fullmatch(url)

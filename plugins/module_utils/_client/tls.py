@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The TLS side: the device's certificate and key, whom to trust, and what a failed handshake means."""
+"""TLS: the client certificate and its key, the trust store, and the causes of failed handshakes."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 _LONGEST_PASSPHRASE = 1024
 # The directories in which a process finds its open files by their descriptors.
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
-# How a PEM file begins that only names a key in hardware -> the provider of OpenSSL 3 that knows the key.
+# The first line of a PEM file that refers to a key in hardware -> the provider of OpenSSL 3 for the key.
 _PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
-# By whom to trust (validate_certs, ca_path) and the kind of the device's key, b"" for a context without a certificate.
+# By trust store (validate_certs, ca_path) and algorithm of the client key, b"" for a context without a certificate.
 Contexts = t.Dict[t.Tuple[bool, t.Optional[str], t.Optional[bytes]], ssl.SSLContext]
 
 
 def pair_problems(options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]) -> list[str]:
-    """Return why OpenSSL cannot use certificate and key of `options`, without looking at the trust store."""
+    """Return why OpenSSL cannot use the certificate and the key of `options`, without a check of the trust store."""
     problems: list[str] = []
     with contextlib.ExitStack() as files:
         pair = _find_pair(options, folder, files, problems)
@@ -55,14 +55,14 @@ def client_context(
     warn: t.Callable[[str], None],
     contexts: Contexts | None = None,
 ) -> tuple[ssl.SSLContext, list[str]]:
-    """Return the context with which the device shows its certificate, and every problem found, as sentences.
+    """Return a context with the client certificate of the device, and all errors as sentences.
 
-    `options` are the connection options of a module, and `folder` gives one that only its user can look into. Nothing
-    is read from the environment but where the system keeps its trusted certificates, and nothing ever prompts. Raises
-    InvalidParametersError when OpenSSL offers no TLS at all.
+    `options` are the connection options of a module. `folder` returns a directory that only its user can read. Of the
+    environment, only the location of the system's trust store is read. OpenSSL never prompts for a passphrase. Raises
+    InvalidParametersError if OpenSSL does not support TLS.
 
-    With `contexts` the context may be one that another device has used before, and is kept there for the next: what
-    takes longest is to load whom to trust. Nothing of the other device may be connected any more.
+    `contexts` keeps contexts for reuse by another device, because most of the time is spent on loading the trust store.
+    All connections of the previous device must be closed.
     """
     contexts = {} if contexts is None else contexts
     problems: list[str] = []
@@ -70,7 +70,7 @@ def client_context(
         pair = _find_pair(options, folder, files, problems)
         kind = key_algorithm(pair.certificate.content) if pair else None
         use = (options["validate_certs"], options["ca_path"], kind)
-        # It comes back only when all is well: one in which a pair was loaded in part is of no use to another device.
+        # It is kept only without errors, because another device cannot use a context with a part of this pair.
         context = contexts.pop(use, None)
         if context is None:
             context, trust_problems = server_auth_context(options)
@@ -83,11 +83,10 @@ def client_context(
 
 
 def proxy_context(options: dict[str, t.Any], contexts: Contexts | None = None) -> ssl.SSLContext:
-    """Return a context for TLS to a proxy, which never has a client certificate.
+    """Return a context for TLS to a proxy. It never has a client certificate.
 
-    It trusts the CAs of ca_path, and those of the system, which usually hold the CA of a company's proxy.
-
-    `contexts` keeps it, as in `client_context`, where problems of `options` were found already.
+    It trusts the CAs of ca_path and those of the system, which usually include the CA of a company's proxy. `contexts`
+    keeps it for reuse, as in `client_context`, which has reported the errors of `options` before.
     """
     use = (options["validate_certs"], options["ca_path"], b"")
     contexts = {} if contexts is None else contexts
@@ -100,9 +99,9 @@ def proxy_context(options: dict[str, t.Any], contexts: Contexts | None = None) -
 
 
 def server_auth_context(options: dict[str, t.Any]) -> tuple[ssl.SSLContext, list[str]]:
-    """Return a context that trusts whom `options` say and shows no certificate, and every problem found, as sentences.
+    """Return a context without a client certificate, with the trust store of `options`, and all errors as sentences.
 
-    Raises InvalidParametersError when OpenSSL offers no TLS at all.
+    Raises InvalidParametersError if OpenSSL does not support TLS.
     """
     context = _new_context()
     problems = (
@@ -112,10 +111,10 @@ def server_auth_context(options: dict[str, t.Any]) -> tuple[ssl.SSLContext, list
 
 
 def key_algorithm(pem: bytes) -> bytes | None:
-    """Return how the first certificate in `pem` names the kind of its key, or None when it is not one.
+    """Return the key algorithm of the first certificate in `pem`, or None if that is no certificate.
 
-    It is the AlgorithmIdentifier of RFC 5280, section 4.1.2.7. A context holds one certificate for each kind of key and
-    shows the one that the service prefers, so what replaces a certificate there has to be of its kind.
+    It is the AlgorithmIdentifier of RFC 5280, section 4.1.2.7. A context has one certificate for each key algorithm and
+    presents the one that the server prefers. Only a certificate with the same algorithm replaces another one there.
     """
     try:
         der = certificates(pem)[0]
@@ -133,11 +132,11 @@ def _new_context() -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     except ssl.SSLError as error:
         raise InvalidParametersError(
-            f"OpenSSL offers no TLS ({error.reason}): a configuration that OPENSSL_CONF names must activate the "
-            "provider 'default' too."
+            f"OpenSSL does not support TLS ({error.reason}). Activate the provider 'default', too, in the "
+            "configuration that OPENSSL_CONF names."
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # RFC 8446, section 4.6.2: a server may ask for the certificate after it has read the request.
+    # RFC 8446, section 4.6.2: a server can request the certificate after it has read the HTTP request.
     context.post_handshake_auth = True
     return context
 
@@ -156,11 +155,11 @@ def _load_trust_store(context: ssl.SSLContext, ca_path: str | None) -> list[str]
         if os.path.isdir(ca_path):
             context.load_verify_locations(capath=ca_path)
         else:
-            # OpenSSL would read a FIFO or a device file without an end.
+            # OpenSSL does not stop reading a FIFO or a device file.
             read_regular_file(ca_path)
             context.load_verify_locations(cafile=ca_path)
     except ssl.SSLError:
-        return [f"ca_path: {ca_path} holds no PEM certificates."]
+        return [f"ca_path: {ca_path} contains no PEM certificates."]
     except OSError as error:
         return [f"ca_path: {ca_path} cannot be read: {error.strerror}."]
     except ValueError as error:
@@ -171,14 +170,16 @@ def _load_trust_store(context: ssl.SSLContext, ca_path: str | None) -> list[str]
 def _find_pair(
     options: dict[str, t.Any], folder: t.Callable[[], str], files: contextlib.ExitStack, problems: list[str]
 ) -> _PemCredentials | None:
-    """Return the certificate and the key that `options` give, or None and why not in `problems`."""
+    """Return the certificate and the key of `options`, or None with the reason in `problems`."""
     certificate, key = (_find_pem(option, options, folder, files, problems) for option in ("client_cert", "client_key"))
     passphrase = options["client_key_passphrase"]
     if certificate is None and not problems:
-        problems.append("client_cert or client_cert_content is needed: the device comes with its own certificate.")
-    # What Python would refuse only while OpenSSL waits for it ends in a SystemError with OpenSSL 1.1.1.
+        problems.append("One of client_cert and client_cert_content is required.")
+    # If Python rejects a passphrase during a call of OpenSSL 1.1.1, the result is a SystemError.
     if passphrase is not None and len(passphrase.encode("utf-8", "surrogatepass")) > _LONGEST_PASSPHRASE:
-        problems.append(f"client_key_passphrase is longer than {_LONGEST_PASSPHRASE} bytes, so it opens no key.")
+        problems.append(
+            f"client_key_passphrase is longer than {_LONGEST_PASSPHRASE} bytes, which OpenSSL does not support."
+        )
     if passphrase is not None and not is_unicode(passphrase):
         problems.append("client_key_passphrase is not valid Unicode text.")
     return None if certificate is None or problems else _PemCredentials(certificate, key)
@@ -190,31 +191,31 @@ def _load_pair(
     certificate, key = pair
     key_holder = key or certificate
     if os.stat(key_holder.path).st_mode & stat.S_IROTH:
-        warn(f"{key_holder.label} holds a private key that every user of the host can read: set its mode to 0600.")
+        warn(f"{key_holder.label} contains a private key that every user of the host can read. Set its mode to 0600.")
 
     asked = []
 
-    def answer() -> str:
-        # An empty passphrase opens nothing. After an exception the provider pkcs11 would ask at the terminal.
+    def get_passphrase() -> str:
+        # An empty passphrase decrypts no key. After an exception, the provider pkcs11 prompts on the terminal.
         asked.append(True)
         return passphrase or ""
 
     try:
         with host_errors(f"{key_holder.label} cannot be loaded"):
-            context.load_cert_chain(certificate.path, key.path if key else None, answer)
+            context.load_cert_chain(certificate.path, key.path if key else None, get_passphrase)
     except OSError as error:
-        problem = _certificate_problem(certificate) or _order_problem(certificate, key_holder, error, answer)
+        problem = _certificate_problem(certificate) or _order_problem(certificate, key_holder, error, get_passphrase)
         if problem is None:
             return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
         key_problem = describe_problem(key.content, PRIVATE_KEY) if key else None
         return [f"{certificate.label} {problem}."] + ([f"{key.label} {key_problem}."] if key and key_problem else [])
     if passphrase and is_open(key_holder.content):
-        warn("client_key_passphrase is not used: the private key is not encrypted.")
+        warn("The private key is not encrypted, so client_key_passphrase is not used.")
     return []
 
 
 def _certificate_problem(certificate: _Pem) -> str | None:
-    """Return why OpenSSL rejects the file of a certificate, whatever the key is, or None when OpenSSL accepts it."""
+    """Return why OpenSSL rejects the file of a certificate, whatever the key is, or None if OpenSSL accepts it."""
     reason = ""
     try:
         # No file can be below a file, so this error shows that OpenSSL got as far as the key.
@@ -224,19 +225,19 @@ def _certificate_problem(certificate: _Pem) -> str | None:
     except OSError as error:
         reason = getattr(error, "reason", None) or str(error)
     if certificate.content.startswith(BOM) and ssl.OPENSSL_VERSION_INFO < (3,):
-        return "begins with a byte order mark, which the OpenSSL of this host cannot read: save it without one"
+        return "begins with a byte order mark, which the OpenSSL of this host cannot read: save the file without it"
     return (
         describe_problem(certificate.content, CERTIFICATE)
         or _damaged(certificate)
         or _TOO_WEAK.get(reason)
-        or f"cannot be loaded by the OpenSSL of this host ({reason}): have the certificate issued anew"
+        or f"cannot be loaded by the OpenSSL of this host ({reason}): issue a new certificate"
     )
 
 
 def _damaged(certificate: _Pem) -> str | None:
     ders = certificates(certificate.content)
     number = next((number for number, der in enumerate(ders, start=1) if not _is_x509(der)), None)
-    return f"is damaged: certificate {number} of {len(ders)} in it is no valid X.509 certificate" if number else None
+    return f"is damaged: certificate {number} of {len(ders)} is not a valid X.509 certificate" if number else None
 
 
 def _is_x509(der: bytes) -> bool:
@@ -249,62 +250,70 @@ def _is_x509(der: bytes) -> bool:
 
 # What the security level of OpenSSL rejects.
 _TOO_WEAK = {
-    "EE_KEY_TOO_SMALL": "has a key that is too short for the OpenSSL of this host: have a certificate issued for a "
-    "longer key, such as RSA with 2048 bits",
-    "CA_KEY_TOO_SMALL": "holds a CA certificate with a key that is too short for the OpenSSL of this host: remove it, "
-    "or have a certificate issued by another CA",
-    "CA_MD_TOO_WEAK": "holds a certificate whose signature uses a digest that is too weak for this host's OpenSSL, "
-    "such as SHA-1: have a certificate issued with SHA-256",
+    "EE_KEY_TOO_SMALL": "has a key that is too short for the OpenSSL of this host: issue a certificate for a longer "
+    "key, such as RSA with 2048 bits",
+    "CA_KEY_TOO_SMALL": "contains a CA certificate with a key that is too short for the OpenSSL of this host: remove "
+    "it, or issue a certificate from another CA",
+    "CA_MD_TOO_WEAK": "contains a certificate whose signature uses a digest that is too weak for the OpenSSL of this "
+    "host, such as SHA-1: issue a certificate with SHA-256",
 }
-# The second is OpenSSL's reason where the types of the keys differ.
+# The second is the reason of OpenSSL if the key algorithms differ.
 _MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED", "KEY_TYPE_MISMATCH")
 
 
-def _order_problem(certificate: _Pem, key_holder: _Pem, error: Exception, answer: t.Callable[[], str]) -> str | None:
-    """Return why OpenSSL takes a certificate for the device's that is another one, or None when that is not so.
+def _order_problem(
+    certificate: _Pem, key_holder: _Pem, error: Exception, get_passphrase: t.Callable[[], str]
+) -> str | None:
+    """Return why OpenSSL uses another certificate than that of the device, or None if it does not.
 
-    OpenSSL takes the first certificate that it finds, and overlooks those that are laid out wrongly.
+    OpenSSL uses the first certificate that it finds, and skips invalid PEM.
     """
     if getattr(error, "reason", None) not in _MISMATCHES:
         return None
     problem = describe_problem(certificate.content, CERTIFICATE)
-    if problem is None and any(_is_pair(der, key_holder.path, answer) for der in certificates(certificate.content)[1:]):
+    if problem is None and any(
+        _is_pair(der, key_holder.path, get_passphrase) for der in certificates(certificate.content)[1:]
+    ):
         problem = (
-            "has another certificate before that of the device: put the device's certificate first, then the CA "
-            "certificates, each after the one that it signed"
+            "has another certificate before that of the device: put the device certificate first, then the CA "
+            "certificates, each after the certificate that it signed"
         )
     return problem
 
 
-def _is_pair(der: bytes, key_path: str, answer: t.Callable[[], str]) -> bool:
+def _is_pair(der: bytes, key_path: str, get_passphrase: t.Callable[[], str]) -> bool:
     with tempfile.TemporaryFile() as file:
         file.write(ssl.DER_cert_to_PEM_cert(der).encode("ascii"))
         file.flush()
         try:
-            _new_context().load_cert_chain(f"/dev/fd/{file.fileno()}", key_path, answer)
+            _new_context().load_cert_chain(f"/dev/fd/{file.fileno()}", key_path, get_passphrase)
         except OSError:
             return False
     return True
 
 
 def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, error: Exception, asked: bool) -> str:
-    """Return why OpenSSL rejects a key whose certificate it accepts; `asked` is whether it wanted a passphrase."""
+    """Return why OpenSSL rejects a key whose certificate it accepts. `asked` is whether it requested a passphrase."""
     content = (key or certificate).content
     provider = next((provider for mark, provider in _PROVIDERS if mark in content), None)
     reason = getattr(error, "reason", None)
     if provider and ssl.OPENSSL_VERSION_INFO < (3,):
-        return f"names a key in hardware, which needs OpenSSL 3: the Python of this host has {ssl.OPENSSL_VERSION}"
+        return (
+            f"refers to a key in hardware, which requires OpenSSL 3: the Python of this host has {ssl.OPENSSL_VERSION}"
+        )
     if asked and passphrase is None:
-        return "is locked: give client_key_passphrase" + (", the key's PIN or password" if provider else "")
+        if provider:
+            return "is protected: set client_key_passphrase to its PIN or password"
+        return "is encrypted: set client_key_passphrase"
     if reason == "KEY_VALUES_MISMATCH" or (reason in _MISMATCHES and not provider):
         if key is None:
-            return "holds a private key that does not match its certificate"
-        return f"is not the key of the certificate in {certificate.label}"
+            return "contains a private key that does not match its certificate"
+        return f"does not match the certificate in {certificate.label}"
     if provider:
         return (
-            "names a key in hardware that OpenSSL cannot use: set OPENSSL_CONF in the task's environment to a "
-            f"configuration that activates the provider '{provider}', and check that it reaches the key, that the PIN "
-            f"is right and that the certificate in {certificate.label} is the key's"
+            "refers to a key in hardware that OpenSSL cannot use: set OPENSSL_CONF in the environment of the task to a "
+            f"configuration that activates the provider '{provider}', and check the access to the key, the PIN, and "
+            f"that the certificate in {certificate.label} matches the key"
         )
     return _unloadable_key(content, key is None, reason, asked)
 
@@ -313,12 +322,12 @@ def _unloadable_key(content: bytes, is_combined: bool, reason: str | None, asked
     problem = describe_problem(content, PRIVATE_KEY)
     if problem:
         return problem + (": client_key is required" if is_combined else "")
-    hint = "holds no private key that can be loaded" + (" with this client_key_passphrase" if asked else "")
+    hint = "contains no private key that can be loaded" + (" with this client_key_passphrase" if asked else "")
     return f"{hint} ({reason})" if reason else hint
 
 
 class _Pem(t.NamedTuple):
-    """Where OpenSSL finds a certificate or a key, how messages call it, and what is in it."""
+    """A certificate or a key: the path for OpenSSL, the label for messages, and the content."""
 
     path: str
     label: str
@@ -326,7 +335,7 @@ class _Pem(t.NamedTuple):
 
 
 class _PemCredentials(t.NamedTuple):
-    """A certificate, and its key unless that lies in the same file."""
+    """A certificate, and its key unless that is in the same file."""
 
     certificate: _Pem
     key: _Pem | None
@@ -339,11 +348,11 @@ def _find_pem(
     files: contextlib.ExitStack,
     problems: list[str],
 ) -> _Pem | None:
-    """Return the PEM that `option` or its twin with the content gives, if one does; `files` keeps content readable."""
+    """Return the PEM of `option` or of the option for its content, or None. `files` keeps a content readable."""
     path, text = options[option], options[f"{option}_content"]
     if text is not None:
         if path is not None:
-            problems.append(f"{option} and {option}_content exclude each other: drop one of them.")
+            problems.append(f"{option} and {option}_content are mutually exclusive.")
         content = text.encode("utf-8", "replace")
         pem = _Pem(files.enter_context(_nameless_file(content, folder)), f"{option}_content", content)
     elif path is not None:
@@ -362,9 +371,9 @@ def _find_pem(
 
 @contextlib.contextmanager
 def _nameless_file(content: bytes, folder: t.Callable[[], str]) -> t.Iterator[str]:
-    """Yield a path at which this process can open `content`, for OpenSSL reads nothing but files.
+    """Yield a path at which this process can open `content`, because OpenSSL reads only files.
 
-    The file has lost its name before there is anything in it, so it goes with the process, however that ends.
+    The file has no name when `content` is written, so it is removed when the process ends for any reason.
     """
     directory = folder()
     try:
@@ -379,7 +388,7 @@ def _nameless_file(content: bytes, folder: t.Callable[[], str]) -> t.Iterator[st
 
 
 def _write_nameless(descriptor: int, path: str, content: bytes, directory: str) -> None:
-    """Write the content of an open file that has no name any more. Raises HostError."""
+    """Write the content of an open file after its name is removed. Raises HostError."""
     left = memoryview(content)
     try:
         os.unlink(path)
@@ -404,14 +413,14 @@ def _path_of(descriptor: int) -> str:
 def _no_temporary_file(directory: str, error: OSError) -> HostError:
     return HostError(
         f"The content of a certificate or key cannot be written to a temporary file in {directory}: {error.strerror}. "
-        "Correct that, or set remote_tmp of Ansible to another directory of the managed host."
+        "Correct this cause, or set remote_tmp of Ansible to another directory of the managed host."
     )
 
 
 def certificate_validity_hint(options: dict[str, t.Any]) -> str:
-    """Return a sentence when the device's certificate is out of date, and none when it is not or nothing can tell.
+    """Return a sentence if the current time is not in the validity period of the device certificate, else "".
 
-    To tell takes the package cryptography, so this is only for when something failed.
+    This requires the package cryptography, which is not required otherwise, so it is for errors only.
     """
     from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
         HAS_CRYPTOGRAPHY,
@@ -429,114 +438,118 @@ def certificate_validity_hint(options: dict[str, t.Any]) -> str:
         return ""
     now = datetime.datetime.now(datetime.timezone.utc)
     if end < now:
-        return f" By its own dates client_cert expired on {end:%Y-%m-%d at %H:%M} UTC."
+        return f" client_cert expired on {end:%Y-%m-%d at %H:%M} UTC."
     if begin > now:
-        return f" By its own dates client_cert is valid from {begin:%Y-%m-%d, %H:%M} UTC on: check this host's clock."
+        return f" client_cert is not valid before {begin:%Y-%m-%d, %H:%M} UTC. Check the clock of this host."
     return ""
 
 
 def is_final(error: ssl.SSLError) -> bool:
-    """Say whether one side decided to end TLS, so that no request was looked at and trying again changes nothing."""
+    """Return whether one side ended TLS with an alert or an error, so that a retry has the same outcome."""
     reason = _reason(error)
     return isinstance(error, ssl.SSLCertVerificationError) or "ALERT" in reason or bool(_advice(reason))
 
 
 def is_about_leaf(error: ssl.SSLError) -> bool:
-    """Say whether the service ended the handshake because of the device's certificate.
+    """Return whether the server ended the handshake because of the client certificate.
 
-    With TLS 1.3 that is told when a request may have been sent already, which the service has not looked at then.
+    With TLS 1.3 its alert can arrive after the client has sent a request. The server has not processed the request.
     """
     reason = _reason(error)
     return "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason)
 
 
-# What to do when nothing but closed connections came back.
+# The advice if the server closed all connections without a response.
 CLOSED_ADVICE = (
-    "The service closed each connection during or after the TLS handshake, without a response. A service that does not "
-    "accept client_cert can do that: check that it is the device's own, valid certificate, and that api_url is of the "
-    "region and the account that issued it. A firewall can close connections, too."
+    "The server closed each connection during or after the TLS handshake, without a response. A server that rejects "
+    "client_cert can do that. Check that client_cert is the valid certificate of the device, and that api_url is the "
+    "URL of the region and the account that issued it. A firewall can close connections, too."
 )
 
 
 def is_closing(causes: t.Iterable[BaseException]) -> bool:
     """Return whether the other side closed a connection without a TLS alert."""
     closings = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
-    # Before Python 3.10 the end of a connection is an SSLError like others with OpenSSL 3.
+    # Before Python 3.10 with OpenSSL 3, the end of a connection is an SSLError without a class of its own.
     return any(isinstance(cause, closings) or "UNEXPECTED_EOF" in str(cause) for cause in causes)
 
 
 def describe_handshake_error(error: ssl.SSLError, host: str, has_leaf: bool = True) -> str:
-    """Return what a failed handshake with `host` means and what to do, in one or two sentences.
+    """Return the cause of a failed handshake with `host` and the remedy.
 
-    `has_leaf` says whether there was a certificate to show.
+    `has_leaf` is whether the context has a client certificate.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "The certificate of {} is not accepted: {}. {}".format(
+        return "The verification of the certificate of {} failed: {}. {}".format(
             host,
             error.verify_message,
             "Check the host in api_url."
             if error.verify_code in (62, 64)
-            else "Name the CA that signed it in ca_path, and check the clock of this host.",
+            else "Set ca_path to the CA that signed it, and check the clock of this host.",
         )
     reason = _reason(error)
     if not has_leaf and "ALERT" in reason and "PROTOCOL" not in reason:
         return (
-            f"The TLS handshake with {host} failed ({reason}). The service wants a client certificate, so api_url is "
-            "the address for devices: that for operators has no 'clientauth.' before its name."
+            f"The TLS handshake with {host} failed ({reason}). The server requires a client certificate, so api_url is "
+            "the URL of the device API. The host name of the operator API has no prefix 'clientauth.'."
         )
     advice = _advice(reason) or (
-        "The usual reasons: the certificate is not the one that belongs to the device, the key does not match it, "
-        f"api_url misses the 'clientauth.' prefix of its host name (it is {host}), or api_url is of another region or "
-        "account than the one that issued the certificate"
+        "Check that client_cert is the certificate of the device and that client_key matches it, that the host name in "
+        f"api_url ({host}) starts with 'clientauth.', and that api_url is the URL of the region and the account that "
+        "issued the certificate"
     )
     return f"The TLS handshake with {host} failed ({reason}). {advice}."
 
 
 def describe_proxy_handshake_error(error: ssl.SSLError, host: str) -> str:
-    """Return what a failed handshake with the proxy `host` means and what to do."""
-    way_around = "or go around the proxy with NO_PROXY or use_proxy"
+    """Return the cause of a failed handshake with the proxy `host` and the remedy."""
+    way_around = "or bypass the proxy with NO_PROXY or use_proxy"
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = (
             f"Correct the host in HTTPS_PROXY, {way_around}."
             if error.verify_code in (62, 64)
             else f"Add the CA that signed it to ca_path or to the trust store of the system, {way_around}."
         )
-        return f"The certificate of the proxy {host} is not accepted: {error.verify_message.rstrip('.')}. {advice}"
+        reason = error.verify_message.rstrip(".")
+        return f"The verification of the certificate of the proxy {host} failed: {reason}. {advice}"
     reason = _reason(error)
     if "WRONG_VERSION_NUMBER" in reason or "HTTP_REQUEST" in reason:
-        advice = "Its port does not speak TLS: write http:// in HTTPS_PROXY, or correct the port"
+        advice = "Its port does not use TLS: set the scheme in HTTPS_PROXY to http://, or correct the port"
     elif "CERTIFICATE_REQUIRED" in reason:
-        # The certificate of the device is for the service only.
-        advice = f"It requires a client certificate, and gets none: use another proxy, {way_around}"
+        # The client certificate is for the API only.
+        advice = f"The proxy requires a client certificate, which is not supported: use another proxy, {way_around}"
     else:
         advice = f"Check the proxy and HTTPS_PROXY, {way_around}"
     return f"The TLS handshake with the proxy {host} failed ({reason}). {advice}."
 
 
-# What OpenSSL calls the alert or failure -> what it means here. The versions of OpenSSL differ in a prefix.
+# The reason of OpenSSL, whose prefix depends on the version -> the cause and the remedy.
 _ADVICE = (
-    ("ALERT_CERTIFICATE_EXPIRED", "The service says that the device's certificate has expired: renew client_cert"),
-    ("ALERT_CERTIFICATE_REVOKED", "The service says that the device's certificate is revoked: issue a new one"),
+    ("ALERT_CERTIFICATE_EXPIRED", "The server rejects client_cert because it has expired: renew it"),
+    ("ALERT_CERTIFICATE_REVOKED", "The server rejects client_cert because it is revoked: issue a new one"),
     (
         "ALERT_UNKNOWN_CA",
-        "The service does not know the CA of client_cert: use the certificate that it issued, and "
+        "The server does not trust the CA of client_cert: use a certificate that DigiCert issued for the account, and "
         "the api_url of the region that issued it",
     ),
-    ("ALERT_CERTIFICATE_REQUIRED", "The service asks for a certificate, and client_cert was not one it could use"),
-    ("ALERT_BAD_CERTIFICATE", "The service does not accept client_cert: use the device's own, still valid certificate"),
-    ("ALERT_CERTIFICATE_UNKNOWN", "The service does not accept client_cert: use the certificate that it issued"),
-    ("ALERT_UNSUPPORTED_CERTIFICATE", "The service cannot use the kind of certificate that client_cert is"),
-    ("ALERT_ACCESS_DENIED", "The service does not accept client_cert for this host"),
-    ("ALERT_PROTOCOL_VERSION", "The service offers no TLS 1.2 or newer"),
-    ("UNSUPPORTED_PROTOCOL", "The service offers no TLS 1.2 or newer"),
-    ("WRONG_VERSION_NUMBER", "The port does not speak TLS: check the port in api_url"),
-    ("HTTP_REQUEST", "The port does not speak TLS: check the port in api_url"),
-    ("EVP lib", "The key cannot sign: check its PIN or password, and the TPM or token that holds it"),
+    ("ALERT_CERTIFICATE_REQUIRED", "The server requires a client certificate and does not support client_cert"),
+    ("ALERT_BAD_CERTIFICATE", "The server rejects client_cert: use the valid certificate of the device"),
+    (
+        "ALERT_CERTIFICATE_UNKNOWN",
+        "The server rejects client_cert: use a certificate that DigiCert issued for the account",
+    ),
+    ("ALERT_UNSUPPORTED_CERTIFICATE", "The server does not support the type of client_cert"),
+    ("ALERT_ACCESS_DENIED", "The server denies access with client_cert"),
+    ("ALERT_PROTOCOL_VERSION", "The server does not support TLS 1.2 or newer"),
+    ("UNSUPPORTED_PROTOCOL", "The server does not support TLS 1.2 or newer"),
+    ("WRONG_VERSION_NUMBER", "The port does not use TLS: check the port in api_url"),
+    ("HTTP_REQUEST", "The port does not use TLS: check the port in api_url"),
+    ("EVP lib", "The key cannot sign: check its PIN or password, and the TPM or token that contains it"),
 )
 
 
 def _reason(error: ssl.SSLError) -> str:
-    # Python names no reason for what OpenSSL reports of a part of itself, such as a provider that cannot sign.
+    # For errors of a part of OpenSSL, such as a provider that cannot sign, Python sets no reason.
     return getattr(error, "reason", None) or str(error)
 
 

@@ -32,24 +32,24 @@ def without_line(pem, number):
 LAYOUTS = {
     "empty": (lambda _pem: b"", "is empty"),
     "only blanks": (lambda _pem: b" \n\t\n", "is empty"),
-    "literal line ends": (lambda pem: pem.replace(b"\n", rb"\n"), r"two characters \\n where a line must end"),
-    "literal CR and LF": (lambda pem: pem.replace(b"\n", rb"\r\n"), r"two characters \\n where a line must end"),
-    "blanks for line ends": (lambda pem: pem.replace(b"\n", b" "), "blanks or nothing where a line must end"),
-    "no line ends": (lambda pem: pem.replace(b"\n", b""), "blanks or nothing where a line must end"),
+    "literal line ends": (lambda pem: pem.replace(b"\n", rb"\n"), r"two characters \\n in place of line ends"),
+    "literal CR and LF": (lambda pem: pem.replace(b"\n", rb"\r\n"), r"two characters \\n in place of line ends"),
+    "blanks for line ends": (lambda pem: pem.replace(b"\n", b" "), "blanks or nothing in place of line ends"),
+    "no line ends": (lambda pem: pem.replace(b"\n", b""), "blanks or nothing in place of line ends"),
     "CR only": (lambda pem: pem.replace(b"\n", b"\r"), "lines that end in CR only"),
-    "cut off": (lambda pem: pem[: len(pem) // 2], "is cut off"),
-    "without its last line": (lambda pem: without_line(pem, -1)[: -len(b"-----END")], "is cut off"),
-    "another label at the end": (lambda pem: re.sub(rb"END [A-Z ]*", b"END X", pem), "is cut off"),
-    "a line is missing": (lambda pem: without_line(pem, 1), "is damaged: .* 1 of 1 in it"),
-    "no base64": (lambda pem: re.sub(rb"\n.{5}", b"\n!!!!!", pem, count=1), "is damaged: .* 1 of 1 in it"),
+    "cut off": (lambda pem: pem[: len(pem) // 2], "is truncated"),
+    "without its last line": (lambda pem: without_line(pem, -1)[: -len(b"-----END")], "is truncated"),
+    "another label at the end": (lambda pem: re.sub(rb"END [A-Z ]*", b"END X", pem), "is truncated"),
+    "a line is missing": (lambda pem: without_line(pem, 1), "is damaged: .* 1 of 1 is incomplete"),
+    "no base64": (lambda pem: re.sub(rb"\n.{5}", b"\n!!!!!", pem, count=1), "is damaged: .* 1 of 1 is incomplete"),
     "nothing in it": (lambda pem: b"\n".join(pem.splitlines()[:: len(pem.splitlines()) - 1]), "is damaged: .* 1 of 1"),
     "empty lines": (lambda pem: pem.replace(b"\n", b"\n\n"), "has empty lines within"),
     "indented": (lambda pem: re.sub(rb"(?m)^", b"    ", pem), "has blanks before -----BEGIN"),
     "join_quoted": (lambda pem: b'"' + pem + b'"', "has other characters before -----BEGIN"),
     "UTF-16": (lambda pem: pem.decode().encode("utf-16"), "is text in UTF-16"),
     "UTF-16 without a mark": (lambda pem: pem.decode().encode("utf-16-be"), "is text in UTF-16"),
-    "base64 of PEM": (base64.b64encode, "encoded in base64 once more"),
-    "base64 of DER": (lambda pem: b"".join(pem.splitlines()[1:-1]), "is base64 without the lines around it"),
+    "base64 of PEM": (base64.b64encode, "encoded in Base64 again"),
+    "base64 of DER": (lambda pem: b"".join(pem.splitlines()[1:-1]), "is Base64 without the lines around it"),
     "four dashes": (lambda pem: pem.replace(b"-----", b"----"), "is not PEM"),
     "a vault": (lambda _pem: b"$ANSIBLE_VAULT;1.1;AES256\n6162", "Ansible Vault has encrypted"),
     "any text": (lambda _pem: b"sesame", "is not PEM"),
@@ -71,15 +71,15 @@ def test_damage_is_described_and_never_repeated(rsa_leaf, way, wanted):
 @pytest.mark.parametrize(
     ("label", "wanted", "words"),
     [
-        ("PRIVATE KEY", CERTIFICATE, "holds a private key and no certificate"),
-        ("CERTIFICATE REQUEST", CERTIFICATE, r"holds a certificate signing request \(CSR\) and no certificate"),
-        ("PKCS7", CERTIFICATE, "holds a PKCS #7 archive .* and no certificate"),
-        ("PUBLIC KEY", CERTIFICATE, "holds a public key and no certificate"),
-        ("CERTIFICATE", PRIVATE_KEY, "holds a certificate and no private key"),
+        ("PRIVATE KEY", CERTIFICATE, "contains a private key and no certificate"),
+        ("CERTIFICATE REQUEST", CERTIFICATE, r"contains a certificate signing request \(CSR\) and no certificate"),
+        ("PKCS7", CERTIFICATE, "contains a PKCS #7 archive .* and no certificate"),
+        ("PUBLIC KEY", CERTIFICATE, "contains a public key and no certificate"),
+        ("CERTIFICATE", PRIVATE_KEY, "contains a certificate and no private key"),
         ("CERTIFICATE REQUEST", PRIVATE_KEY, r"\(CSR\) and no private key"),
         ("OPENSSH PRIVATE KEY", PRIVATE_KEY, "OpenSSH format .*ssh-keygen.* and no private key"),
-        ("EC PARAMETERS", PRIVATE_KEY, "holds the parameters of a key and no private key"),
-        ("sesame", PRIVATE_KEY, "holds another kind of PEM object and no private key"),
+        ("EC PARAMETERS", PRIVATE_KEY, "contains the parameters of a key and no private key"),
+        ("sesame", PRIVATE_KEY, "contains another kind of PEM object and no private key"),
     ],
 )
 def test_another_object_is_named(label, wanted, words):
@@ -98,8 +98,8 @@ def test_binary_forms_are_named(leaf):
     )
     der = certificate.public_bytes(serialization.Encoding.DER)
     for content, wanted, words in (
-        (der, CERTIFICATE, "DER form, not PEM: convert it with 'openssl x509 -inform DER"),
-        (key, PRIVATE_KEY, "DER form, not PEM: convert it with 'openssl pkey -inform DER"),
+        (der, CERTIFICATE, "DER format, not PEM: convert it with 'openssl x509 -inform DER"),
+        (key, PRIVATE_KEY, "DER format, not PEM: convert it with 'openssl pkey -inform DER"),
         (key, CERTIFICATE, "private key in DER form"),
         (archive, CERTIFICATE, "'openssl pkcs12 -nokeys'"),
         (archive, PRIVATE_KEY, "'openssl pkcs12 -nodes -nocerts'"),
@@ -110,7 +110,7 @@ def test_binary_forms_are_named(leaf):
 def test_a_broken_ca_certificate_is_counted(leaf):
     pem = leaf.certificate.encode()
     assert "certificate 2 of 2" in describe_problem(pem + without_line(pem, 2), CERTIFICATE)
-    assert "is cut off" in describe_problem(pem + pem[:100], CERTIFICATE)
+    assert "is truncated" in describe_problem(pem + pem[:100], CERTIFICATE)
 
 
 def test_the_headers_of_an_encrypted_key_are_no_damage(leaf):

@@ -65,9 +65,9 @@ def test_base_urls(url):
         ("https://device.example:0", "no valid host, port"),
         ("https://device.example:4_4", "no valid host, port"),
         ("https://device.example:+443", "no valid host, port"),
-        ("https://user:secret@device.example", "has a user name or a password"),
-        ("https://:secret@device.example", "has a user name or a password"),
-        ("https://secret@device.example/?secret", "has a user name or a password"),
+        ("https://user:secret@device.example", "has a username or a password"),
+        ("https://:secret@device.example", "has a username or a password"),
+        ("https://secret@device.example/?secret", "has a username or a password"),
         ("https://device.example?", "has a query"),
         ("https://device.example/?secret", "has a query"),
         ("https://device.example/#secret", "has a query or a fragment"),
@@ -117,9 +117,9 @@ def test_what_cannot_be_a_path(tmp_path, leaf, option, path):
 
 
 def test_numbers_have_bounds():
-    assert "at least 1 second" in problems_of(timeout=0)
-    assert "at most 86400" in problems_of(timeout=10**20)
-    assert "must not be negative" in problems_of(retries=-1)
+    assert "must be from 1 to 86400" in problems_of(timeout=0)
+    assert "must be from 1 to 86400" in problems_of(timeout=10**20)
+    assert "must be 0 or more" in problems_of(retries=-1)
 
 
 def test_what_else_is_wrong_comes_first():

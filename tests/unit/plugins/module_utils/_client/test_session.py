@@ -197,12 +197,12 @@ EOF = urllib3.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred in violation 
 def test_nothing_but_closed_connections_is_likely_about_the_certificate(outcomes, names_certificate):
     with pytest.raises(ConnectionFailedError) as caught:
         send(Network(*outcomes), retries=len(outcomes) - 1)
-    assert ("does not accept client_cert" in str(caught.value)) is names_certificate
+    assert ("that rejects client_cert" in str(caught.value)) is names_certificate
     assert ("Check api_url, the network" in str(caught.value)) is not names_certificate
 
 
 def test_a_handshake_that_one_side_ended_is_not_tried_again():
-    with pytest.raises(HandshakeFailedError, match="does not know the CA of client_cert") as caught:
+    with pytest.raises(HandshakeFailedError, match="does not trust the CA of client_cert") as caught:
         send(Network(LOCKED_OUT))
     assert (caught.value.retries, caught.value.may_have_applied) == (0, False)
 

@@ -82,17 +82,17 @@ def test_files_are_named_with_their_option(tmp_path, leaf):
     (tmp_path / "cert").write_text(leaf.certificate)
     text, cert = str(tmp_path / "text"), str(tmp_path / "cert")
     for changes, words in (
-        ({"ca_path": text}, "ca_path: .* holds no PEM certificates"),
+        ({"ca_path": text}, "ca_path: .* contains no PEM certificates"),
         ({"ca_path": "/does/not/exist"}, "ca_path: .* cannot be read: No such file"),
         ({"ca_path": "a\0b"}, "ca_path: .* cannot be a path"),
         ({"ca_path": "\ud800"}, "ca_path: .* cannot be a path"),
-        ({"client_cert": text}, "client_cert: .* holds another kind of PEM object and no certificate"),
+        ({"client_cert": text}, "client_cert: .* contains another kind of PEM object and no certificate"),
         ({"client_cert": cert, "client_key": str(tmp_path)}, "client_key: .* cannot be read: Is a directory"),
         ({"client_cert": "\0"}, "client_cert: .* cannot be a path"),
-        ({"client_cert": cert}, "client_cert: .* holds a certificate and no private key: client_key is required"),
+        ({"client_cert": cert}, "client_cert: .* contains a certificate and no private key: client_key is required"),
         (
             {"client_cert": cert, "client_key": text},
-            "client_key: .* holds another kind of PEM object and no private key",
+            "client_key: .* contains another kind of PEM object and no private key",
         ),
     ):
         problems = load(**changes)[1]
@@ -132,7 +132,7 @@ def give(form, option, content, tmp_path):
 DAMAGED = {
     "literal line ends": (lambda pem: pem.replace("\n", r"\n"), "two characters"),
     "blanks": (lambda pem: pem.replace("\n", " "), "blanks or nothing"),
-    "cut off": (lambda pem: pem[:200], "is cut off"),
+    "cut off": (lambda pem: pem[:200], "is truncated"),
     "CR": (lambda pem: pem.replace("\n", "\r"), "CR only"),
     "a line is missing": (lambda pem: "\n".join(pem.splitlines()[:1] + pem.splitlines()[2:]), "is damaged"),
     "empty": (lambda _pem: "", "is empty"),
@@ -158,7 +158,7 @@ def test_the_option_that_is_damaged_is_named_with_the_cause(rsa_leaf, tmp_path, 
 
 def test_certificate_and_key_that_are_swapped_are_both_named(leaf, files):
     problems = load(**files(client_cert=leaf.key, client_key=leaf.certificate))[1]
-    assert [problem.partition(" holds ")[2] for problem in problems] == [
+    assert [problem.partition(" contains ")[2] for problem in problems] == [
         "a private key and no certificate.",
         "a certificate and no private key.",
     ]
@@ -167,9 +167,9 @@ def test_certificate_and_key_that_are_swapped_are_both_named(leaf, files):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda pem: pem[:300], "is cut off"),
-        (lambda pem: "\n".join(pem.splitlines()[:2] + pem.splitlines()[3:]), "certificate 2 of 2 in it is incomplete"),
-        (lambda pem: pem[:100] + "A" * 30 + pem[130:], "certificate 2 of 2 in it is no valid X.509 certificate"),
+        (lambda pem: pem[:300], "is truncated"),
+        (lambda pem: "\n".join(pem.splitlines()[:2] + pem.splitlines()[3:]), "certificate 2 of 2 is incomplete"),
+        (lambda pem: pem[:100] + "A" * 30 + pem[130:], "certificate 2 of 2 is not a valid X.509 certificate"),
     ],
 )
 def test_a_broken_ca_certificate_is_the_matter_of_client_cert(rsa_leaf, files, damage, words):
@@ -229,7 +229,7 @@ def test_a_ca_certificate_before_the_leaf_is_named(make_leaf, rsa_leaf, tmp_path
     content = signer.certificate + stranger.certificate
     given = {**give(form, "client_cert", content, tmp_path), **give(form, "client_key", leaf.key, tmp_path)}
     (problem,) = load(**given, client_key_passphrase="sesame")[1]
-    assert re.search("^client_key.* is not the key of the certificate in client_cert", problem)
+    assert re.search("^client_key.* does not match the certificate in client_cert", problem)
 
 
 def test_a_leaf_that_openssl_overlooks_is_named(make_leaf, files):
@@ -242,7 +242,7 @@ def test_a_leaf_that_openssl_overlooks_is_named(make_leaf, files):
 
 def test_a_combined_file_whose_key_does_not_match_is_named(leaf, make_leaf, files):
     (problem,) = load(**files(client_cert=leaf.certificate + make_leaf().key))[1]
-    assert problem.endswith("holds a private key that does not match its certificate.")
+    assert problem.endswith("contains a private key that does not match its certificate.")
 
 
 def test_the_labels_that_openssl_accepts_are_accepted(leaf, files):
@@ -296,9 +296,9 @@ def test_a_key_can_be_locked(make_leaf, files):
     given = files(client_cert=leaf.certificate, client_key=leaf.key)
     assert load(**given, client_key_passphrase="sesame")[1] == []
     key = "client_key: {}".format(given["client_key"])
-    assert load(**given)[1] == [f"{key} is locked: give client_key_passphrase."]
+    assert load(**given)[1] == [f"{key} is encrypted: set client_key_passphrase."]
     (problem,) = load(**given, client_key_passphrase="wrong")[1]
-    assert problem.startswith(f"{key} holds no private key that can be loaded with this client_key_passphrase")
+    assert problem.startswith(f"{key} contains no private key that can be loaded with this client_key_passphrase")
     assert "wrong" not in problem
     for passphrase, words in (("\u20ac" * 342, "is longer than 1024 bytes"), ("\ud800", "is not valid Unicode")):
         (problem,) = load(**given, client_key_passphrase=passphrase)[1]
@@ -310,18 +310,16 @@ def test_a_key_can_be_locked(make_leaf, files):
 def test_a_key_of_another_certificate_is_named(leaf, make_leaf, files):
     given = files(client_cert=leaf.certificate, client_key=make_leaf().key)
     assert load(**given)[1] == [
-        "client_key: {client_key} is not the key of the certificate in client_cert: {client_cert}.".format(**given)
+        "client_key: {client_key} does not match the certificate in client_cert: {client_cert}.".format(**given)
     ]
 
 
 def test_a_path_and_a_content_exclude_each_other(leaf, files):
     given = files(client_cert=leaf.certificate, client_key=leaf.key)
     assert load(**given, client_key_content=leaf.key)[1] == [
-        "client_key and client_key_content exclude each other: drop one of them."
+        "client_key and client_key_content are mutually exclusive."
     ]
-    assert load(client_cert=None)[1] == [
-        "client_cert or client_cert_content is needed: the device comes with its own certificate."
-    ]
+    assert load(client_cert=None)[1] == ["One of client_cert and client_cert_content is required."]
 
 
 @pytest.mark.parametrize(("mode", "count"), [(0o644, 1), (0o604, 1), (0o640, 0), (0o600, 0)])
@@ -330,12 +328,14 @@ def test_a_key_that_everyone_can_read_is_a_warning(leaf, files, mode, count):
     os.chmod(given["client_key"], mode)
     warnings = []
     assert client_context(options(**given), str, warnings.append)[1] == []
-    assert [warning.split(" holds ")[0] for warning in warnings] == ["client_key: {client_key}".format(**given)] * count
+    assert [warning.split(" contains ")[0] for warning in warnings] == [
+        "client_key: {client_key}".format(**given)
+    ] * count
 
 
 @pytest.mark.parametrize(
     ("begins", "ends", "words"),
-    [(-2, -1, " By its own dates client_cert expired on 2"), (1, 2, " is valid from 2"), (-1, 1, "")],
+    [(-2, -1, " client_cert expired on 2"), (1, 2, " is not valid before 2"), (-1, 1, "")],
 )
 def test_the_dates_of_a_certificate_are_told_when_they_matter(make_leaf, files, begins, ends, words):
     certificate = make_leaf(begins, ends).certificate
@@ -354,14 +354,12 @@ def test_nothing_is_told_of_dates_that_cannot_be_read(monkeypatch):
 
 
 def test_the_host_of_another_certificate_is_a_matter_of_the_url():
-    for code, words in ((62, "Check the host in api_url"), (20, "Name the CA that signed it in ca_path")):
+    for code, words in ((62, "Check the host in api_url"), (20, "Set ca_path to the CA that signed it")):
         error = ssl.SSLCertVerificationError(1, "certificate verify failed")
         error.reason = "CERTIFICATE_VERIFY_FAILED"
         error.verify_code, error.verify_message = code, "the reason"
         assert is_final(error)
-        assert f"device.example is not accepted: the reason. {words}" in describe_handshake_error(
-            error, "device.example"
-        )
+        assert f"device.example failed: the reason. {words}" in describe_handshake_error(error, "device.example")
 
 
 @pytest.mark.parametrize(("kind", "provider"), [("TSS2 PRIVATE KEY", "tpm2"), ("PKCS#11 PROVIDER URI", "pkcs11")])
@@ -371,12 +369,12 @@ def test_a_key_in_hardware_needs_openssl_3_and_its_provider(tmp_path, monkeypatc
     files = {"client_cert": str(tmp_path / "key"), option: str(tmp_path / "key")}
     monkeypatch.setattr(ssl, "OPENSSL_VERSION", "OpenSSL of this test")
     for version, words in (
-        ((1, 1, 1, 23, 15), "needs OpenSSL 3: the Python of this host has OpenSSL of this test"),
-        ((3, 0, 0, 0, 0), f"set OPENSSL_CONF in the task's environment .* the provider '{provider}'"),
+        ((1, 1, 1, 23, 15), "requires OpenSSL 3: the Python of this host has OpenSSL of this test"),
+        ((3, 0, 0, 0, 0), f"set OPENSSL_CONF in the environment of the task .* the provider '{provider}'"),
     ):
         monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
         (problem,) = load(**files)[1]
-        assert re.match(f"{option}: .*key names a key in hardware.* {words}", problem)
+        assert re.match(f"{option}: .*key refers to a key in hardware.* {words}", problem)
 
 
 @pytest.mark.parametrize("kind", ["TSS2 PRIVATE KEY", "PKCS#11 PROVIDER URI"])
@@ -392,7 +390,7 @@ def test_a_key_in_hardware_that_asks_for_its_pin_gets_the_passphrase(tmp_path, m
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
     monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (3, 0, 0, 0, 0))
-    for passphrase, words in ((None, "is locked: give client_key_passphrase, the key's PIN"), ("1234", "PIN is right")):
+    for passphrase, words in ((None, "is protected: set client_key_passphrase to its PIN"), ("1234", "the PIN")):
         (problem,) = load(client_cert=str(tmp_path / "key"), client_key_passphrase=passphrase)[1]
         assert words in problem
     assert answers == ["", "1234"]
@@ -403,7 +401,7 @@ def test_an_openssl_without_its_usual_provider_is_named(monkeypatch):
         raise alert("LIBRARY_HAS_NO_CIPHERS")
 
     monkeypatch.setattr(_tls.ssl, "SSLContext", no_context)
-    with pytest.raises(InvalidParametersError, match=r"LIBRARY_HAS_NO_CIPHERS.* the provider 'default' too"):
+    with pytest.raises(InvalidParametersError, match=r"LIBRARY_HAS_NO_CIPHERS.* the provider 'default', too"):
         load()
 
 
@@ -416,10 +414,10 @@ def test_a_folder_of_certificates_is_trusted(tmp_path):
     ("reason", "words"),
     [
         ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "has expired"),
-        ("TLSV1_ALERT_UNKNOWN_CA", "does not know the CA"),
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "asks for a certificate"),
-        ("WRONG_VERSION_NUMBER", "does not speak TLS"),
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "misses the 'clientauth.' prefix"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "does not trust the CA"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate"),
+        ("WRONG_VERSION_NUMBER", "does not use TLS"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "starts with 'clientauth.'"),
     ],
 )
 def test_an_alert_is_final_and_explained(reason, words):
@@ -449,7 +447,7 @@ def test_a_closed_connection_is_told_from_others(cause, is_one):
 
 
 def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
-    words = "that for operators has no 'clientauth.' before its name"
+    words = "The host name of the operator API has no prefix 'clientauth.'"
     assert words in describe_handshake_error(
         alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", has_leaf=False
     )
@@ -604,8 +602,8 @@ def test_a_key_that_cannot_be_read_for_lack_of_descriptors_is_an_error_of_the_ho
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("WRONG_VERSION_NUMBER", "does not speak TLS: write http:// in HTTPS_PROXY"),
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate, and gets none"),
+        ("WRONG_VERSION_NUMBER", "does not use TLS: set the scheme in HTTPS_PROXY to http://"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate, which is not supported"),
         ("SSLV3_ALERT_HANDSHAKE_FAILURE", "Check the proxy and HTTPS_PROXY"),
     ],
 )

@@ -327,4 +327,4 @@ def test_what_cannot_be_right_costs_no_call(account, options, words):
 def test_trust_that_is_not_checked_is_told():
     warnings = []
     keep(warnings=warnings, allow_read=True, validate_certs=False)
-    assert warnings == ["validate_certs is false: anyone on the way can pose as the service."]
+    assert warnings == ["validate_certs is false. The connection is open to man-in-the-middle attacks."]

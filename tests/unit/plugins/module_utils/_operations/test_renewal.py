@@ -294,8 +294,8 @@ def test_a_pair_that_openssl_rejects_costs_no_request_even_when_nothing_is_due(h
     leaf = make_leaf(key=host.leaf.private_key, signer=signer)
     for content, words in (
         (signer.certificate + leaf.certificate, "has another certificate before that of the device"),
-        (signer.certificate, "is not the key of the certificate"),
-        (leaf.certificate.replace("\n", " "), "client_cert: .* has blanks or nothing where a line must end"),
+        (signer.certificate, "does not match the certificate"),
+        (leaf.certificate.replace("\n", " "), "client_cert: .* has blanks or nothing in place of line ends"),
     ):
         host.certificate.write_text(content)
         for force in (True, False):
@@ -368,7 +368,7 @@ def test_an_answer_is_put_in_order(host, make_leaf, way):
 def test_a_passphrase_that_is_not_used_changes_nothing(host, regenerate_key):
     host.renew(client_key_passphrase="sesame", regenerate_key=regenerate_key)
     assert "-----BEGIN PRIVATE KEY-----" in host.files["device.key"]
-    assert host.warnings == ["client_key_passphrase is not used: the private key is not encrypted."]
+    assert host.warnings == ["The private key is not encrypted, so client_key_passphrase is not used."]
 
 
 @pytest.mark.parametrize("combined", [True, False])
