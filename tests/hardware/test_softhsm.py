@@ -97,7 +97,7 @@ def test_a_certificate_is_renewed_by_a_request_that_openssl_made(token, player):
         for ways in ({}, {"csr_path": str(request)})
     ]
     without, renewed = player.run(*tasks)
-    assert_refused(without, "where it is in hardware, give csr_path")
+    assert_refused(without, "for a key in hardware, set csr_path")
     assert renewed.methods == ["POST", "GET"], renewed.result
     leaf = Path(files["client_cert"]).read_bytes()
     assert leaf != certificate

@@ -76,7 +76,7 @@ def assert_renewed(check, real, again):
     assert (check.result["changed"], check.result["should_renew"], check.connections) == (True, True, [])
     assert (real.result["changed"], real.result["should_renew"], real.methods) == (True, True, ["POST", "GET"])
     assert (again.result["changed"], again.result["should_renew"], again.connections) == (False, False, [])
-    assert "which is enough" in again.result["reason"]
+    assert "Renewal is not due" in again.result["reason"]
 
 
 KEYS = {
@@ -352,11 +352,11 @@ def test_a_request_can_be_given(player, device, tmp_path):
             ),
         ),
         (
-            ["csr_path", "for another key"],
+            ["csr_path", "does not match the key"],
             ["csr_path", "No such file"],
             ["csr_content cannot be used"],
-            ["csr_path and csr_content exclude", "regenerate_key exclude"],
-            ["key_type is for a new key", "remaining_days is -1", "remaining_percentage is 101"],
+            ["csr_path and csr_content are mutually exclusive", "regenerate_key are mutually exclusive"],
+            ["key_type requires regenerate_key", "remaining_days is -1", "remaining_percentage is 101"],
             ["client_cert_content cannot be renewed", "client_key_content cannot be renewed"],
         ),
         strict=True,
@@ -385,12 +385,12 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
         "other key": (
             [instead(lambda _csr: root.sign(key, "access-point", ends=99 * DAY))],
             "invalid_response",
-            ["another key"],
+            ["does not match the key of the CSR"],
         ),
         "too short": (
             [instead(lambda csr: intermediate.answer(csr, ends=timedelta(days=3)))],
             "invalid_response",
-            ["not after the old one"],
+            ["not after the current certificate"],
         ),
         "other device": (
             [instead(lambda csr: root.sign(x509.load_pem_x509_csr(csr).public_key(), "camera", ends=99 * DAY))],
@@ -401,7 +401,7 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
         "broken": (
             [instead(lambda csr: intermediate.answer(csr).replace(b"M", b"N"))],
             "invalid_response",
-            ["does not fit"],
+            ["invalid certificate"],
         ),
         "html": (
             [Answer(method="POST", effect=True, body="<html>")],
@@ -469,7 +469,7 @@ def test_a_device_that_may_not_read_or_not_renew(player, simulator, device):
     record.device_api_allow_read = False
     (outcome,) = player._run([device.task()], [])
     assert (outcome.result["changed"], outcome.methods) == (True, ["POST", "GET", "GET"])
-    assert "could not be tried out" in " ".join(outcome.result["warnings"])
+    assert "could not be verified" in " ".join(outcome.result["warnings"])
     record.device_api_allow_renew_certificate = False
     (outcome,) = player._run([device.task(force=True)], [])
     assert (outcome.result["failure"]["kind"], outcome.methods) == ("renewal_denied", ["POST"])
@@ -509,7 +509,7 @@ def test_an_interrupted_renewal_is_completed_by_modules_that_write(player, devic
     (outcome, again) = player._run([device.task(record, fields=[])] * 2, [])
     assert (outcome.methods, outcome.result["changed"], again.result["changed"]) == (["GET"], True, False)
     assert outcome.result["diff"]["after"]["certificate_renewal"] == "completed"
-    assert "interrupted renewal was completed" in " ".join(outcome.result["warnings"])
+    assert "completed an interrupted renewal" in " ".join(outcome.result["warnings"])
     assert device.files == {"device.pem": between["device.pem"], "device.key": new_key}
     # An attempt that ended before it had a response.
     waiting.write_bytes(b"nothing")

@@ -4,11 +4,11 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""A certificate and its key on the disk, replaced so that a crash never leaves a device without a pair.
+"""Crash-safe replacement of the files of a certificate and its key.
 
-One file changes by one rename. Two files change by two renames, the certificate first: until the second rename the old
-key is still there, and the new one is beside it under STAGED_SUFFIX, where `recover` finds it. A directory that a
-symbolic link leads to and that holds nothing but the two files changes by one rename of the link.
+One file requires one rename. Two files require two renames, the certificate first. Until the second rename, the new key
+is in a file with STAGED_SUFFIX next to the old key, where `recover` finds it. If a symbolic link points to a directory
+that contains only the two files, one rename replaces the link.
 """
 
 from __future__ import annotations
@@ -41,52 +41,55 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.stag
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import FileWriteError
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 
-_NOT_STORABLE = "A new certificate could not be stored, so none was requested: {}. Correct that and run the task again."
+_NOT_STORABLE = (
+    "A new certificate cannot be stored, so the module did not request one: {}. Correct the cause and run the task "
+    "again."
+)
 _NOT_STORED = (
-    "A new certificate was issued and could not be stored: {}. Correct that and run the task again: it completes the "
-    "installation or requests another certificate."
+    "The API issued a new certificate, but it could not be stored: {}. Correct the cause and run the task again. The "
+    "next run completes the installation or requests another certificate."
 )
 
 
 class CertificateFiles(t.NamedTuple):
-    """The paths of a certificate and its key. `key` is None when both are in one file."""
+    """The paths of a certificate and its key. `key` is None if both are in one file."""
 
     certificate: str
     key: str | None
 
     @property
     def options(self) -> dict[str, str | None]:
-        """The options of a module that lead to these files."""
+        """The options of a module for these files."""
         return {"client_cert": self.certificate, "client_key": self.key}
 
 
 class Recovery(t.NamedTuple):
-    """The pair that works, and whether files were changed for that or would be."""
+    """The files that match, and whether the recovery changed files, or would change files."""
 
     pair: CertificateFiles
     changed: bool
 
 
 def pair_of(certificate: str, key: str | None) -> CertificateFiles:
-    """Return the pair at these paths, which can lead to the same file."""
+    """Return the files at these paths, which can be links to the same file."""
     try:
         if key is None or not os.path.samefile(certificate, key):
             return CertificateFiles(certificate, key)
     except (OSError, ValueError):
         return CertificateFiles(certificate, key)
-    # A file that is mounted under one of its names cannot be replaced, which `check` finds by that name.
+    # A file that is a mount point under one of its names cannot be replaced. `check` requires that name.
     return CertificateFiles(key if os.path.realpath(key) in mount_points() else certificate, None)
 
 
 @contextlib.contextmanager
 def locked(pair: CertificateFiles) -> t.Iterator[None]:
-    """Prevent any other renewal of this pair. Raises FileWriteError while another one holds the lock."""
-    with _wrap_os_error("Nothing was sent: {}. Correct that and run the task again.", pair):
+    """Hold the lock that excludes other renewals of these files. Raises FileWriteError if another process holds it."""
+    with _wrap_os_error("The module sent no request: {}. Correct the cause and run the task again.", pair):
         descriptor = _lock(pair.certificate)
     if descriptor is None:
         raise FileWriteError(
             f"Another renewal of {pair.certificate} is in progress, or another program holds a lock (flock) on the "
-            "file. Nothing was sent. Run the task again when the lock is released."
+            "file. The module sent no request. Run the task again after the lock is released."
         )
     try:
         yield
@@ -100,7 +103,7 @@ def _lock(path: str) -> int | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between the two calls another renewal can have replaced the file.
+            # Between the two calls another renewal can replace the file.
             if os.path.samestat(os.stat(path), os.fstat(descriptor)):
                 return descriptor
         except BlockingIOError:
@@ -113,29 +116,29 @@ def _lock(path: str) -> int | None:
 
 
 class _Link(t.NamedTuple):
-    """A symbolic link that leads straight to a directory which holds nothing but a pair."""
+    """A symbolic link to a directory that contains only a certificate and its key."""
 
     path: str
     directory: str
 
     @property
     def part(self) -> str:
-        """The path of the directory that is to replace the present one, until it is complete."""
+        """The temporary path of the directory that replaces the current one."""
         return os.path.join(os.path.dirname(self.directory), os.path.basename(self.path) + TEMP_SUFFIX)
 
 
 def check_storage(pair: CertificateFiles, has_new_key: bool, backup: bool) -> None:
-    """Raise FileWriteError if a Reservation with these arguments is not possible. Nothing that stays is written."""
+    """Raise FileWriteError if a Reservation with these arguments is not possible. No file remains."""
     targets = _targets(pair, has_new_key)
     with _wrap_os_error(_NOT_STORABLE, pair), contextlib.ExitStack() as files:
         _check(targets, backup)
         for target in targets * (2 if backup else 1):
-            # Open until the last one is there, because they share the space.
+            # All of them stay open, because they share the free space.
             files.enter_context(rehearse(target) or contextlib.nullcontext())
 
 
 def _targets(pair: CertificateFiles, has_new_key: bool) -> list[str]:
-    """Return the paths of the files that change, without symbolic links."""
+    """Return the paths of the files that are replaced, without symbolic links."""
     return [
         os.path.realpath(path) for path in (pair.certificate, pair.key if has_new_key else None) if path is not None
     ]
@@ -153,10 +156,10 @@ def _state_of(path: str) -> tuple[str, bytes]:
 
 
 class Reservation:
-    """The files that are to replace those of a pair, beside them, with their space reserved.
+    """Temporary files with reserved disk space, which replace a certificate and its key.
 
-    `has_new_key` says whether the key is replaced too. Raises FileWriteError if anything prevents the replacement. It
-    is a context manager, which removes what was not installed.
+    `has_new_key` is whether the key is replaced, too. Raises FileWriteError if the replacement is not possible. As a
+    context manager, it removes temporary files that were not installed.
     """
 
     def __init__(self, pair: CertificateFiles, has_new_key: bool, backup: bool = False) -> None:
@@ -183,7 +186,7 @@ class Reservation:
         self.discard()
 
     def discard(self) -> None:
-        """Remove what was reserved and was not installed, with the backups."""
+        """Remove temporary files and backups that belong to no installation."""
         self._close()
         if not self._installs:
             with contextlib.suppress(OSError):
@@ -193,7 +196,7 @@ class Reservation:
             self.backup_files = []
 
     def install(self, certificate: bytes, key: bytes | None) -> None:
-        """Replace the files by these contents. Raises FileWriteError, also if another client has changed a file."""
+        """Replace the files with these contents. Raises FileWriteError, also if another client has changed a file."""
         with _wrap_os_error(_NOT_STORED, self._pair):
             for path, state in self._states.items():
                 if _state_of(path) != state:
@@ -218,19 +221,19 @@ class Reservation:
             for target in self._targets:
                 self._files.append(stage(target, target + TEMP_SUFFIX))
                 self._temporary.append(target + TEMP_SUFFIX)
-            # With the entries of the directory reserved as well, nothing is left that takes space.
+            # With the entries of the directory reserved as well, the renames require no more space.
             for target in self._targets if len(self._targets) > 1 else []:
-                # Until the renames, a pair of an earlier renewal stays.
+                # Before the renames, the staged files of an earlier renewal are kept.
                 if not os.path.lexists(target + STAGED_SUFFIX):
                     os.close(
                         os.open(target + STAGED_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
                     )
                     self._temporary.append(target + STAGED_SUFFIX)
-        # A renewal that starts between two renames finds the new certificate, which is locked, too.
+        # A renewal that starts between two renames opens the new certificate, so it is locked, too.
         fcntl.flock(self._files[0].fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _stage_directory(self) -> bool:
-        """Reserve a directory that replaces that of both files, and return whether that is possible."""
+        """Reserve a directory that replaces the directory of both files. Return whether that is possible."""
         if self._link is None:
             return False
         try:
@@ -253,23 +256,23 @@ class Reservation:
         return True
 
     def _swap(self) -> bool:
-        """Let the link lead to the new directory, if nothing has changed there, and return whether it does."""
+        """Replace the link with one to the new directory, unless it has changed. Return whether it was replaced."""
         link = self._link
         if self._directory is None or link is None or _link_of(self._pair) != link:
             return False
-        waiting = link.path + STAGED_SUFFIX
-        # Without a suffix it is no temporary directory any more. The old one stays.
+        staged = link.path + STAGED_SUFFIX
+        # Without the suffix it is not a temporary directory. The old directory is kept.
         final = f"{link.part[: -len(TEMP_SUFFIX)]}-{os.urandom(4).hex()}"
         with contextlib.suppress(OSError):
             sync(self._directory)
             os.rename(self._directory, final)
             self._directory = final
             sync(os.path.dirname(final))
-            remove(waiting)
+            remove(staged)
             os.symlink(
-                os.path.join(os.path.dirname(os.readlink(link.path).rstrip("/")), os.path.basename(final)), waiting
+                os.path.join(os.path.dirname(os.readlink(link.path).rstrip("/")), os.path.basename(final)), staged
             )
-            _rename(waiting, link.path)
+            _rename(staged, link.path)
         if os.path.realpath(link.path) != final:
             return False
         self._directory = None
@@ -300,7 +303,7 @@ class Reservation:
         self._clear_directory()
 
     def _clear_directory(self) -> None:
-        """Remove the directory that was to replace the present one, in this attempt or in an earlier one."""
+        """Remove the temporary directory of this attempt or of an earlier one."""
         directory = self._directory or (self._link.part if self._link else "")
         if os.path.isdir(directory):
             for target in self._targets:
@@ -310,7 +313,7 @@ class Reservation:
 
 
 def _link_of(pair: CertificateFiles) -> _Link | None:
-    """Return the link that leads to the directory of both files, if that can be replaced as a whole, else None."""
+    """Return the link to the directory of both files, if the directory can be replaced, else None."""
     path = os.path.dirname(pair.certificate)
     if pair.key is None or os.path.dirname(pair.key) != path or not os.path.islink(path):
         return None
@@ -334,7 +337,7 @@ def _link_of(pair: CertificateFiles) -> _Link | None:
 
 
 def _holds_only(directory: str, names: list[str]) -> bool:
-    """Return whether a directory holds nothing but these files, and temporary files and backups of them."""
+    """Return whether a directory contains only these files, and temporary files and backups of them."""
     return all(
         entry in names
         or any(entry.startswith(name + ".") and entry.endswith((STAGED_SUFFIX, TEMP_SUFFIX, "~")) for name in names)
@@ -343,41 +346,41 @@ def _holds_only(directory: str, names: list[str]) -> bool:
 
 
 def recover(pair: CertificateFiles, passphrase: str | None, may_write: bool, warn: t.Callable[[str], None]) -> Recovery:
-    """Complete a renewal that was interrupted between two renames, and return the pair that works.
+    """Complete a renewal that was interrupted between two renames, and return the files that match.
 
-    Where nothing may be written, in check mode or without the permission, that is the waiting key or pair itself.
+    In check mode or without write permission, these are the staged files.
     """
-    steps, reason = _waiting(pair, passphrase)
+    steps, reason = _pending_renames(pair, passphrase)
     if reason:
         warn(
-            "A pair of an interrupted renewal is left alone, as "
-            f"{pair.certificate}{STAGED_SUFFIX} and {pair.key}{STAGED_SUFFIX}: {reason}. "
-            "Remove the two files, or install them by hand. A renewal that succeeds removes them."
+            "The staged files of an interrupted renewal are not installed "
+            f"({pair.certificate}{STAGED_SUFFIX} and {pair.key}{STAGED_SUFFIX}): {reason}. "
+            "Remove the two files, or install them manually. A renewal that succeeds removes them."
         )
     if not steps:
         return Recovery(pair, False)
     if not may_write:
         return Recovery(_before(pair, steps), True)
     done = 0
-    # A renewal that is in progress is not disturbed.
+    # While another renewal holds the lock, the files are not changed.
     with contextlib.suppress(OSError, FileWriteError), locked(pair):
-        for source, destination in _waiting(pair, passphrase)[0]:
+        for source, destination in _pending_renames(pair, passphrase)[0]:
             _rename(source, destination)
             done += 1
     if done:
-        warn(f"An interrupted renewal was completed: {pair.certificate} and {pair.key} match again.")
-    return Recovery(_before(pair, _waiting(pair, passphrase)[0]), done > 0)
+        warn(f"The module completed an interrupted renewal: {pair.certificate} and {pair.key} match again.")
+    return Recovery(_before(pair, _pending_renames(pair, passphrase)[0]), done > 0)
 
 
 def _before(pair: CertificateFiles, steps: list[tuple[str, str]]) -> CertificateFiles:
-    """Return where the files of a pair are before these renames."""
+    """Return the paths of the files before these renames."""
     sources = {destination: source for source, destination in steps}
     certificate, key = (sources.get(os.path.realpath(str(path)), path) for path in pair)
     return CertificateFiles(str(certificate), key)
 
 
-def _waiting(pair: CertificateFiles, passphrase: str | None) -> tuple[list[tuple[str, str]], str]:
-    """Return the renames that complete a renewal, and why they are not for this run, as a clause."""
+def _pending_renames(pair: CertificateFiles, passphrase: str | None) -> tuple[list[tuple[str, str]], str]:
+    """Return the renames that complete a renewal, and the reason if they are not allowed, as a clause."""
     if pair.key is None or not has_staged_key(pair.key):
         return [], ""
     certificate, key = os.path.realpath(pair.certificate), os.path.realpath(pair.key)
@@ -385,31 +388,31 @@ def _waiting(pair: CertificateFiles, passphrase: str | None) -> tuple[list[tuple
     try:
         if key_matches(certificate + STAGED_SUFFIX, key + STAGED_SUFFIX, passphrase):
             steps.insert(0, (certificate + STAGED_SUFFIX, certificate))
-            reason = _mark_unsafe(steps) or _outdated(certificate)
+            reason = _ownership_problem(steps) or _outdated(certificate)
         elif key_matches(certificate, key, passphrase) or not key_matches(certificate, key + STAGED_SUFFIX, passphrase):
             return [], ""
         else:
-            reason = _mark_unsafe(steps)
-    except FileNotFoundError:  # another run has completed it
+            reason = _ownership_problem(steps)
+    except FileNotFoundError:  # Another run has completed the renewal.
         return [], ""
     return ([], reason) if reason else (steps, "")
 
 
-def _mark_unsafe(steps: list[tuple[str, str]]) -> str:
-    """Return why the owner of the waiting files may not be one who may write the pair, or ""."""
+def _ownership_problem(steps: list[tuple[str, str]]) -> str:
+    """Return why the staged files can be from a user without write access to the current files, or ""."""
     owners = {0, os.geteuid(), *(os.stat(path).st_uid for _source, path in steps if os.path.exists(path))}
     for path, _destination in steps:
         state = os.lstat(path)
         if not stat.S_ISREG(state.st_mode):
             return f"{path} is not a regular file"
         if state.st_uid not in owners:
-            return f"{path} belongs to the user {state.st_uid}, who does not own the pair"
+            return f"{path} belongs to the user {state.st_uid}, who does not own the current files"
     return ""
 
 
 def _outdated(certificate: str) -> str:
-    """Return why the waiting certificate is no progress compared with the one in place, or "" if it is."""
-    # The package is only for this: a run without an interrupted renewal does not load it.
+    """Return why the staged certificate is not newer than the current one, or "" if it is newer."""
+    # Only an interrupted renewal requires this package, and its import takes long.
     from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
         HAS_CRYPTOGRAPHY,
         certificate_info,
@@ -417,19 +420,19 @@ def _outdated(certificate: str) -> str:
     )
 
     if not HAS_CRYPTOGRAPHY:
-        return "the Python package cryptography is missing, without which the dates cannot be compared"
+        return "the Python package cryptography is missing, which is required to compare the dates"
     paths = (certificate, certificate + STAGED_SUFFIX)
     try:
         contents = [read_regular_file(path) for path in paths]
-        current, waiting = (certificate_info(read_chain(content)[0]) for content in contents)
+        current, staged = (certificate_info(read_chain(content)[0]) for content in contents)
     except ValueError as error:
         return f"the dates of the certificates cannot be compared: {error}"
-    if waiting.not_after <= datetime.datetime.now(datetime.timezone.utc):
-        return f"its certificate expired on {waiting.not_after:%Y-%m-%d %H:%M} UTC"
-    # A CA can give all certificates of a day the same begin. Then the files tell which one came later.
-    begins = [(facts.not_before, os.stat(path).st_ctime_ns) for facts, path in zip((current, waiting), paths)]
-    if begins[1] < begins[0] or waiting.not_after <= current.not_after:
-        return "its certificate is not newer than the one in place"
+    if staged.not_after <= datetime.datetime.now(datetime.timezone.utc):
+        return f"its certificate expired on {staged.not_after:%Y-%m-%d %H:%M} UTC"
+    # A CA can issue all certificates of a day with the same start. The times of the files are compared then.
+    begins = [(facts.not_before, os.stat(path).st_ctime_ns) for facts, path in zip((current, staged), paths)]
+    if begins[1] < begins[0] or staged.not_after <= current.not_after:
+        return "its certificate is not newer than the current one"
     return ""
 
 
@@ -446,7 +449,7 @@ def key_matches(certificate: str, key: str, passphrase: str | None) -> bool:
 
 @contextlib.contextmanager
 def _wrap_os_error(sentence: str, pair: CertificateFiles, changed: bool = False) -> t.Iterator[None]:
-    """Put an error of the system into a sentence for people. `changed` says that something may have been changed."""
+    """Raise FileWriteError with this sentence in place of OSError. `changed` is whether files may have changed."""
     try:
         yield
     except OSError as error:
@@ -456,6 +459,6 @@ def _wrap_os_error(sentence: str, pair: CertificateFiles, changed: bool = False)
 
 
 def _rename(source: str, destination: str) -> None:
-    """Rename, and flush that to the disk."""
+    """Rename a file, and flush the directory entry to the disk."""
     os.replace(source, destination)
     sync(os.path.dirname(destination))

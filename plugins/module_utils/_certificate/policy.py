@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""When a certificate is to be renewed. Pure: its dates, the policy and the time in, whether and why out."""
+"""Decide whether to renew a certificate. Pure: the validity period, the policy and the time in, the decision out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_REMAINING_DAYS = 30
 
 
 class Policy(t.NamedTuple):
-    """When to renew: always, or as soon as one of two limits is reached. None is no limit of that kind."""
+    """When to renew: always, or below one of two thresholds. None is no threshold of that kind."""
 
     force: bool
     remaining_days: int | None
@@ -23,57 +23,59 @@ class Policy(t.NamedTuple):
 
 
 class Decision(t.NamedTuple):
-    """Whether a certificate is to be renewed, and why, as a sentence."""
+    """Whether to renew a certificate, and the reason as a sentence."""
 
     should_renew: bool
     reason: str
 
 
 def read_policy(options: dict[str, t.Any]) -> tuple[Policy, list[str]]:
-    """Return the policy in `options` (a module's parameters), and every problem found, as sentences.
+    """Return the policy in `options`, the parameters of a module, and all errors as sentences.
 
-    Where neither limit is given, the one of 30 days counts.
+    Without both thresholds, DEFAULT_REMAINING_DAYS applies.
     """
     days, percentage = options["remaining_days"], options["remaining_percentage"]
     problems = []
     if days is not None and days < 0:
-        problems.append(f"remaining_days is {days}, and must not be negative.")
+        problems.append(f"remaining_days is {days}, but must be 0 or more.")
     if percentage is not None and not 0 <= percentage <= 100:
-        problems.append(f"remaining_percentage is {percentage}, and must be between 0 and 100.")
+        problems.append(f"remaining_percentage is {percentage}, but must be from 0 to 100.")
     if days is None and percentage is None:
         days = DEFAULT_REMAINING_DAYS
     return Policy(options["force"], days, percentage), problems
 
 
 def decide(begin: datetime.datetime, end: datetime.datetime, policy: Policy, now: datetime.datetime) -> Decision:
-    """Decide whether a certificate that is valid from `begin` to `end` is to be renewed at `now`.
+    """Decide whether to renew a certificate with a validity period from `begin` to `end` at the time `now`.
 
-    One that lives no longer than `remaining_days` in all would be renewed by every run: of such a life half counts.
+    If the validity period is not longer than `remaining_days`, half of it is the threshold. Otherwise every run would
+    renew the certificate.
     """
     if policy.force:
         return Decision(True, "force is true.")
     if now >= end:
         return Decision(True, f"The certificate expired on {end:%Y-%m-%d %H:%M} UTC.")
-    life, left = end - begin, end - now
-    limits = []
+    period, remaining = end - begin, end - now
+    thresholds = []
     if policy.remaining_days is not None:
         days = datetime.timedelta(days=policy.remaining_days)
-        limits.append((days, f"remaining_days is {policy.remaining_days}"))
-        if days >= life:
-            limits = [(life / 2, f"remaining_days is {policy.remaining_days}, its whole life, of which half counts")]
+        thresholds.append((days, f"remaining_days is {policy.remaining_days}"))
+        if days >= period:
+            reason = f"remaining_days is {policy.remaining_days}, so half of the validity period is the threshold"
+            thresholds = [(period / 2, reason)]
     if policy.remaining_percentage is not None:
-        share = life * policy.remaining_percentage / 100
-        limits.append((share, f"remaining_percentage is {policy.remaining_percentage}"))
-    percentage = 100 * left / life
-    state = f"The certificate is valid for another {_days(left)} days, {percentage:.0f} % of its life"
-    reached = [why for limit, why in limits if left < limit]
+        share = period * policy.remaining_percentage / 100
+        thresholds.append((share, f"remaining_percentage is {policy.remaining_percentage}"))
+    percentage = 100 * remaining / period
+    state = f"The certificate is valid for {_days(remaining)} more days, {percentage:.0f} % of its validity period"
+    reached = [reason for threshold, reason in thresholds if remaining < threshold]
     if reached:
         return Decision(True, f"{state}, and {' and '.join(reached)}.")
-    return Decision(False, f"{state}, which is enough: {' and '.join(why for _limit, why in limits)}.")
+    return Decision(False, f"{state}. Renewal is not due: {' and '.join(reason for _threshold, reason in thresholds)}.")
 
 
 def remaining_days(end: datetime.datetime, now: datetime.datetime) -> int:
-    """Return how many whole days are left; less than none for what is over."""
+    """Return the number of full days until `end`, which is negative after `end`."""
     return (end - now).days
 
 

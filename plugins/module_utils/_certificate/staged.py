@@ -4,16 +4,16 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""How to find what an interrupted renewal left. Apart from `files`, because each run needs it."""
+"""Detect the staged files of an interrupted renewal. Separate from `files`, because each run imports it."""
 
 from __future__ import annotations
 
 import os
 
-# Of a verified file that is to replace the file whose name it adds to.
+# The suffix of a verified file that replaces the file with the same name without the suffix.
 STAGED_SUFFIX = ".next"
 
 
 def has_staged_key(key: str) -> bool:
-    """Return whether a new private key is beside the file `key`, which can be a symbolic link."""
+    """Return whether there is a staged private key for the file `key`, which can be a symbolic link."""
     return os.path.exists(os.path.realpath(key) + STAGED_SUFFIX)

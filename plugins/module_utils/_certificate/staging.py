@@ -4,9 +4,9 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Temporary files that are to replace other files: what can prevent that is found, and space is reserved, in advance.
+"""Temporary files that replace other files. Errors are detected and disk space is reserved before the replacement.
 
-Each function takes paths without symbolic links, and raises OSError with a reason and the path of the file.
+The paths must not contain symbolic links. Each function raises OSError with a reason and the path of the file.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file imp
 
 # The suffix of a temporary file that is not complete yet.
 TEMP_SUFFIX = ".part"
-# How much longer than twice the old content a new content can be, in bytes, before it can exceed the reserved space.
+# The reserved space is twice the size of the old content and this number of bytes.
 _MARGIN = 8192
 # FS_IOC_GETFLAGS, FS_APPEND_FL and FS_IMMUTABLE_FL of linux/fs.h. The request encodes the size of a long.
 _GET_FLAGS = 0x80006601 | struct.calcsize("l") << 16
 _FLAGS = {0x20: "append-only (chattr +a)", 0x10: "immutable (chattr +i)"}
-# They depend on the content, so the system sets them.
+# The kernel sets these attributes, because they depend on the content.
 _CONTENT_ATTRIBUTES = ("security.ima", "security.evm")
 
 
@@ -78,7 +78,7 @@ def check_leftover(path: str) -> None:
 
 
 def directory_problem(directory: str, entry: str) -> str:
-    """Return why files in `directory` cannot be created or `entry` not be replaced, or "" if they can."""
+    """Return why files in `directory` cannot be created, or why `entry` cannot be replaced, or ""."""
     flag = _flag(directory)
     if flag:
         return f"its directory is {flag}"
@@ -93,7 +93,7 @@ def directory_problem(directory: str, entry: str) -> str:
 
 
 def mount_points() -> set[str]:
-    """Return the mount points of this process, files among them, or none where the system does not list them."""
+    """Return the mount points of this process, including files, or none if the system does not list them."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
             paths = [line.split(" ")[4] for line in file]
@@ -103,7 +103,7 @@ def mount_points() -> set[str]:
 
 
 def _flag(path: str) -> str:
-    """Return what chattr made of a file or directory that prevents a rename, or "" if there is no such flag."""
+    """Return the flag of chattr that prevents a rename of a file or directory, or ""."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
@@ -118,9 +118,9 @@ def _flag(path: str) -> str:
 
 
 def stage(target: str, path: str) -> t.BinaryIO:
-    """Create the file `path` that is to replace `target`, with its owner, mode and extended attributes.
+    """Create the file `path`, which replaces `target`, with its owner, mode and extended attributes.
 
-    Space for a new content is reserved in it.
+    The file has reserved space for new content.
     """
     remove(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -132,7 +132,7 @@ def stage(target: str, path: str) -> t.BinaryIO:
 
 
 def rehearse(target: str) -> t.BinaryIO | None:
-    """Reserve in a file without a name what `stage` reserves, or return None where the system has no such files."""
+    """Reserve the space of `stage` in a file without a name. Return None if the system does not support such files."""
     directory = os.path.dirname(target)
     try:
         descriptor = os.open(directory, os.O_RDWR | os.O_TMPFILE, 0o600)
@@ -155,19 +155,19 @@ def _reserve(descriptor: int, target: str, path: str) -> t.BinaryIO:
         return file
 
 
-def copy_metadata(descriptor: int, like: str) -> None:
-    """Give an open file or directory the owner, the mode and the extended attributes of `like`."""
-    wanted, own = os.stat(like), os.fstat(descriptor)
+def copy_metadata(descriptor: int, source: str) -> None:
+    """Copy the owner, the mode and the extended attributes of `source` to an open file or directory."""
+    wanted, own = os.stat(source), os.fstat(descriptor)
     mode = stat.S_IMODE(wanted.st_mode)
     what = f"owner {wanted.st_uid} and group {wanted.st_gid}"
     try:
         if (wanted.st_uid, wanted.st_gid) != (own.st_uid, own.st_gid):
             os.fchown(descriptor, wanted.st_uid, wanted.st_gid)
         what = "the extended attributes"
-        attributes = _attributes(like)
+        attributes = _attributes(source)
         inherited = _attributes(descriptor)
         for name in inherited:
-            # An ACL that the directory gives to its new files can open a private key to others.
+            # The default ACL of the directory can give other users access to a private key.
             if name not in attributes and not name.startswith("security."):
                 os.removexattr(descriptor, name)
         what = f"mode {mode:04o}"
@@ -180,7 +180,7 @@ def copy_metadata(descriptor: int, like: str) -> None:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     except OSError as error:
-        raise OSError(error.errno, f"{what} cannot be kept ({error.strerror})", like) from error
+        raise OSError(error.errno, f"{what} cannot be kept ({error.strerror})", source) from error
 
 
 def _attributes(path: str | int) -> dict[str, bytes]:
@@ -192,7 +192,7 @@ def _attributes(path: str | int) -> dict[str, bytes]:
 
 
 def allocate(descriptor: int, size: int) -> None:
-    """Make a file as long as this, with space on the disk that later writes use."""
+    """Extend a file to this size, with allocated disk space for later writes."""
     try:
         os.posix_fallocate(descriptor, 0, size)
     except (AttributeError, OSError) as error:
@@ -212,7 +212,7 @@ def write(file: t.BinaryIO, content: bytes) -> None:
 
 
 def back_up(path: str) -> str:
-    """Copy a file under a name with the time, flushed to the disk, and return the path of the copy."""
+    """Copy a file to a name with the time, flush it to the disk, and return the path of the copy."""
     target = os.path.realpath(path)
     check(target, len(backup_suffix()))
     copy = target + backup_suffix()
@@ -223,7 +223,7 @@ def back_up(path: str) -> str:
 
 
 def backup_suffix() -> str:
-    """Return what a backup has after the name of its file."""
+    """Return the suffix of a backup."""
     return time.strftime(f".{os.getpid()}.%Y-%m-%d@%H:%M:%S~")
 
 

@@ -4,9 +4,9 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""X.509: what a certificate says, the request for a new one, and whether the answer fits. No network, no files.
+"""X.509: certificates, certificate signing requests (CSRs) and keys. No network, no files.
 
-Nothing else in the collection uses the package cryptography, from whose version 3.3 on all of this works.
+Only this file uses the package cryptography. It requires version 3.3 or newer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "ecdsa_p256", "ecdsa_p3
 
 
 class CertificateInfo(t.NamedTuple):
-    """What a certificate says of itself. The dates have the time zone UTC."""
+    """The main attributes of a certificate. The dates have the time zone UTC."""
 
     subject: str
     serial_number: int
@@ -50,7 +50,7 @@ class CertificateInfo(t.NamedTuple):
 
 
 def need_cryptography() -> None:
-    """Raise MissingLibraryError where the package cryptography is not installed, or is too old."""
+    """Raise MissingLibraryError if the package cryptography is not installed, or is too old."""
     if not HAS_CRYPTOGRAPHY:
         raise MissingLibraryError.of(
             "cryptography >= 3.3",
@@ -60,20 +60,20 @@ def need_cryptography() -> None:
 
 
 def read_chain(content: bytes) -> list[x509.Certificate]:
-    """Return the certificates in `content` (PEM, perhaps with other objects between), in the order of the content.
+    """Return the certificates in `content`, in their order. PEM can contain other objects between them.
 
-    Raises ValueError when there is none, or one that cannot be read.
+    Raises ValueError if there is none, or if one is invalid.
     """
     return [x509.load_der_x509_certificate(der) for der in certificates(content)]
 
 
 def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
-    """Return certificates in PEM form, one after the other."""
+    """Return certificates in PEM format, one after the other."""
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
 
 
 def holds(content: bytes, certificate: x509.Certificate) -> bool:
-    """Return whether this certificate is one of those in `content` (PEM, perhaps with other things between)."""
+    """Return whether `content` (PEM) contains this certificate."""
     try:
         return certificate in read_chain(content)
     except ValueError:
@@ -81,28 +81,28 @@ def holds(content: bytes, certificate: x509.Certificate) -> bool:
 
 
 def replace_chain(content: bytes, old: list[x509.Certificate], new: list[x509.Certificate]) -> bytes:
-    """Return `content` (PEM) with the chain `new` where the first certificate of the chain `old` was.
+    """Return `content` (PEM) with the chain `new` in place of the chain `old`.
 
-    All else stays as it is, other certificates included.
+    All other content is unchanged, including other certificates.
     """
     return replace_blocks(
         content, CERTIFICATE, write_chain(new), lambda block: not {*old, *new}.isdisjoint(read_chain(block))
     )
 
 
-def replace_key(content: bytes, key: bytes, like: x509.Certificate, passphrase: str | None, is_copy: bool) -> bytes:
-    """Return `content` (PEM) with another key (PEM) instead of that of the certificate `like`. All else stays.
+def replace_key(content: bytes, key: bytes, template: x509.Certificate, passphrase: str | None, is_copy: bool) -> bytes:
+    """Return `content` (PEM) with a new key (PEM) in place of the key of the certificate `template`.
 
-    With `is_copy` the content does not have to hold that key. Raises ValueError when it holds none that can be
-    replaced.
+    All other content is unchanged. With `is_copy`, the content does not have to contain the old key. Raises ValueError
+    if it contains no key that can be replaced.
     """
     blocks = blocks_of(content, PRIVATE_KEY)
     if is_copy:
-        old = [block for block in blocks if same_key(read_key(block, passphrase), like)]
+        old = [block for block in blocks if same_key(read_key(block, passphrase), template)]
     else:
-        old = [block for block in blocks if _is_key_of(block, like, passphrase)] or blocks[:1]
+        old = [block for block in blocks if _is_key_of(block, template, passphrase)] or blocks[:1]
         if not old:
-            raise ValueError("there is no private key in PEM form to replace")
+            raise ValueError("there is no private key in PEM format to replace")
     return replace_blocks(content, PRIVATE_KEY, key, old.__contains__)
 
 
@@ -114,8 +114,8 @@ def _is_key_of(block: bytes, certificate: x509.Certificate, passphrase: str | No
 
 
 def certificate_info(certificate: x509.Certificate) -> CertificateInfo:
-    """Return what a certificate says of itself."""
-    # cryptography before 42 has only dates without a time zone, which are UTC.
+    """Return the main attributes of a certificate."""
+    # cryptography < 42 returns dates without a time zone, which are UTC.
     begin, end = (
         getattr(certificate, f"{name}_utc", None) or getattr(certificate, name).replace(tzinfo=datetime.timezone.utc)
         for name in ("not_valid_before", "not_valid_after")
@@ -130,9 +130,9 @@ def certificate_info(certificate: x509.Certificate) -> CertificateInfo:
 
 
 def read_key(content: bytes, passphrase: str | None) -> t.Any:
-    """Return the private key in `content` (PEM). Raises ValueError with the reason when it cannot be used.
+    """Return the private key in `content` (PEM). Raises ValueError with the reason if it cannot be used.
 
-    As with OpenSSL, a passphrase for a key that is not encrypted is not used.
+    As in OpenSSL, the passphrase is ignored if the key is not encrypted.
     """
     keys = b"".join(block + b"\n" for block in blocks_of(content, PRIVATE_KEY))
     password = passphrase.encode() if passphrase and not is_open(content) else None
@@ -143,7 +143,7 @@ def read_key(content: bytes, passphrase: str | None) -> t.Any:
 
 
 def load_csr(content: bytes) -> x509.CertificateSigningRequest:
-    """Return the request in `content` (PKCS#10 in PEM form). Raises ValueError with the reason when it is not one."""
+    """Return the CSR in `content` (PKCS#10 in PEM format). Raises ValueError with the reason if it is invalid."""
     try:
         request = x509.load_pem_x509_csr(content)
         if not request.is_signature_valid:
@@ -153,20 +153,20 @@ def load_csr(content: bytes) -> x509.CertificateSigningRequest:
     return request
 
 
-def make_key(key_type: str, like: x509.Certificate) -> t.Any:
-    """Return a new private key of `key_type`, one of KEY_TYPES; `same` is that of the certificate `like`.
+def make_key(key_type: str, template: x509.Certificate) -> t.Any:
+    """Return a new private key of `key_type`, one of KEY_TYPES. `same` is the type of the certificate `template`.
 
-    Raises ValueError when that is a kind of key that this does not make.
+    Raises ValueError if that type is not supported.
     """
     if key_type == "same":
-        old = like.public_key()
+        old = template.public_key()
         if isinstance(old, rsa.RSAPublicKey):
             return rsa.generate_private_key(65537, old.key_size)
         if isinstance(old, ec.EllipticCurvePublicKey):
             return ec.generate_private_key(old.curve)
         if isinstance(old, ed25519.Ed25519PublicKey):
             return ed25519.Ed25519PrivateKey.generate()
-        raise ValueError("the present key is none of RSA, EC and Ed25519: say another key_type")
+        raise ValueError("the current key is neither RSA, EC nor Ed25519: set another key_type")
     kind, _underscore, size = key_type.partition("_")
     if kind == "rsa":
         return rsa.generate_private_key(65537, int(size))
@@ -176,18 +176,18 @@ def make_key(key_type: str, like: x509.Certificate) -> t.Any:
 
 
 def write_key(key: t.Any, passphrase: str | None) -> bytes:
-    """Return a private key in PEM form (PKCS#8), encrypted when there is a passphrase."""
+    """Return a private key in PEM format (PKCS#8), which is encrypted if there is a passphrase."""
     encryption = (
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     )
     return bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
 
 
-def create_csr(key: t.Any, like: x509.Certificate) -> x509.CertificateSigningRequest:
-    """Return a request for a certificate for `key` with the subject and the alternative names of `like`."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(like.subject)
+def create_csr(key: t.Any, template: x509.Certificate) -> x509.CertificateSigningRequest:
+    """Return a CSR for `key` with the subject and the alternative names of the certificate `template`."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(template.subject)
     try:
-        names = like.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = template.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         pass
     else:
@@ -196,12 +196,12 @@ def create_csr(key: t.Any, like: x509.Certificate) -> x509.CertificateSigningReq
 
 
 def dump_csr(request: x509.CertificateSigningRequest) -> str:
-    """Return a request in PEM form."""
+    """Return a CSR in PEM format."""
     return request.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
 def same_key(one: t.Any, other: t.Any) -> bool:
-    """Say whether two certificates, requests or private keys have the same public key."""
+    """Return whether two certificates, CSRs or private keys have the same public key."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return bool(one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form))
 
@@ -211,8 +211,8 @@ def order_chain(
 ) -> list[x509.Certificate]:
     """Return the certificate for the key of `request`, then the one that signed it, and so on, as TLS sends them.
 
-    Where several are for that key, it is the one that expires last. Other certificates are left out. Without one for
-    that key all are returned as they are.
+    Of several certificates for the key, it is the one that expires last. Other certificates are omitted. Without a
+    certificate for the key, all certificates are returned unchanged.
     """
     found = list(certificates_found)
     leaves = sorted(
@@ -222,7 +222,7 @@ def order_chain(
 
 
 def chain_of(leaf: x509.Certificate, certificates_found: t.Iterable[x509.Certificate]) -> list[x509.Certificate]:
-    """Return a certificate, then the one that signed it, and so on, as far as they are among those found."""
+    """Return a certificate, then the one that signed it, and so on, as far as they were found."""
     chain, signers, rest = [leaf], [leaf], list(certificates_found)
     while signers:
         rest = [each for each in rest if each not in chain]
@@ -237,17 +237,20 @@ def find_certificate_mismatch(
     request: x509.CertificateSigningRequest,
     subject_may_differ: bool,
 ) -> str | None:
-    """Return why the certificates of an answer cannot replace `old`, or None when they can.
+    """Return why the certificates of a response cannot replace `old`, or None if they can.
 
-    The leaf has to be for the key of the request, end later than the old one, and name the same device;
-    `subject_may_differ` asks for the same common name only. `chain` is ordered, as by `order_chain`.
+    The leaf certificate must match the key of the CSR, expire later than the old one, and have the same subject. With
+    `subject_may_differ`, only the common name must be the same. `chain` has the order of `order_chain`.
     """
     leaf = chain[0]
     if not same_key(leaf, request):
-        return "the certificate is for another key than the one that was asked for"
-    ends, ended = certificate_info(leaf).not_after, certificate_info(old).not_after
-    if ends <= ended:
-        return f"the certificate ends on {ends:%Y-%m-%d %H:%M} UTC, not after the old one, {ended:%Y-%m-%d %H:%M} UTC"
+        return "the certificate does not match the key of the CSR"
+    new_end, old_end = certificate_info(leaf).not_after, certificate_info(old).not_after
+    if new_end <= old_end:
+        return (
+            f"the certificate expires on {new_end:%Y-%m-%d %H:%M} UTC, which is not after the current certificate "
+            f"({old_end:%Y-%m-%d %H:%M} UTC)"
+        )
     name_of = _common_names if subject_may_differ else _attributes
     if name_of(leaf.subject) not in (name_of(old.subject), name_of(request.subject)):
         return f"the certificate is for {leaf.subject.rfc4514_string()!r}, not for {old.subject.rfc4514_string()!r}"
@@ -255,7 +258,7 @@ def find_certificate_mismatch(
 
 
 def _attributes(name: x509.Name) -> list[tuple[str, str | bytes]]:
-    """Return what a name consists of. How its texts are encoded is left out: a CA may do it in another way."""
+    """Return the attributes of a name without the encodings of their texts, which a CA can change."""
     return [(attribute.oid.dotted_string, attribute.value) for attribute in name]
 
 
@@ -266,7 +269,7 @@ def _common_names(name: x509.Name) -> list[str | bytes]:
 def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     try:
         verify = certificate.verify_directly_issued_by
-    except AttributeError:  # before cryptography 40 there are the names to go by
+    except AttributeError:  # cryptography < 40 has no such method, so the names are compared.
         return certificate.issuer == signer.subject
     try:
         verify(signer)

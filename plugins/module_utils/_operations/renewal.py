@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Renewing a device's certificate: decide, ask, check the answer, prove that it works, and only then replace files."""
+"""Renew the certificate of a device: decide, request, validate, verify, and then replace the files."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 
-if t.TYPE_CHECKING:  # pragma: no cover - what talks to the network takes long to load, and few runs need it
+if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
     from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, Renewal
 
-# Opens the API with the options changed by these.
+# Opens the API with these options in place of those of the task.
 Connect = t.Callable[[t.Dict[str, t.Any]], "DeviceApi"]
 
 _OBJECT = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
-# A service can escape the line ends twice in its JSON.
+# An API can escape the line ends twice in its JSON.
 _LINE_ENDS = re.compile(r"(?:\\[rn]|\s)+")
 
 
 class RenewalResult(t.NamedTuple):
-    """The decision, the facts of the current certificate, and the response of the service if a request was sent.
+    """The decision, the attributes of the certificate, and the response of the API if a request was sent.
 
-    `changed` says whether files were changed, or would be in check mode.
+    `changed` is whether files were changed, or would be changed in check mode.
     """
 
     decision: Decision
@@ -87,7 +87,7 @@ class RenewalResult(t.NamedTuple):
 
 
 class _CurrentCertificate(t.NamedTuple):
-    """The current state: the content of the certificate's file, the chain in it, and whether to renew."""
+    """The current state: the content of the certificate file, its chain, and the decision whether to renew."""
 
     content: bytes
     chain: list[t.Any]
@@ -95,7 +95,7 @@ class _CurrentCertificate(t.NamedTuple):
 
 
 class _Request(t.NamedTuple):
-    """A request for a new certificate. With a new key there are the contents that the files have with it.
+    """A CSR for a new certificate. With a new key, the contents of the files with this key.
 
     `certificate_content` still has the old chain.
     """
@@ -112,11 +112,11 @@ def renew_when_due(
     check_mode: bool,
     warn: t.Callable[[str], None],
 ) -> RenewalResult:
-    """Renew the certificate of `options` (a module's parameters) when it is due, and return the outcome.
+    """Renew the certificate of `options`, the parameters of a module, if it is due. Return the result.
 
-    `connect` opens the API with these options, some of them replaced. `set_attributes` sets owner and mode of the
-    present file, which a new one keeps, and returns whether that changes it. In check mode all is checked that can be
-    without the service. Raises a DeviceManagerError.
+    `connect` opens the API with changed options. `set_attributes` sets the owner and the mode of the current file,
+    which a new file keeps, and returns whether that changes the file. In check mode, all checks run that require no
+    request. Raises a DeviceManagerError.
     """
     need_cryptography()
     policy, problems = read_policy(options)
@@ -132,7 +132,7 @@ def renew_when_due(
         request = _make_request(options, recovery.pair, present, check_mode)
         changed = set_attributes() or changed
         if _has_expired(present):
-            warn("The certificate has expired, so the service will most likely not let the device in to renew it.")
+            warn("The certificate has expired, so the API probably rejects the renewal request.")
         if not present.decision.should_renew:
             return RenewalResult(present.decision, certificate_info(present.chain[0]), changed)
         api = connect({})
@@ -142,7 +142,7 @@ def renew_when_due(
         with locked(recovery.pair):
             again = _load_current(recovery.pair, policy)
             if again.content != present.content:
-                warn("Another client has renewed the certificate in the meantime, so this task did not.")
+                warn("Another process has renewed the certificate during this task, so this task did not renew it.")
                 return RenewalResult(
                     again.decision._replace(should_renew=False), certificate_info(again.chain[0]), changed
                 )
@@ -185,23 +185,23 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
     problems = []
     for option in ("client_cert", "client_key"):
         if options[f"{option}_content"] is not None:
-            problems.append(f"{option}_content cannot be renewed, for it is not a file: use {option}.")
+            problems.append(f"{option}_content cannot be renewed, because it is not a file. Set {option}.")
         if options[option] is not None and not is_path(options[option]):
             problems.append(f"{option}: {options[option]!r} cannot be a path.")
     if options["client_cert"] is None and options["client_cert_content"] is None:
-        problems.append("client_cert is needed: it is the file that is renewed.")
+        problems.append("client_cert is required.")
     given = [option for option in ("csr_path", "csr_content") if options[option] is not None]
     if len(given) == 2:
-        problems.append("csr_path and csr_content exclude each other: drop one of them.")
+        problems.append("csr_path and csr_content are mutually exclusive.")
     if given and options["regenerate_key"]:
-        problems.append(f"{given[0]} and regenerate_key exclude each other: a request belongs to a key that is there.")
+        problems.append(f"{given[0]} and regenerate_key are mutually exclusive, because a CSR is for an existing key.")
     if options["key_type"] != "same" and not options["regenerate_key"]:
-        problems.append("key_type is for a new key only: set regenerate_key, or drop it.")
+        problems.append("key_type requires regenerate_key, because it is the type of a new key.")
     return problems
 
 
 def _require_usable(options: dict[str, t.Any], pair: CertificateFiles, warn: t.Callable[[str], None]) -> None:
-    """Raise InvalidParametersError if OpenSSL, which presents the certificate that is judged, cannot use the pair."""
+    """Raise InvalidParametersError if OpenSSL, which presents the certificate, cannot use the files."""
     paths = {"client_cert": pair.certificate, "client_key": pair.key}
     problems = pair_problems({**options, **paths}, tempfile.gettempdir, warn)
     if problems:
@@ -227,9 +227,9 @@ def _has_expired(present: _CurrentCertificate) -> bool:
 def _make_request(
     options: dict[str, t.Any], pair: CertificateFiles, present: _CurrentCertificate, check_mode: bool
 ) -> _Request | None:
-    """Return the request for a new certificate, with a new key if there is to be one.
+    """Return the request for a new certificate, with a new key if the task sets regenerate_key.
 
-    A request that is given is checked in any case; one is made only when it will be sent or could be.
+    A CSR of the task is always validated. Otherwise a CSR is created only if the certificate is due.
     """
     leaf = present.chain[0]
     content = options["csr_content"]
@@ -241,18 +241,18 @@ def _make_request(
         if content is not None:
             csr = load_csr(content.encode("utf-8", "replace"))
             if not same_key(csr, leaf):
-                raise ValueError("it is for another key than the certificate")
+                raise ValueError("it does not match the key of the certificate")
             return _Request(csr, present.content)
         if not present.decision.should_renew:
             return None
         if options["regenerate_key"]:
             label = "regenerate_key"
             return _with_new_key(options, pair, present, check_mode)
-        label = f"client_key: {pair.key or pair.certificate} (where it is in hardware, give csr_path or csr_content)"
+        label = f"client_key: {pair.key or pair.certificate} (for a key in hardware, set csr_path or csr_content)"
         key_content = present.content if pair.key is None else read_regular_file(pair.key)
         key = read_key(key_content, options["client_key_passphrase"])
         if not same_key(key, leaf):
-            raise ValueError("it is not the key of client_cert")
+            raise ValueError("it does not match client_cert")
         return _Request(create_csr(key, leaf), present.content)
     except (OSError, ValueError) as error:
         raise InvalidParametersError(f"{label} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
@@ -261,11 +261,11 @@ def _make_request(
 def _with_new_key(
     options: dict[str, t.Any], pair: CertificateFiles, present: _CurrentCertificate, check_mode: bool
 ) -> _Request:
-    """Return the request for a certificate with a new key, and the files with that key. Check mode makes none."""
+    """Return the request for a certificate with a new key, and the files with this key. Check mode creates no key."""
     leaf, passphrase = present.chain[0], options["client_key_passphrase"]
     old_key = present.content if pair.key is None else read_regular_file(pair.key)
     key = None if check_mode else make_key(options["key_type"], leaf)
-    # A new key is encrypted if the old one is. One in hardware is not open either.
+    # A new key is encrypted if the old key is encrypted or in hardware.
     pem = b"" if key is None else write_key(key, None if is_open(old_key) else passphrase)
     csr = None if key is None else create_csr(key, leaf)
     if pair.key is None:
@@ -273,14 +273,14 @@ def _with_new_key(
     try:
         certificate_content = replace_key(present.content, pem, leaf, passphrase, is_copy=True)
     except ValueError as error:
-        raise ValueError(f"{pair.certificate} holds a private key, too, that cannot be replaced: {error}") from None
+        raise ValueError(f"{pair.certificate} also contains a private key, which cannot be replaced: {error}") from None
     return _Request(csr, certificate_content, replace_key(old_key, pem, leaf, passphrase, is_copy=False))
 
 
 def _request_certificate(
     options: dict[str, t.Any], api: DeviceApi, present: _CurrentCertificate, request: t.Any
 ) -> tuple[Renewal, list[t.Any]]:
-    """Ask for the new certificate and return the answer, and its chain when it fits."""
+    """Request the new certificate. Return the response and its chain, which matches the CSR."""
     lists = ("certificate_profile_attributes", "device_attributes")
     payload = {"csr": dump_csr(request), **{name: options[name] for name in lists if options[name]}}
     try:
@@ -296,7 +296,7 @@ def _request_certificate(
         attribute["id"].startswith("subject.") for attribute in options["certificate_profile_attributes"] or []
     )
     try:
-        # The certificates of the old chain that lead from the new certificate to its CA still do.
+        # The old chain can contain certificates between the new certificate and its CA.
         found = read_chain(_stripped(renewal.pem))
         chain = order_chain(found + present.chain[1:], request)
         reason = find_certificate_mismatch(chain, present.chain[0], request, subject_may_differ)
@@ -304,14 +304,14 @@ def _request_certificate(
         reason = str(error)
     if reason:
         raise InvalidResponseError(
-            f"The service issued a certificate (ID {renewal.certificate_id}) that does not fit: {reason}. The "
-            "certificate and its key are as they were. Have the operator look at the certificate's profile."
+            f"The API issued an invalid certificate (ID {renewal.certificate_id}): {reason}. The current certificate "
+            "and its key are unchanged. Have an operator check the certificate profile."
         )
     return renewal, chain
 
 
 def _stripped(pem: str) -> bytes:
-    """Return the PEM objects of a response with the line ends that PEM requires, however the service wrote them."""
+    """Return the PEM objects of a response with the line ends that PEM requires, whatever those of the response are."""
     objects = (
         f"-----BEGIN {label}-----\n{_LINE_ENDS.sub(chr(10), body).strip()}\n-----END {label}-----\n"
         for label, body in _OBJECT.findall(pem)
@@ -322,7 +322,7 @@ def _stripped(pem: str) -> bytes:
 def _verify_certificate(
     api: DeviceApi, connect: t.Callable[[], DeviceApi], retries: int, warn: t.Callable[[str], None]
 ) -> None:
-    """Verify that the API accepts the new certificate. `api` uses the old one. Raises RenewalUnverifiedError."""
+    """Verify that the API accepts the new certificate. `api` uses the current one. Raises RenewalUnverifiedError."""
     try:
         _read_with_new_certificate(api, connect, retries, warn)
     except DeviceManagerError as failure:
@@ -342,13 +342,13 @@ def _read_with_new_certificate(
             connect().read()
         except (HandshakeFailedError, ReadDeniedError) as failure:
             if number == 0 and isinstance(failure, ReadDeniedError) and not _may_read(api):
-                warn("The new certificate could not be tried out: the device may not read its record.")
+                warn("The new certificate could not be verified, because the device has no read access to its record.")
                 return
             if number == retries:
                 raise
         else:
             return
-        # The part of the service that reads can learn of a new certificate later than the part that issues it.
+        # The API can accept a new certificate with a delay after it issued the certificate.
         time.sleep(wait_before_retry(number, None, None, 0.0, random.random()))  # noqa: S311
         number += 1
 

@@ -240,7 +240,9 @@ class TestLinkedDirectory:
 @pytest.mark.parametrize("name", ["device.pem.part", "device.key.part", "device.pem.next", "device.key.next"])
 def test_a_temporary_file_that_cannot_be_created_is_named(pair, tmp_path, name, prepare):
     (tmp_path / "pki" / name).mkdir()
-    words = rf"so none was requested: .*{re.escape(name)}: it is a directory in the place of a temporary file\."
+    words = (
+        rf"so the module did not request one: .*{re.escape(name)}: it is a directory in the place of a temporary file\."
+    )
     with pytest.raises(FileWriteError, match=words) as caught:
         prepare(pair, True, False)
     assert not caught.value.changed
@@ -286,7 +288,9 @@ def test_a_pair_that_another_client_changes_stays(linked, new, make_leaf, tmp_pa
             reservation.install(*content)
 
     states = []
-    words = "No such file" if change == "none" else r"another client has changed it since the request\. Correct that"
+    words = (
+        "No such file" if change == "none" else r"another client has changed it since the request\. Correct the cause"
+    )
     with pytest.raises(FileWriteError, match=words) as caught:
         attempt()
     assert not caught.value.changed
@@ -531,10 +535,10 @@ def test_an_error_without_a_file_name_names_the_certificate(pair, new, monkeypat
     def fail(*_arguments):
         raise error
 
-    words = re.escape(f": {pair.certificate}: Operation not supported. Correct that")
+    words = re.escape(f": {pair.certificate}: Operation not supported. Correct the cause")
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", fail)
-        with pytest.raises(FileWriteError, match=f"Nothing was sent{words}"), locked(pair):
+        with pytest.raises(FileWriteError, match=f"The module sent no request{words}"), locked(pair):
             pass
     monkeypatch.setattr(_files, "write", fail)
     with pytest.raises(FileWriteError, match=words):

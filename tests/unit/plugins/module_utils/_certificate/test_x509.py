@@ -111,7 +111,7 @@ def test_a_kind_of_key_that_is_not_made():
         def public_key():
             return dsa.generate_private_key(1024).public_key()
 
-    with pytest.raises(ValueError, match="say another key_type"):
+    with pytest.raises(ValueError, match="set another key_type"):
         make_key("same", Old())
 
 
@@ -153,9 +153,9 @@ def test_what_fits(make_leaf):
         )
 
     assert why_not() is None
-    assert "another key" in why_not(key=make_key("ecdsa_p256", old))
-    assert "not after the old one" in why_not(ends=0.5)
-    assert find_certificate_mismatch([old], old, request, False).startswith("the certificate ends on")
+    assert "does not match the key of the CSR" in why_not(key=make_key("ecdsa_p256", old))
+    assert "not after the current certificate" in why_not(ends=0.5)
+    assert find_certificate_mismatch([old], old, request, False).startswith("the certificate expires on")
     assert "is for 'CN=other', not for 'CN=device'" in why_not(subject={"COMMON_NAME": "other"})
     with_organization = {"COMMON_NAME": "device", "ORGANIZATION_NAME": "Harbour"}
     assert "not for 'CN=device'" in why_not(subject=with_organization)

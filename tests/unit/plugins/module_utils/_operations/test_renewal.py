@@ -176,14 +176,14 @@ def test_what_led_to_the_ca_still_does(host, make_leaf):
 @pytest.mark.parametrize(
     ("issue", "words"),
     [
-        (lambda host, request: host.issued(request, 0.5).certificate, "ends on"),
+        (lambda host, request: host.issued(request, 0.5).certificate, "expires on"),
         (lambda _host, _request: "nothing", "no certificate in PEM form"),
     ],
 )
 def test_an_answer_that_does_not_fit_leaves_all_as_it_was(host, issue, words, regenerate_key):
     before = host.files
     host.issue = lambda request: issue(host, request)
-    with pytest.raises(_errors.InvalidResponseError, match=f"ID c-1.* that does not fit: .*{words}"):
+    with pytest.raises(_errors.InvalidResponseError, match=f"invalid certificate .ID c-1.: .*{words}"):
         host.renew(regenerate_key=regenerate_key)
     assert host.files == before
 
@@ -197,7 +197,7 @@ def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
         assert host.files == before
     host.reads[False] = _errors.ReadDeniedError("No.")
     host.renew()
-    assert "could not be tried out" in host.warnings[0]
+    assert "could not be verified" in host.warnings[0]
     assert host.files != before
 
 
@@ -245,22 +245,22 @@ def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
     assert not outcome.decision.should_renew
     assert outcome.facts.not_after.tzinfo
     assert host.calls == []
-    assert "Another client" in host.warnings[0]
+    assert "Another process" in host.warnings[0]
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"client_cert": None}, "client_cert is needed"),
+        ({"client_cert": None}, "client_cert is required"),
         ({"client_cert": None, "client_cert_content": "x"}, "client_cert_content cannot be renewed"),
         ({"client_key_content": "x"}, "client_key_content cannot be renewed"),
         ({"client_cert": "a\0b"}, "client_cert: 'a.x00b' cannot be a path"),
         ({"client_key": "\ud800"}, "client_key: .* cannot be a path"),
         ({"csr_path": "a\0b"}, "csr_path: .* cannot be used: embedded null"),
-        ({"csr_path": "a", "csr_content": "b"}, "exclude each other"),
-        ({"csr_path": "a", "regenerate_key": True}, "csr_path and regenerate_key exclude each other"),
-        ({"key_type": "ecdsa_p256"}, "key_type is for a new key only"),
-        ({"remaining_days": -1}, "must not be negative"),
+        ({"csr_path": "a", "csr_content": "b"}, "mutually exclusive"),
+        ({"csr_path": "a", "regenerate_key": True}, "csr_path and regenerate_key are mutually exclusive"),
+        ({"key_type": "ecdsa_p256"}, "key_type requires regenerate_key"),
+        ({"remaining_days": -1}, "must be 0 or more"),
         ({"client_cert": "/does/not/exist"}, "client_cert: /does/not/exist cannot be read: No such file"),
         ({"client_key": "/does/not/exist"}, "client_key: /does/not/exist cannot be read: No such file"),
         ({"client_key": os.devnull}, "client_key: .* cannot be read"),
@@ -278,7 +278,7 @@ def test_what_is_wrong_with_a_task_costs_no_request(host, options, words):
 def test_a_request_for_another_key_costs_no_request(host, make_leaf):
     other = read_chain(make_leaf().certificate.encode())[0]
     request = create_csr(make_key("same", other), other)
-    with pytest.raises(_errors.InvalidParametersError, match="for another key than the certificate"):
+    with pytest.raises(_errors.InvalidParametersError, match="does not match the key of the certificate"):
         host.renew(csr_content=dump_csr(request), force=False, remaining_days=0)
     assert host.calls == []
 
@@ -466,7 +466,7 @@ def test_a_key_that_openssl_ignores_is_not_used(host, make_leaf, way, combined):
 
 def test_a_key_of_another_certificate_costs_no_request(host, make_leaf, monkeypatch):
     monkeypatch.setattr(_renewal, "read_key", lambda *_arguments: make_leaf().private_key)
-    with pytest.raises(_errors.InvalidParametersError, match=r"cannot be used: it is not the key of client_cert\."):
+    with pytest.raises(_errors.InvalidParametersError, match=r"cannot be used: it does not match client_cert\."):
         host.renew()
     assert host.calls == []
 
@@ -474,7 +474,7 @@ def test_a_key_of_another_certificate_costs_no_request(host, make_leaf, monkeypa
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_key_that_cannot_be_read_or_replaced_costs_no_request(host, make_leaf, check_mode):
     host.certificate.write_text(host.leaf.certificate + make_leaf(passphrase="sesame").key)
-    with pytest.raises(_errors.InvalidParametersError, match="holds a private key, too, that cannot be replaced"):
+    with pytest.raises(_errors.InvalidParametersError, match="also contains a private key, which cannot be replaced"):
         host.renew(check_mode, regenerate_key=True)
     host.certificate.write_text(host.leaf.certificate)
     host.key.write_text("nothing")
