@@ -259,11 +259,11 @@ def machine() -> list[str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     return [
-        f"{os.cpu_count()} processors ({cpu}), {memory:.0f} GiB of memory, client and simulator together on it",
+        f"{os.cpu_count()} processors ({cpu}), {memory:.0f} GiB of memory, shared by the client and the simulator",
         f"Python {sys.version.split()[0]}, {ssl.OPENSSL_VERSION.rpartition(' ')[0].rsplit(' ', 2)[0]}, "
         f"ansible-core {version('ansible-core')}, urllib3 {version('urllib3')}, curl {curl}",
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; EC P-256 certificates, one for each device; all "
-        f"records were as they should be, so that each device is one TLS handshake and one GET; {PARALLEL} at a time",
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; EC P-256 certificates, one for each device. No "
+        f"record differs, so each device requires one TLS handshake and one GET. {PARALLEL} devices in parallel",
     ]
 
 
@@ -278,17 +278,17 @@ def write_guide(one: list[Row], many: dict[str, Row], growth: list[tuple[Row, in
     text = GUIDE_TEXT.format(
         machine="\n".join(f"- {line}." for line in machine()),
         one=table(
-            ["One unchanged device", "processor, s", "time, s", "time / that of the module"],
+            ["One unchanged device", "processor time, s", "time, s", "time / module"],
             [[row.way, f"{row.cpu:.2f}", f"{row.wall:.2f}", f"{row.wall / device.wall:.2f}"] for row in one],
         ),
         many=table(
             [
                 "Unchanged devices",
                 "devices",
-                "processor, ms a device",
-                "devices a second",
+                "processor time per device, ms",
+                "devices per second",
                 "memory, MiB",
-                "processor / that of curl",
+                "processor time / curl",
             ],
             [
                 [
@@ -303,7 +303,7 @@ def write_guide(one: list[Row], many: dict[str, Row], growth: list[tuple[Row, in
             ],
         ),
         growth=table(
-            ["Devices", "processor, s", "time, s", "processor, ms a device", "memory, MiB"],
+            ["Devices", "processor time, s", "time, s", "processor time per device, ms", "memory, MiB"],
             [
                 [
                     f"{row.devices:,}",
@@ -338,7 +338,7 @@ def draw(many: dict[str, Row], growth: list[tuple[Row, int, int]]) -> None:
     rows = sorted(many.values(), key=lambda row: -row.cpu_each)
     drawn = bars.barh([row.way for row in rows], [row.cpu_each for row in rows], color="#3b6ea5")
     bars.bar_label(drawn, fmt="%.1f", padding=3)
-    bars.set(xscale="log", xlabel="milliseconds of processor for a device", xlim=(1, rows[0].cpu_each * 3))
+    bars.set(xscale="log", xlabel="milliseconds of processor time per device", xlim=(1, rows[0].cpu_each * 3))
     sizes, walls = [row.devices for row, *_rest in growth], [row.wall for row, *_rest in growth]
     line.plot(sizes, walls, "o-", color="#3b6ea5", label="digicert_iot_devices")
     line.plot(sizes, [walls[-1] * size / sizes[-1] for size in sizes], "--", color="#888888", label="in proportion")
@@ -355,50 +355,53 @@ GUIDE_HEAD = """..
 """
 GUIDE_TEXT = """.. _ansible_collections.edgeops.digicert.docsite.guide_benchmark:
 
-What a task costs
-=================
+Performance
+===========
 
-``make bench`` measures this on your machine and writes this page. The numbers below are from one run:
+This guide shows the resources that a task uses, in comparison with ``curl`` and ``ansible.builtin.uri``, and how they
+depend on the number of devices. To measure them on your machine, run ``make bench``, which also writes this page.
+
+The following values are from one run:
 
 {machine}
 
-One device
-----------
+Manage one device
+-----------------
 
 {one}
 A single GET by ``ansible.builtin.uri`` takes {uri} times as long as the module, and a play that reads, compares and
-would write {play} times as long. Each is the median of several runs of ``ansible-playbook``.
+can write {play} times as long. Each is the median of several runs of ``ansible-playbook``.
 
-Many devices
-------------
+Manage many devices
+-------------------
 
 {many}
 .. image:: benchmark.svg
-   :alt: Left: milliseconds of processor for a device, in each way. Right: seconds for 10 to 10,000 devices, which grow
-         in proportion.
+   :alt: Left: milliseconds of processor time for each device and method. Right: seconds for 10 to 10,000 devices, which
+         increase in proportion.
 
-- The module's process takes {curl} times as much processor as one ``curl --parallel``, which is written in C, compares
-  nothing and says nothing of what it read.
-- It does {loop} times as many devices in a second as a loop of ``ansible.builtin.uri``; with all that
-  ``ansible-playbook`` does before and after, {task_loop} times as many.
-- On one core the same takes {core} times as long.
+- The module's process takes {curl} times as much processor time as one ``curl --parallel``, which is written in C,
+  compares no records and returns no result.
+- It processes {loop} times as many devices per second as a loop of ``ansible.builtin.uri``. Including all other work of
+  ``ansible-playbook``, the factor is {task_loop}.
+- On one core the same task takes {core} times as long.
 
-More devices
-------------
+Increase the number of devices
+------------------------------
 
 {growth}
-{more} times as many devices take {linear} times as long. A device more takes {extra} KiB of memory; its arguments and
-its result are {text} KiB of text.
+{more} times as many devices take {linear} times as long. Each additional device requires {extra} KiB of memory.
+Its arguments and its result have {text} KiB of text.
 
-Why threads
------------
+Use of threads
+--------------
 
-A profile shows that more than half of what a device costs is OpenSSL's: the handshake, and the reading of the key and
-the certificates. During that other threads can have the interpreter, so threads use a second processor when there is
-one. They share one process: Python starts once, and whom to trust is loaded once for each device at work and not for
-each device, for a thread goes on with a context and exchanges the certificate in it. Processes would start Python and
-load all of that several times. An event loop would do the handshakes one after the other, and needs an HTTP client of
-its own.
+A profile shows that OpenSSL uses more than half of the processor time of a device, for the handshake and for loading
+the key and the certificates. OpenSSL releases the lock of the Python interpreter during that time, so threads use a
+second processor if there is one. All threads share one process, so Python starts once. Each thread loads the trust
+store once, and then reuses its TLS context with the certificate of the next device. Several processes start Python
+and load the trust store several times. An event loop performs the handshakes one after the other, and requires
+another HTTP client.
 """
 
 

@@ -106,11 +106,11 @@ def test_the_way_of_the_guide(operator, simulator):
     operator.run("ansible-playbook --check --diff access.yml")
     assert set(simulator.methods) == {"GET"}
     operator.job("apply")
-    assert operator.job("plan") == {"devices": 2, "in_line": 2}
+    assert operator.job("plan") == {"devices": 2, "in_sync": 2}
     operator.run(operator.files["drift.sh"])
 
     first.values[first.field_id("Firmware")] = "0.1"
-    assert operator.job("plan") == {"devices": 2, "in_line": 1, "drifting": 1}
+    assert operator.job("plan") == {"devices": 2, "in_sync": 1, "drifted": 1}
     assert set(simulator.methods) == {"GET"}
     operator.run(operator.files["drift.sh"], return_code=1)
     operator.job("apply")

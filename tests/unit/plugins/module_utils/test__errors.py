@@ -46,6 +46,17 @@ def test_every_failure_stands_in_the_documentation_of_a_module():
 
 
 @pytest.mark.parametrize("error", error_kinds(), ids=str)
+def test_the_guide_says_for_every_kind_what_changed_can_be(error):
+    guide = (ROOT / "docs/docsite/rst/guide_errors.rst").read_text(encoding="utf-8")
+    section = re.split(r"^\w+\n-+$", guide.partition(f"\n{error.kind}\n---")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    last = " ".join(section.strip().rpartition("\n\n")[2].split())
+    assert last.startswith("``changed`` is ")
+    named = {Changes.FILES: "changed a file", Changes.RECORD: "changed the record|changed a file or the record"}
+    assert re.search(named.get(error.changes, "always false"), last)
+    assert error.changes is Changes.RECORD or "record" not in last.partition(" Run ")[0]
+
+
+@pytest.mark.parametrize("error", error_kinds(), ids=str)
 def test_every_kind_has_a_cause_and_a_remedy_in_sentences(error):
     for text in (error.cause, error.remedy):
         assert re.fullmatch(r"[A-Z].*\.", text)
