@@ -299,7 +299,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._devices import (
     summary_of_failures,
     summary_of_warnings,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure
+from ansible_collections.edgeops.digicert.plugins.module_utils._failures import Failure, HostError
 from ansible_collections.edgeops.digicert.plugins.module_utils._gateway import Gateway
 from ansible_collections.edgeops.digicert.plugins.module_utils._keep import keep_device
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
@@ -324,6 +324,23 @@ def _stop_on_signals(gateway: Gateway) -> None:
             signal.signal(number, stop)
 
 
+def _folder_of(module: Module) -> t.Callable[[], str]:
+    """Return what returns the path of the module's temporary directory, or raises HostError if there is none.
+
+    The directory is created at once, because AnsibleModule has no locks for threads that create it.
+    """
+    try:
+        path = module.folder()
+    except HostError as failure:
+        message = str(failure)
+
+        def fail() -> str:
+            raise HostError(message)
+
+        return fail
+    return lambda: path
+
+
 def main() -> None:
     module = Module(
         argument_spec={
@@ -337,10 +354,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     task = module.params
-    tmpdir = module.tmpdir
+    folder = _folder_of(module)
 
     def keep(device: Options, warn: t.Callable[[str], None], contexts: Contexts, pause: Pause) -> Result:
-        result = keep_device(device, lambda: tmpdir, module.check_mode, warn, contexts, pause)
+        result = keep_device(device, folder, module.check_mode, warn, contexts, pause)
         if not task["return_records"]:
             del result["device"]
         return result
