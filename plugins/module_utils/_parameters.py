@@ -45,6 +45,7 @@ _BASE64 = re.compile(r"\s*M(?:\s*[A-Za-z0-9+/_-]){39,}[\s=]*")
 # The tags of DER (ITU-T X.690), and the number of bytes before the content of a SEQUENCE by its first length byte.
 _SEQUENCE, _INTEGER = 0x30, 0x02
 _LONG_HEADERS = {0x81: 3, 0x82: 4}
+# A passphrase does not begin like this.
 _LOOKS_LIKE_PATH = re.compile(r"/|~(?=/|$)|\.{1,2}(?:/|$)")
 
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -131,13 +132,16 @@ class ParameterCheck:
         if option in _TEXT_OPTIONS:
             return self._misplaced_key(option) if _PRIVATE_KEY.search(text) else None
         is_path = rule.get("type") == "path"
+        if is_path:
+            # Ansible expands it too, and a variable of the environment can contain a key.
+            text = os.path.expanduser(os.path.expandvars(text))
         if is_pem(text) or (is_path and not _can_be_path(text)):
             return self._misplaced_content(text, option, is_path)
         if option == "api_url" and may_contain_password(text):
             return (
                 "is not a base URL. Set https://, a host, and at most a port and a path, but no password and no query."
             )
-        if is_path and option not in _NEW_FILES and not _is_shown(text) and not self._exists(_expanded(text)):
+        if is_path and option not in _NEW_FILES and not _LOOKS_LIKE_PATH.match(text) and not self._exists(text):
             return self._misplaced_word()
         return None
 
@@ -218,12 +222,3 @@ def _has_secrets(spec: Spec) -> bool:
 def _can_be_path(text: str) -> bool:
     names = os.path.normpath(text).split("/")
     return not re.search(r"[\r\n]", text.strip()) and all(len(name) <= _LONGEST_NAME for name in names)
-
-
-def _expanded(text: str) -> str:
-    return os.path.expanduser(os.path.expandvars(text))
-
-
-def _is_shown(text: str) -> bool:
-    """Return whether a text looks like a path, and not like a passphrase."""
-    return _LOOKS_LIKE_PATH.match(_expanded(text)) is not None

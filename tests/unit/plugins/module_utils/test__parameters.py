@@ -135,6 +135,16 @@ def test_the_message_names_the_right_option(option, content, advice):
     assert advice in checked({option: content}).problems[0]
 
 
+@pytest.mark.parametrize("option", PATHS)
+@pytest.mark.parametrize("text", ["$TEST_KEY", "${TEST_KEY}", "/etc/pki/$TEST_KEY"])
+def test_content_of_a_variable_in_a_path_is_not_shown(monkeypatch, option, text):
+    # Ansible expands variables of the environment in each path.
+    monkeypatch.setenv("TEST_KEY", KEY)
+    check = checked({option: text})
+    assert check.problems[0].startswith(f"{option} ")
+    assert check.params == {option: "********"}
+
+
 def test_an_operator_has_no_option_for_content():
     check = checked({"ca_path": KEY}, spec=operator_argument_spec())
     assert check.problems == [
