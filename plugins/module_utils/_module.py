@@ -14,7 +14,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import (
     ParameterCheck,
     fill_from_environment,
@@ -50,6 +50,17 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
         self.params = check.params
         self.redactor.add(check.secrets)
         self._problems = check.problems
+
+    def folder(self) -> str:
+        """Return the path of the module's temporary directory. Raises HostError if there is none."""
+        try:
+            return str(self.tmpdir)
+        except Exception as error:  # ansible-core 2.19 and later raise no type of their own.
+            reason = getattr(error.__cause__, "strerror", None) or getattr(error, "strerror", None) or error
+            raise HostError(
+                f"The temporary directory of the module cannot be created: {reason}. "
+                "Correct that, or set remote_tmp of Ansible to another directory of the managed host."
+            ) from error
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Log a message. AnsibleModule gives the parameters in `log_args`, and secrets with line ends in them."""

@@ -12,6 +12,7 @@ with the secrets that it has not collected by then, or that are in an option for
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import typing as t
@@ -32,11 +33,19 @@ _NEW_FILES = ("progress_path",)
 # The longest name of a file.
 _LONGEST_NAME = 255
 
-_VAULT = re.compile(r"\$ANSIBLE_VAULT|!vault\b")
-_PRIVATE_KEY = re.compile(r"PRIVATE\s+KEY\s*-{2,}|-{2,}\s*BEGIN[A-Z0-9 ]*PRIVATE", re.IGNORECASE)
-# LS0tLS1 is ----- in Base64, and M begins the Base64 of each DER SEQUENCE, as keys and certificates are.
-_PEM = re.compile(r"-{2,}\s*(?:BEGIN|END)\b|PRIVATE\s+KEY|LS0tLS1CRUdJTi", re.IGNORECASE)
-_DER = re.compile(r"\s*M[A-Za-z0-9+/=_\s-]{39,}")
+# Names of fields and devices can contain words such as "Private key" and "-- end", so PEM has more than these.
+_VAULT = re.compile(r"\$ANSIBLE_VAULT|\A\s*!vault\b")
+_PRIVATE_KEY = re.compile(r"PRIVATE\s+KEY\s*-{4,}|-{4,}\s*BEGIN[A-Z0-9 ]*PRIVATE", re.IGNORECASE)
+# LS0tLS1 is ----- in Base64.
+_PEM = re.compile(
+    r"(?i:-{4,}\s*(?:BEGIN|END)\b)|(?:KEY|CERTIFICATE|REQUEST)\s*-{4,}"
+    r"|\b(?:BEGIN|END)\s+(?:[A-Z0-9]+\s+)*PRIVATE\s+KEY|LS0tLS1CRUdJTi"
+)
+_BASE64 = re.compile(r"\s*M(?:\s*[A-Za-z0-9+/_-]){39,}[\s=]*")
+# The tags of DER (ITU-T X.690), and the number of bytes before the content of a SEQUENCE by its first length byte.
+_SEQUENCE, _INTEGER = 0x30, 0x02
+_LONG_HEADERS = {0x81: 3, 0x82: 4}
+# A passphrase does not begin like this.
 _LOOKS_LIKE_PATH = re.compile(r"/|~(?=/|$)|\.{1,2}(?:/|$)")
 
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -123,13 +132,16 @@ class ParameterCheck:
         if option in _TEXT_OPTIONS:
             return self._misplaced_key(option) if _PRIVATE_KEY.search(text) else None
         is_path = rule.get("type") == "path"
+        if is_path:
+            # Ansible expands it too, and a variable of the environment can contain a key.
+            text = os.path.expanduser(os.path.expandvars(text))
         if is_pem(text) or (is_path and not _can_be_path(text)):
             return self._misplaced_content(text, option, is_path)
         if option == "api_url" and may_contain_password(text):
             return (
                 "is not a base URL. Set https://, a host, and at most a port and a path, but no password and no query."
             )
-        if is_path and option not in _NEW_FILES and not _is_shown(text) and not self._exists(_expanded(text)):
+        if is_path and option not in _NEW_FILES and not _LOOKS_LIKE_PATH.match(text) and not self._exists(text):
             return self._misplaced_word()
         return None
 
@@ -179,7 +191,7 @@ def texts_of(value: t.Any) -> list[str]:
 
 def is_pem(text: str) -> bool:
     """Return whether a text is PEM, a part of it, or DER in Base64."""
-    return bool(_PEM.search(text) or (_DER.fullmatch(text)))
+    return bool(_PEM.search(text)) or _is_der(text)
 
 
 def may_contain_password(url: str) -> bool:
@@ -194,6 +206,15 @@ def may_contain_password(url: str) -> bool:
     )
 
 
+def _is_der(text: str) -> bool:
+    """Return whether a text begins as the Base64 of a key or a certificate and contains nothing but Base64."""
+    if not _BASE64.fullmatch(text):
+        return False
+    start = re.sub(r"\s", "", text)[:12].replace("+", "-").replace("/", "_")
+    head = base64.urlsafe_b64decode(start)
+    return head[0] == _SEQUENCE and head[_LONG_HEADERS.get(head[1], 2)] in (_SEQUENCE, _INTEGER)
+
+
 def _has_secrets(spec: Spec) -> bool:
     return any(rule.get("no_log") or _has_secrets(rule.get("options", {})) for rule in spec.values())
 
@@ -201,12 +222,3 @@ def _has_secrets(spec: Spec) -> bool:
 def _can_be_path(text: str) -> bool:
     names = os.path.normpath(text).split("/")
     return not re.search(r"[\r\n]", text.strip()) and all(len(name) <= _LONGEST_NAME for name in names)
-
-
-def _expanded(text: str) -> str:
-    return os.path.expanduser(os.path.expandvars(text))
-
-
-def _is_shown(text: str) -> bool:
-    """Return whether a text looks like a path, and not like a passphrase."""
-    return _LOOKS_LIKE_PATH.match(_expanded(text)) is not None

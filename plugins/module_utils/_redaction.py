@@ -43,6 +43,7 @@ _JSON_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}|\\.", re.DO
 _PERCENT_ESCAPE = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _FORM_ESCAPE = re.compile(r"(?:%[0-9a-fA-F]{2})+|\+")
 _HTML_ESCAPE = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
+_ELLIPSIS = re.compile(r"…|\.{2,}")
 # What is left of an escape at the end of a truncated text.
 _BROKEN_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{0,3}|%[0-9a-fA-F]?|&#?\w*)[.…\s]*$")
 
@@ -98,7 +99,7 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self._data(each, kept_keys) for each in value]
         if not isinstance(value, dict):
-            return value
+            return MASK if self._is_number(value) else value
         result: dict[t.Any, t.Any] = {}
         for key, each in value.items():
             new = key if kept_keys is None or key in kept_keys else self._redacted(str(key), None)
@@ -106,6 +107,10 @@ class Redactor:
                 new += "*"
             result[new] = self._data(each, kept_keys)
         return result
+
+    def _is_number(self, value: t.Any) -> bool:
+        """Return whether a value is a number and a secret. Short ones are in most results, such as a status."""
+        return type(value) in (int, float) and len(str(value)) >= _SHORTEST and str(value) in self._secrets
 
     def _may_contain(self, text: str) -> bool:
         if re.search(r"[\\%&+]", text):
@@ -137,7 +142,7 @@ class Redactor:
                 at = layer.text.find(needle, at + 1)
 
     def _parts(self, layer: _Layer, length: int) -> t.Iterator[Span]:
-        """Yield where a part of a secret is that has at least `length` characters, or with which the text ends."""
+        """Yield where a part of a secret is: one of at least `length` characters, or before an ellipsis or the end."""
         text = layer.text
         fragments = self._fragments_of(length)
         for at in range(len(text) - length + 1):
@@ -145,11 +150,12 @@ class Redactor:
                 yield layer.begins[at], layer.ends[at + length - 1]
         if length > _FRAGMENT:
             return
-        end = len(text.rstrip(".…\"'`)]}>,;"))
-        for size in range(min(length, end), _PREFIX - 1, -1):
-            if any(needle.startswith(text[end - size : end]) for needle in self._needles if len(needle) > size):
-                yield layer.begins[end - size], layer.ends[end - 1]
-                break
+        ends = [len(text.rstrip(".…\"'`)]}>,;")), *(found.start() for found in _ELLIPSIS.finditer(text))]
+        for end in ends:
+            for size in range(min(length, end), _PREFIX - 1, -1):
+                if any(needle.startswith(text[end - size : end]) for needle in self._needles if len(needle) > size):
+                    yield layer.begins[end - size], layer.ends[end - 1]
+                    break
 
     def _fragments_of(self, length: int) -> set[str]:
         """Return all parts of this length of the secrets, but not of the labels of PEM."""
@@ -266,12 +272,12 @@ def _masked(text: str, spans: t.Iterable[Span]) -> str:
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:
-    """Yield all strings of JSON-like data, its keys too."""
+    """Yield all strings and numbers of JSON-like data, its keys too."""
     pending = [value]
     while pending:
         each = pending.pop()
-        if isinstance(each, str):
-            yield each
+        if isinstance(each, (str, int, float)):
+            yield str(each)
         elif isinstance(each, dict):
             pending += [*each, *each.values()]
         elif isinstance(each, (list, tuple)):

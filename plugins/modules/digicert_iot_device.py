@@ -205,7 +205,7 @@ def main() -> None:
     module = Module(argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True)
     try:
         with unexpected_errors():
-            result = ensure_device(module.params, lambda: module.tmpdir, module.check_mode, module.warn)
+            result = ensure_device(module.params, module.folder, module.check_mode, module.warn)
     except DeviceManagerError as failure:
         module.fail_json(**failure.result(module.params["device_id"]))
     module.exit_json(**result)

@@ -304,7 +304,7 @@ def main() -> None:
         from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
 
         changed_options = {**options, **changes}
-        session = open_session(changed_options, [], lambda: module.tmpdir, warn)
+        session = open_session(changed_options, [], module.folder, warn)
         return DeviceApi(session, options["device_id"], module.redactor)
 
     def set_attributes() -> bool:

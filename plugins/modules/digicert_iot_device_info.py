@@ -133,7 +133,7 @@ def main() -> None:
         with unexpected_errors():
             # Only for its warnings: the session uses the pair that works.
             recover_files(options, False, module.warn)
-            session = open_session(options, [], lambda: module.tmpdir, module.warn)
+            session = open_session(options, [], module.folder, module.warn)
             record = DeviceApi(session, options["device_id"], module.redactor).read()
     except DeviceManagerError as failure:
         module.fail_json(**failure.result(options["device_id"]))

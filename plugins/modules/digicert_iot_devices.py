@@ -304,7 +304,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import Contexts
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError, HostError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import secrets_of
@@ -324,6 +324,23 @@ def _stop_on_signals(gateway: WorkerPool) -> None:
             signal.signal(number, stop)
 
 
+def _folder_of(module: Module) -> t.Callable[[], str]:
+    """Return what returns the path of the module's temporary directory, or raises HostError if there is none.
+
+    The directory is created at once, because AnsibleModule has no locks for threads that create it.
+    """
+    try:
+        path = module.folder()
+    except HostError as failure:
+        message = str(failure)
+
+        def fail() -> str:
+            raise HostError(message)
+
+        return fail
+    return lambda: path
+
+
 def main() -> None:
     module = Module(
         argument_spec={
@@ -337,10 +354,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     task = module.params
-    tmpdir = module.tmpdir
+    folder = _folder_of(module)
 
     def keep(device: Options, warn: t.Callable[[str], None], contexts: Contexts, pause: Pause) -> Result:
-        result = ensure_device(device, lambda: tmpdir, module.check_mode, warn, contexts, pause)
+        result = ensure_device(device, folder, module.check_mode, warn, contexts, pause)
         if not task["return_records"]:
             del result["device"]
         return result

@@ -155,6 +155,23 @@ def test_a_progress_file_that_cannot_be_costs_no_connection(player, many, simula
     assert simulator.connections == []
 
 
+def test_devices_with_files_do_not_need_a_temporary_directory(player, many, simulator, sensors):
+    leaf = simulator.certificates[sensors[0].name]
+    own = {
+        sensors[0].id: {
+            "client_cert": None,
+            "client_cert_content": leaf.pem.read_text(),
+            "client_key": None,
+            "client_key_content": leaf.key.read_text(),
+        }
+    }
+    # No process can create a directory in /proc.
+    (outcome,) = player._run([many(sensors, own, fields=DELFT)], [], environment={"ANSIBLE_REMOTE_TMP": "/proc"})
+    assert failures(outcome) == ["host_error"] + [None] * 5
+    assert "temporary directory" in outcome.result["results"][0]["msg"]
+    assert sites(sensors) == ["Rotterdam"] + ["Delft"] * 5
+
+
 def test_the_secrets_of_one_device_show_nowhere(player, many, simulator, sensors):
     leaf = simulator.certificates[sensors[0].name]
     content = {

@@ -219,7 +219,8 @@ def _certificate_problem(certificate: _Pem) -> str | None:
     reason = ""
     try:
         # No file can be below a file, so this error shows that OpenSSL got as far as the key.
-        _new_context().load_cert_chain(certificate.path, os.path.join(certificate.path, "no key"))
+        with host_errors(f"{certificate.label} cannot be loaded"):
+            _new_context().load_cert_chain(certificate.path, os.path.join(certificate.path, "no key"))
     except NotADirectoryError:
         return None
     except OSError as error:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _module
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HttpError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, HttpError
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import NO_LOG
 
 SPEC = {
@@ -121,3 +123,28 @@ def test_other_messages_are_logged_without_secrets(run):
 
     _result, logged = run(work, client_key_passphrase="Zq82-secret")
     assert "found ********" in logged
+
+
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_a_lack_of_a_temporary_directory_is_a_host_error(run, monkeypatch, is_wrapped):
+    def no_directory(_module):
+        error = OSError(errno.ENOSPC, "No space left on device")
+        if not is_wrapped:
+            raise error
+        raise Exception("Failed to create remote module tmp path") from error  # noqa: TRY002 - as ansible-core
+
+    def work(module):
+        with pytest.raises(HostError, match=r"cannot be created: No space left on device\. .* remote_tmp"):
+            module.folder()
+        module.exit_json()
+
+    monkeypatch.setattr(basic.AnsibleModule, "tmpdir", property(no_directory))
+    run(work)
+
+
+def test_the_temporary_directory_is_that_of_ansible(run, monkeypatch):
+    def work(module):
+        module.exit_json(folder=module.folder())
+
+    monkeypatch.setattr(basic.AnsibleModule, "tmpdir", "/tmp/of-ansible")
+    assert run(work)[0]["folder"] == "/tmp/of-ansible"

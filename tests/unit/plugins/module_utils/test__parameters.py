@@ -71,6 +71,53 @@ def test_content_is_not_shown_in_an_option_for_something_else(option, content):
         assert content not in problem + str(check.params)
 
 
+# The first bytes of a DER key or certificate, and what they are.
+DER = {
+    "RSA": "308204a30201000282",
+    "RSA 1024": "3082025d0201000281",
+    "EC": "30770201010420aa",
+    "PKCS #8": "308187020100301306",
+    "encrypted": "3081a3305e06092a86",
+    "certificate": "3082028a30820170a0",
+}
+
+
+@pytest.mark.parametrize("head", DER.values(), ids=list(DER))
+def test_der_in_base64_is_content(head):
+    text = base64.b64encode(bytes.fromhex(head) + b"\xfb\xff" * 20).decode()
+    for form in (text, text.rstrip("="), text.replace("+", "-").replace("/", "_"), text[:30] + "\n" + text[30:]):
+        assert "contains" in checked({"device_identifier": form}).problems[0]
+
+
+NAMES = [
+    "Meeting room access point on the third floor west wing",
+    "Maintenance-contact-telephone-number-of-the-site",
+    "MEETING ROOM ACCESS POINT ON THE THIRD FLOOR WEST WING",
+    "MonitoringDevice0123456789ABCDEFGHIJKLMNOPQ",
+    "Private key",
+    "PRIVATE KEY",
+    "Front end private key",
+    "Private key -- end of validity",
+    "pier-3--end",
+    "Pier 3 --- Begin",
+    "use !vault here",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_devices_and_fields_are_not_content(name):
+    params = {
+        "device_identifier": name,
+        "fields": [{"name": name, "value": name}],
+        "secret_fields": [{"name": name, "value": "Zq81"}],
+        "keep_fields": [name],
+        "mask_fields": [name],
+        "client_cert": f"/etc/pki/{name}/device.pem",
+    }
+    check = checked(params)
+    assert (check.problems, check.params) == ([], params)
+
+
 @pytest.mark.parametrize(
     ("option", "content", "advice"),
     [
@@ -86,6 +133,16 @@ def test_content_is_not_shown_in_an_option_for_something_else(option, content):
 )
 def test_the_message_names_the_right_option(option, content, advice):
     assert advice in checked({option: content}).problems[0]
+
+
+@pytest.mark.parametrize("option", PATHS)
+@pytest.mark.parametrize("text", ["$TEST_KEY", "${TEST_KEY}", "/etc/pki/$TEST_KEY"])
+def test_content_of_a_variable_in_a_path_is_not_shown(monkeypatch, option, text):
+    # Ansible expands variables of the environment in each path.
+    monkeypatch.setenv("TEST_KEY", KEY)
+    check = checked({option: text})
+    assert check.problems[0].startswith(f"{option} ")
+    assert check.params == {option: "********"}
 
 
 def test_an_operator_has_no_option_for_content():

@@ -75,6 +75,13 @@ def test_a_truncated_secret_is_masked(size, end):
     assert SECRETS[0][:4] not in redacted
 
 
+@pytest.mark.parametrize("ellipsis", ["…", "...", ".."])
+@pytest.mark.parametrize("size", range(4, 17))
+def test_a_secret_truncated_within_a_text_is_masked(size, ellipsis):
+    redacted = Redactor([SECRETS[0]]).foreign(f"The value '{SECRETS[0][:size]}{ellipsis}' is not valid here.")
+    assert redacted == f"The value '{MASK}{ellipsis}' is not valid here."
+
+
 @pytest.mark.parametrize("size", range(5, 16))
 def test_a_truncated_escape_leaves_nothing(size):
     escaped = json.dumps("pässwört-Zq81")[1:-1]
@@ -123,6 +130,12 @@ def test_data_is_masked_in_values_and_keys():
     assert redactor.data(other, ()) is other
     assert Redactor().data({"a": "b"}) == {"a": "b"}
     assert Redactor().text("text") == "text"
+
+
+def test_numbers_are_masked_unless_they_are_short():
+    data = {"pin": 493817, "ratio": 12.25, "retries": 5, "other": 4938170, "on": True}
+    assert Redactor(["493817", "12.25", "5"]).data(data) == {**data, "pin": MASK, "ratio": MASK}
+    assert Redactor(["493817"]).data([493817]) == [MASK]
 
 
 def test_secrets_can_be_added():

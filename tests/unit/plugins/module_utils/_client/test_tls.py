@@ -599,6 +599,17 @@ def test_a_key_that_cannot_be_read_for_lack_of_descriptors_is_an_error_of_the_ho
         load(**files(client_cert=leaf.certificate, client_key=leaf.key))
 
 
+def test_a_certificate_that_cannot_be_read_for_lack_of_descriptors_is_an_error_of_the_host(monkeypatch, leaf, files):
+    errors = [ssl.SSLError(9, "a key that OpenSSL rejects"), OSError(errno.EMFILE, "Too many open files")]
+
+    def fail(*_arguments):
+        raise errors.pop(0)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", fail)
+    with pytest.raises(HostError, match=r"client_cert: .* cannot be loaded: Too many open files"):
+        load(**files(client_cert=leaf.certificate, client_key=leaf.key))
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
