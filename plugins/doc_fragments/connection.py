@@ -12,14 +12,14 @@ class ModuleDocFragment:
 options:
   ca_path:
     description:
-      - A file or a folder with the certificates of the CAs to trust, instead of those that the system trusts.
-      - It is used whatever E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE) say.
+      - The path of a PEM file or a directory of CA certificates. It replaces the trust store of the system.
+      - This option takes precedence over E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE).
       - If not set, the environment variable E(DIGICERT_IOT_CA_PATH) is used.
     type: path
   validate_certs:
     description:
-      - Whether the certificate of the service is checked.
-      - Without the check anyone on the way can pose as the service. The module warns about it.
+      - Whether to verify the server certificate of the API.
+      - If V(false), the connection is open to man-in-the-middle attacks, and the module warns.
     type: bool
     default: true
   timeout:
@@ -28,14 +28,15 @@ options:
     default: 30
   retries:
     description:
-      - How often a request is sent again after a connection that failed, a time-out, or an answer with one of the
-        statuses 408, 429, 500, 502, 503 and 504. With V(0) never.
-      - The waits between grow, differ at random, and keep what a C(Retry-After) asks for, up to five minutes.
-      - Before an update is sent again, the record is read and compared again.
+      - The maximum number of retries of a request. V(0) disables retries.
+      - The module retries after a failed connection, a timeout, and a response with HTTP status 408, 429, 500, 502, 503
+        or 504.
+      - Retries use exponential back-off with jitter and honor C(Retry-After) response headers, up to five minutes.
+      - Before the module retries an update, it reads and compares the record again.
     type: int
     default: 5
   use_proxy:
-    description: Whether the proxies are used that the environment of the task names, for example in E(HTTPS_PROXY).
+    description: Whether to use the proxies from the environment of the task, for example E(HTTPS_PROXY).
     type: bool
     default: true
 attributes:
@@ -48,48 +49,52 @@ requirements:
   - requests >= 2.22
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_errors
-    description: What each failure means, and what to do.
+    description: The cause and the remedy for each kind of error.
 """
 
-    # The options of the modules that come as a device.
+    # The options of modules that authenticate with the certificate of a device.
     CERTIFICATE = r"""
 options:
   api_url:
     description:
-      - The base URL of the API to which a device comes with its own certificate. Only V(https) is allowed.
-      - On DigiCert's own hosts its name begins with C(clientauth.).
+      - The base URL of the device API, which authenticates clients with certificates (mutual TLS). Only V(https) is
+        supported.
+      - On the hosts of DigiCert, the hostname of the device API begins with C(clientauth.).
       - If not set, the environment variable E(DIGICERT_IOT_API_URL) is used.
     type: str
     default: https://clientauth.one.digicert.com
   client_cert:
     description:
-      - The file with the device's own certificate in PEM form, followed by the rest of its chain if it has one.
-      - It may hold the private key as well.
-      - One of O(client_cert) and O(client_cert_content) is needed.
+      - The path of the client certificate of the device in PEM form. The leaf certificate is first, followed by the
+        intermediate certificates of its chain.
+      - The file can also contain the private key.
+      - One of O(client_cert) and O(client_cert_content) is required. They are mutually exclusive.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT) is used.
     type: path
   client_cert_content:
     description:
-      - What O(client_cert) would hold, for certificates that are kept in a vault.
+      - The content of O(client_cert), for example from a vault.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT_CONTENT) is used.
     type: str
   client_key:
     description:
-      - The file with the private key of O(client_cert) in PEM form. Not needed when O(client_cert) holds it.
-      - It can also be a file that names a key in a TPM 2.0 or in a PKCS#11 token, as
-        R(the guide on keys in hardware,ansible_collections.edgeops.digicert.docsite.guide_hardware_keys) shows.
+      - The path of the private key of O(client_cert) in PEM form. Not required if O(client_cert) contains the key.
+      - The file can also refer to a key in a TPM 2.0 or in a PKCS#11 token. Refer to
+        R(the guide on hardware keys,ansible_collections.edgeops.digicert.docsite.guide_hardware_keys).
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is used.
     type: path
   client_key_content:
     description:
-      - What O(client_key) would hold, for keys in a vault. It never gets a name in the host's file system.
-      - Excludes O(client_key).
+      - The content of O(client_key), for example from a vault. The module never writes it to a named file on the
+        managed host.
+      - O(client_key) and O(client_key_content) are mutually exclusive.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_CONTENT) is used.
     type: str
   client_key_passphrase:
     description:
-      - The passphrase of an encrypted private key. Without it such a key is an error; nothing ever asks for it.
-      - If the private key is not encrypted, the module does not use the passphrase and returns a warning.
+      - The passphrase of the private key. Required if the private key is encrypted. The module never prompts for a
+        passphrase.
+      - If the private key is not encrypted, the module ignores the passphrase and warns.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_PASSPHRASE) is used.
     type: str
 attributes:
@@ -100,38 +105,38 @@ attributes:
       - edgeops.digicert.digicert_iot
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
-    description: Where certificates and keys can be, and whom to trust.
+    description: How to store certificates and keys, and how to configure the trust store.
 """
 
-    # The option of the modules that are about one device.
+    # The option of the modules for one device.
     DEVICE = r"""
 options:
   device_id:
     description:
-      - The ID of the device, which never changes. The operator sees it in the console.
-      - It goes into the path of the URL as one segment, whatever it contains.
+      - The ID of the device, which never changes. The web console of DigiCert IoT Device Manager shows it.
+      - The module encodes the ID as one segment of the URL path.
       - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
     type: str
     required: true
 """
 
-    # The options of what comes as an operator.
+    # The options of plugins that authenticate with the API key of an operator.
     OPERATOR = r"""
 options:
   api_url:
     description:
-      - The base URL of the API to which an operator comes with an API key. Only V(https) is allowed.
-      - It is not the one for devices, whose name begins with C(clientauth.) on DigiCert's own hosts.
+      - The base URL of the operator API, which authenticates clients with API keys. Only V(https) is supported.
+      - On the hosts of DigiCert, a hostname that begins with C(clientauth.) belongs to the device API. Do not use it.
       - If not set, the environment variable E(DIGICERT_IOT_OPERATOR_API_URL) is used.
     type: str
     default: https://one.digicert.com
   api_key:
     description:
-      - The API key of the operator, or better of a service user who may do no more than is needed.
+      - The API key of an operator. Use a service user with the minimum permissions.
       - If not set, the environment variable E(DIGICERT_IOT_API_KEY) is used.
     type: str
     required: true
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_operators
-    description: From an empty account to a fleet that keeps itself true.
+    description: How to set up an account as an operator.
 """

@@ -6,34 +6,34 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that say what a record shall be, as `module_utils/_record/desired_state.py` reads them."""
+    """The options of the desired state, which `module_utils/_record/desired_state.py` parses."""
 
     DOCUMENTATION = r"""
 options:
   device_identifier:
     description:
-      - The name that the device shall have, 1 to 255 characters.
-      - If not set, the name stays as it is.
+      - The desired name of the device, from 1 to 255 characters.
+      - If not set, the name does not change.
     type: str
   fields:
     description:
-      - The fields to set or to remove. Fields that are not listed keep their values, unless O(purge_fields=true).
-      - At least one of this, O(secret_fields) and O(device_identifier) is needed.
+      - The desired fields. Fields that are not listed keep their values, unless O(purge_fields=true).
+      - At least one of O(fields), O(secret_fields) and O(device_identifier) is required.
     type: list
     elements: dict
     suboptions:
       id:
         description:
-          - The ID of the field. Exactly one of O(fields[].id) and O(fields[].name) is needed.
-          - A field that never had a value may not be listed in the record. Then it is known by its ID only.
+          - The ID of the field. One of O(fields[].id) and O(fields[].name) is required. They are mutually exclusive.
+          - Use the ID for a field that the record does not list. The record can omit a field that never had a value.
         type: str
       name:
-        description: The name of the field as the record has it. A name that two fields share cannot be used.
+        description: The name of the field in the record. If several fields share a name, use O(fields[].id) instead.
         type: str
       value:
         description:
-          - The value, at most 1024 characters.
-          - Strings are stored as they are, integers as digits, booleans as V(true) or V(false).
+          - The value of the field, at most 1024 characters.
+          - Strings are stored unchanged, integers as digits, and booleans as V(true) or V(false).
           - Other types are rejected because YAML does not preserve their notation. An unquoted V(1.10) becomes V(1.1).
           - YAML converts some unquoted values to numbers or booleans before the module receives them, which the module
             cannot detect. An unquoted V(0042) becomes V(34), V(12:30:45) becomes V(45045), the MAC address
@@ -44,7 +44,7 @@ options:
           - An empty value is rejected. Use O(fields[].state=absent) to remove a value.
         type: raw
       state:
-        description: Whether the field shall have the value, or none.
+        description: Whether to set the value of the field (V(present)) or to remove it (V(absent)).
         type: str
         choices:
           - present
@@ -52,24 +52,25 @@ options:
         default: present
   secret_fields:
     description:
-      - Fields like those in O(fields), whose values appear in no output and no log.
-      - Their old values, which the service sends, are masked as well. A diff shows only that a value changes.
-      - A field can stand in one of the two lists only.
-      - Ansible hides each value wherever its text appears, so a very short one hides other text as well.
+      - The desired fields whose values are masked in output and logs. The entries are like those of O(fields).
+      - The current values of these fields, which the API returns, are masked too. A diff shows only whether a value
+        changes.
+      - A field cannot be in both O(fields) and O(secret_fields).
+      - Ansible masks each value wherever its text appears, so a very short value masks other text too.
     type: list
     elements: dict
     suboptions:
       id:
-        description: As O(fields[].id).
+        description: Refer to O(fields[].id).
         type: str
       name:
-        description: As O(fields[].name).
+        description: Refer to O(fields[].name).
         type: str
       value:
-        description: As O(fields[].value), and a string.
+        description: Refer to O(fields[].value). It must be a string.
         type: raw
       state:
-        description: As O(fields[].state).
+        description: Refer to O(fields[].state).
         type: str
         choices:
           - present
@@ -77,9 +78,9 @@ options:
         default: present
   purge_fields:
     description:
-      - Whether the values of all fields that neither O(fields) nor O(secret_fields) lists are removed.
-      - Fields that the device's profile makes mandatory always keep their values.
-      - Needs O(fields) or O(secret_fields). With O(fields=[]) alone every optional value is removed.
+      - Whether to remove the values of all fields that are not listed in O(fields) or O(secret_fields).
+      - Fields that are mandatory in the device profile always keep their values.
+      - Requires O(fields) or O(secret_fields). With O(fields=[]) alone, the module removes every optional value.
     type: bool
     default: false
   keep_fields:
@@ -94,18 +95,18 @@ options:
     description:
       - The names or IDs of fields whose values are masked in the result and the diff, in addition to O(secret_fields).
         The task does not have to set these fields. The same values are masked in all other fields too.
-      - An entry that matches no field of the record is a warning.
+      - If an entry matches no field of the record, the module warns.
     type: list
     elements: str
     default: []
   on_read_denied:
     description:
-      - What to do for a device that may not read its record.
-      - With V(fail) the task fails.
-      - With V(overwrite) the fields are sent without being compared, which B(removes every value that is not listed).
-        The task always reports a change then. All fields must be given by O(fields[].id) and with a value.
-      - Only the documented error body of the API counts as a denial. If a firewall, a proxy or a gateway rejects the
-        request, the task fails and sends no update, whatever this option says.
+      - The action for a device that is denied read access to its record.
+      - With V(fail), the task fails.
+      - With V(overwrite), the module sends the fields without a comparison, which B(removes every value that is not
+        listed). The task then always reports a change. All fields require O(fields[].id) and O(fields[].value).
+      - Only the documented error response of the API counts as a denial. If a firewall, a proxy or a gateway rejects
+        the request, the task fails and sends no update, whatever the value of this option.
     type: str
     choices:
       - fail
@@ -113,5 +114,5 @@ options:
     default: fail
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_fields
-    description: What fields, purge and check mode do, with before and after.
+    description: How to set, remove and purge fields, with examples of records before and after.
 """

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device
-short_description: Keep a device's record in DigiCert IoT Device Manager true
+short_description: Manage the record of a device in DigiCert IoT Device Manager
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Sets the name and the fields of a device's record, with the device's own certificate over mutual TLS.
-  - The API's update replaces all field values, so whatever a request leaves out is lost. This module reads the record
-    first, compares, sends an update only when something differs, and then sends every value that shall stay.
+  - Idempotently sets the name and the fields of a device record. The device authenticates with its own certificate
+    (mutual TLS).
+  - The update request of the API replaces all field values. Fields that a request omits are deleted. The module
+    therefore reads the record first and compares it with the desired fields. It sends an update only if they differ.
+    The update contains all other field values unchanged.
   - Only O(fields[].state=absent) and O(purge_fields) remove a value.
-  - The API has no locks and no versions. A value that another client writes between the module's read and its update
-    is overwritten. The update follows the read without a wait, because the module reads again after each wait.
+  - The API supports neither locking nor conditional requests. If another client changes a field between the read and
+    the update, its change is overwritten. The module sends the update immediately after the read, because it reads the
+    record again after each wait.
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
@@ -26,15 +29,20 @@ extends_documentation_fragment:
   - edgeops.digicert.record
 attributes:
   check_mode:
-    description: In check mode only reads are sent, and the predicted record is returned.
+    description: In check mode, the module sends read requests only and returns the predicted record.
     support: full
   diff_mode:
-    description: Shows the name and the fields, by field name, before and after.
+    description: Returns the name and the fields, by field name, before and after the update.
     support: full
+  idempotent:
+    description: A second run with the same parameters sends no update, unless another client changed the record.
+    support: partial
+    details:
+      - With O(on_read_denied=overwrite), each run sends an update to a device without read access.
 """
 
 EXAMPLES = r"""
-- name: Keep two fields true and leave all others alone
+- name: Set two fields of a device record
   edgeops.digicert.digicert_iot_device:
     device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
     client_cert: /etc/pki/device/device.pem
@@ -45,9 +53,9 @@ EXAMPLES = r"""
       - name: Site
         value: Rotterdam
 
-# The tasks below belong to a play that sets the connection once:
+# The tasks below belong to a play that sets the connection options once:
 #
-# - name: Keep the records of the edge hosts true
+# - name: Manage the device records of the edge hosts
 #   hosts: edge
 #   module_defaults:
 #     group/edgeops.digicert.digicert_iot:
@@ -55,34 +63,34 @@ EXAMPLES = r"""
 #       client_cert: /etc/pki/device/device.pem
 #       client_key: /etc/pki/device/device.key
 
-- name: Rename the device, whose fields all stay
+- name: Rename a device without changing its fields
   edgeops.digicert.digicert_iot_device:
     device_identifier: gate-7.rotterdam
 
-- name: Remove one value
+- name: Remove the value of a field
   edgeops.digicert.digicert_iot_device:
     fields:
       - name: Contact
         state: absent
 
-- name: Set a field that never had a value, by its ID
+- name: Set a field that the record does not list, by its ID
   edgeops.digicert.digicert_iot_device:
     fields:
       - id: 0c2f9b1d-64c1-4d0b-8a55-0f1d7a1f9a21
         value: "1.10"
 
-- name: Have exactly these values, beside the mandatory ones and what the controller keeps in Redirector
+- name: Remove all optional fields that are not listed, except Redirector
   edgeops.digicert.digicert_iot_device:
     fields:
       - name: Site
         value: Rotterdam
       - name: Owner
-        value: harbour team
+        value: harbor team
     purge_fields: true
     keep_fields:
       - Redirector
 
-- name: Look in a pipeline whether the record is still true, and write nothing
+- name: Detect drift in a pipeline without changing the record
   edgeops.digicert.digicert_iot_device:
     fields:
       - name: Site
@@ -95,16 +103,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 device_id:
-  description: The ID of the device, as the task gave it.
-  returned: always, unless Ansible itself rejects an option
+  description: The ID of the device from O(device_id).
+  returned: always, unless Ansible rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device:
   description:
-    - The record of the device as the API has it, after the update; in check mode as it would be then.
-    - A field without a value has the value V(null) here, however the API shows it.
-    - In check mode a field that is set by its ID and that the record did not list has no name, for only the service
-      knows it. The times are those of the record as it was.
+    - The device record after the update. In check mode, the predicted record.
+    - A field without a value has the value V(null), whatever notation the API uses.
+    - In check mode, a field that is set by ID and does not exist in the current record is returned without a name.
+      Timestamps are those of the current record.
   returned: success
   type: dict
   sample:
@@ -112,7 +120,7 @@ device:
     account_id: 7a0c7f52-31f1-4c3a-9e0e-6d1c9c6f1c55
     division:
       id: 2f9a0f0e-4a7b-4a0c-8f7e-0b7f6a1b2c3d
-      name: Harbours
+      name: Harbors
     device_identifier: gate-7.rotterdam
     device_profile:
       id: 9d1e7c5a-1b2c-4d3e-8f90-a1b2c3d4e5f6
@@ -133,7 +141,8 @@ device:
     device_api_allow_write: true
     device_api_allow_renew_certificate: true
 changed_fields:
-  description: The names of the fields whose values changed, or would change in check mode. IDs where there is no name.
+  description: The names of the fields whose values the module changed, or would change in check mode. The ID of a field
+    without a name.
   returned: success
   type: list
   elements: str
@@ -141,7 +150,7 @@ changed_fields:
     - Site
 diff:
   description:
-    - The name and the values of the fields, by field name, with the same keys on both sides.
+    - The name and the values of the fields, by field name. Both sides have the same keys.
     - If the module completed an interrupted renewal of the certificate, C(certificate_renewal) is V(interrupted) before
       and V(completed) after.
   returned: success
@@ -158,30 +167,32 @@ diff:
         Firmware: "12.4"
         Site: Rotterdam
 failure:
-  description: What went wrong, for programs. RV(ignore:msg) says it for people.
-  returned: failure, unless Ansible itself rejects an option
+  description: Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
+  returned: failure, unless Ansible rejects an option
   type: dict
   contains:
     kind:
       description:
-        - What kind of failure it is. V(invalid_parameters), V(missing_library), V(host_error), V(internal_error),
+        - The kind of the error. One of V(invalid_parameters), V(missing_library), V(host_error), V(internal_error),
           V(connection_failed), V(handshake_failed), V(redirected), V(read_denied), V(write_denied),
-          V(device_not_found), V(http_error), V(invalid_response), V(invalid_desired_state), V(update_not_applied) or
+          V(device_not_found), V(http_error), V(invalid_response), V(invalid_desired_state), V(update_not_applied) and
           V(outcome_unknown).
-        - Only with V(update_not_applied) and V(outcome_unknown) can the record have been changed. RV(ignore:changed)
-        says so.
+        - RV(ignore:changed) is V(true) if the task changed the record or may have changed it before it failed. It is
+          also V(true) if the task completed an interrupted renewal of the certificate.
+        - With V(invalid_parameters), V(missing_library) and V(read_denied), the task sent no update.
+        - With V(internal_error), it is unknown whether the task sent an update, and RV(ignore:changed) is V(false).
       type: str
     http_status:
-      description: The status of the last answer, if there was one that matters.
+      description: The HTTP status of the response that caused the error. V(null) if there was none.
       type: int
     code:
-      description: The API's own code for the error, if it gave one.
+      description: The error code of the API. V(null) if the API returned none.
       type: str
     message:
-      description: The API's own message, if it gave one.
+      description: The error message of the API. V(null) if the API returned none.
       type: str
     retries:
-      description: How often the request was sent again.
+      description: The number of retries of the request.
       type: int
   sample:
     kind: write_denied

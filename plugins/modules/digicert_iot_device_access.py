@@ -8,18 +8,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device_access
-short_description: Say what a device of DigiCert IoT Device Manager may do with its own certificate
+short_description: Manage API access and status of a device in DigiCert IoT Device Manager
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Keeps what a device is allowed, and whether it is enabled. This is the operator's to decide, so the module comes
-    with an API key and runs where that key is at home, which is not the device.
-  - It reads the record, compares, and writes only what differs. The API replaces all values of the fields at each
-    update, so the module sends them all as they are, and warns if another client changed one during the update.
-  - An update has every permission of the record, also those that this module has no option for, because the API does
+  - Manages which API operations a device can perform with its own certificate, and whether the device is enabled.
+  - Requires an operator API key. Run the module on the controller, for example with C(delegate_to=localhost), so that
+    the API key does not reach managed hosts.
+  - The module reads the record, compares it with the desired access, and sends an update only if they differ. The
+    update request of the API replaces all field values, so the update contains all of them unchanged. If another client
+    changes a field during the update, the module warns.
+  - An update contains every permission of the record, including those that this module has no option for. The API does
     not document whether an update resets the permissions that it omits.
-  - Values of fields are neither returned nor shown.
+  - The module neither returns nor shows field values.
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.operator
@@ -31,43 +33,46 @@ attributes:
     membership:
       - edgeops.digicert.digicert_iot_operator
   check_mode:
-    description: In check mode only reads are sent, and the predicted access is returned.
+    description: In check mode, the module sends read requests only and returns the predicted access.
     support: full
   diff_mode:
-    description: Shows what the device is allowed and its status, before and after.
+    description: Returns the permissions and the status of the device, before and after the update.
+    support: full
+  idempotent:
+    description: A second run with the same parameters sends no update, unless another client changed the record.
     support: full
 options:
   device_id:
     description:
       - The ID of the device, which never changes.
-      - One of O(device_id) and O(device_identifier) is needed.
+      - One of O(device_id) and O(device_identifier) is required. They are mutually exclusive.
     type: str
   device_identifier:
     description:
-      - The name of the device. It must belong to one device only, deleted ones not counted.
-      - A device that may update its record can give itself another name, so O(device_id) is the safer choice.
+      - The name of the device. Exactly one device must have this name. Deleted devices do not count.
+      - A device with write access can change its own name, so O(device_id) is the safer option.
     type: str
   division_id:
-    description: The ID of the division to look in for O(device_identifier).
+    description: The ID of the division in which to search for O(device_identifier).
     type: str
   allow_read:
-    description: Whether the device may read its own record.
+    description: Whether to grant the device read access to its own record.
     type: bool
   allow_write:
-    description: Whether the device may update its own record.
+    description: Whether to grant the device write access to its own record.
     type: bool
   allow_renew_certificate:
-    description: Whether the device may renew its own certificate.
+    description: Whether to grant the device the renewal of its own certificate.
     type: bool
   enabled:
     description:
       - Whether to enable the device. V(false) disables it.
-      - A device is enabled before its other access changes, and disabled after it.
+      - The module enables a device before it changes permissions, and disables a device after it changed permissions.
     type: bool
 """
 
 EXAMPLES = r"""
-- name: Let a device keep its own record true and renew its certificate
+- name: Grant a device read access, write access and certificate renewal
   edgeops.digicert.digicert_iot_device_access:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     allow_read: true
@@ -76,7 +81,7 @@ EXAMPLES = r"""
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost
 
-- name: Let each device of the inventory in, from the controller
+- name: Grant read and write access to all devices of the inventory
   edgeops.digicert.digicert_iot_device_access:
     device_id: "{{ digicert_iot_id }}"
     allow_read: true
@@ -84,9 +89,9 @@ EXAMPLES = r"""
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost
 
-- name: Lock a device out that was stolen
+- name: Disable a stolen device
   edgeops.digicert.digicert_iot_device_access:
-    device_identifier: gate-7.harbour
+    device_identifier: gate-7.harbor
     enabled: false
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost
@@ -94,34 +99,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 device_id:
-  description: The ID of the device, as far as it is known.
-  returned: always, unless Ansible itself rejects an option
+  description: The ID of the device. V(null) if the task failed and O(device_id) is not set.
+  returned: always, unless Ansible rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device_identifier:
   description: The name of the device.
   returned: success
   type: str
-  sample: gate-7.harbour
+  sample: gate-7.harbor
 access:
   description:
-    - What the device is allowed, and its status in the words of the record; in check mode, as it would be.
-    - Other permissions of the record are returned in the same way, such as C(device_api_allow_revoke) as
+    - The permissions and the status of the device after the update. In check mode, the predicted ones.
+    - Other permissions of the record are returned with the same naming rule, for example C(device_api_allow_revoke) as
       C(allow_revoke).
   returned: success
   type: dict
   contains:
     allow_read:
-      description: Whether the device may read its own record.
+      description: Whether the device has read access to its own record.
       type: bool
     allow_write:
-      description: Whether the device may update its own record.
+      description: Whether the device has write access to its own record.
       type: bool
     allow_renew_certificate:
-      description: Whether the device may renew its own certificate.
+      description: Whether the device can renew its own certificate.
       type: bool
     status:
-      description: V(ACTIVE), V(DISABLED), or another word of the service.
+      description: The status that the API returns, for example V(ACTIVE) or V(DISABLED).
       type: str
   sample:
     allow_read: true
@@ -129,7 +134,7 @@ access:
     allow_renew_certificate: false
     status: ACTIVE
 diff:
-  description: The access before and after, with the keys of RV(access).
+  description: The access before and after the update, with the keys of RV(access).
   returned: success
   type: dict
   sample:
@@ -145,11 +150,14 @@ diff:
       status: ACTIVE
 failure:
   description:
-    - What went wrong, for programs. RV(ignore:msg) says it for people.
-    - Its keys and kinds are those of M(edgeops.digicert.digicert_iot_device). Instead of V(read_denied) and
-      V(write_denied) there is V(api_key_rejected). V(list_incomplete) says that the device could not be looked up by
-      its name.
-  returned: failure, unless Ansible itself rejects an option
+    - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
+    - The keys and kinds are those of M(edgeops.digicert.digicert_iot_device), with V(api_key_rejected) instead of
+      V(read_denied) and V(write_denied). With V(list_incomplete), the list of devices could not be searched for
+      O(device_identifier).
+    - RV(ignore:changed) is V(true) if the task changed the status or a permission, or may have changed it, before it
+      failed. This is possible with each kind except V(invalid_parameters), V(missing_library), V(list_incomplete) and
+      V(internal_error).
+  returned: failure, unless Ansible rejects an option
   type: dict
   sample:
     kind: api_key_rejected

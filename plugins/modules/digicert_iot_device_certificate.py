@@ -8,69 +8,86 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device_certificate
-short_description: Renew a device's own certificate at DigiCert IoT Device Manager
+short_description: Renew the certificate of a device with DigiCert IoT Device Manager
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Renews the certificate in O(client_cert) when it is due, with that certificate itself over mutual TLS.
-  - When nothing is due, nothing is sent. In check mode nothing is sent in any case.
-  - The new certificate replaces the old one only after it was seen to fit the key, and the service has let it in.
-  - At every moment the files hold a pair that works, or one that the next run of any module of this collection
-    completes by itself. R(The guide on renewal,ansible_collections.edgeops.digicert.docsite.guide_renewal) says how.
-  - A certificate that has expired cannot renew itself.
+  - Renews the certificate in O(client_cert) when it is due. The device authenticates with that certificate (mutual
+    TLS).
+  - If the certificate is not due, the module sends no request. In check mode, it never sends a request.
+  - The module replaces the certificate file only after it verified that the new certificate matches the private key
+    and that the API accepts it.
+  - Replacing the files is crash-safe. If a run is interrupted, the files still contain a matching certificate and key,
+    or the next run of any module of this collection completes the replacement. Refer to
+    R(the guide on renewal,ansible_collections.edgeops.digicert.docsite.guide_renewal).
+  - An expired certificate cannot be renewed, because the device can no longer authenticate with it.
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
 attributes:
   check_mode:
-    description: It says whether the certificate would be renewed, and neither asks for one nor makes a key.
+    description: Reports whether the certificate would be renewed. Does not request a certificate and does not generate
+      a key.
     support: full
   diff_mode:
-    description: Nobody knows a new certificate before it is issued.
+    description: The content of a new certificate is unknown before it is issued.
     support: none
+  idempotent:
+    description: A second run with the same parameters requests no certificate while the certificate is not due.
+    support: partial
+    details:
+      - With O(force=true), each run renews the certificate.
+      - While a request requires approval, each run sends another request and fails.
   safe_file_operations:
-    description: Files are replaced by renames, and reach the disk before that.
+    description: Uses temporary files, which are synchronized to disk, and atomic renames.
     support: full
 requirements:
   - cryptography >= 3.3
 options:
   remaining_days:
     description:
-      - The certificate is renewed when it is valid for fewer days than this.
-      - Of a certificate whose whole life is no longer than this, half of the life counts, or every run would renew it.
-      - Without this and O(remaining_percentage) it is 30.
+      - The renewal threshold in days. The module renews the certificate if it is valid for fewer days.
+      - If the validity period of the certificate is not longer than this value, half of the validity period is used as
+        the threshold. Otherwise every run would renew the certificate.
+      - If neither this option nor O(remaining_percentage) is set, the threshold is 30 days.
     type: int
   remaining_percentage:
     description:
-      - The certificate is renewed when less than this part of its life is left. Suits certificates with a short life.
-      - Together with O(remaining_days) it is renewed at whichever comes first.
+      - The renewal threshold as a percentage of the validity period. The module renews the certificate if a smaller
+        part of its validity period remains. Use it for certificates with a short validity period.
+      - If O(remaining_days) is set too, the module renews the certificate at the earlier of the two thresholds.
     type: int
   force:
-    description: Renews the certificate in any case. Each run changes something then.
+    description: Whether to renew the certificate even if it is not due. Each run then changes the certificate.
     type: bool
     default: false
   csr_path:
     description:
-      - A file with the request for the new certificate (PKCS#10 in PEM form), made with the present key.
-      - Without this and O(csr_content) a request is made from the key, with the subject and the alternative names of
-        the present certificate. A key in hardware cannot be used for that.
+      - The path of a file with the certificate signing request (CSR) in PEM form. The CSR must be signed with the
+        current private key.
+      - If neither this option nor O(csr_content) is set, the module creates a CSR with the current private key. The CSR
+        has the subject and the subject alternative names of the current certificate.
+      - The module cannot create a CSR for a hardware key.
     type: path
   csr_content:
-    description: What O(csr_path) would hold. They exclude each other.
+    description: The content of the CSR, as an alternative to O(csr_path). O(csr_path) and O(csr_content) are mutually
+      exclusive.
     type: str
   regenerate_key:
     description:
-      - Whether a new key is made on this host for the new certificate. It never leaves the host.
-      - If the old key is encrypted, the new key is encrypted with O(client_key_passphrase) too. If the old key is not
-        encrypted, the new key is not either. A key that replaces one in hardware is encrypted if there is a passphrase.
-      - Two files change then. R(The guide on renewal,ansible_collections.edgeops.digicert.docsite.guide_renewal) shows
-        how to lay them so that even that is one step.
+      - Whether to generate a new private key for the new certificate. The module generates the key on the managed host
+        and never sends it.
+      - If the current key is encrypted, the module encrypts the new key with O(client_key_passphrase). If the current
+        key is not encrypted, the module does not encrypt the new key.
+      - A key that replaces a hardware key is encrypted if O(client_key_passphrase) is set.
+      - The module then replaces two files. The guide on renewal shows a directory layout that makes the replacement
+        atomic.
     type: bool
     default: false
   key_type:
-    description: The kind of a new key. With V(same) it is that of the present one.
+    description: The type of a new key. V(same) is the type of the current key.
     type: str
     choices:
       - same
@@ -83,20 +100,20 @@ options:
       - ed25519
     default: same
   certificate_profile_attributes:
-    description: What the certificate's profile at DigiCert wants to know beside the request.
+    description: Additional attributes that the certificate profile requires.
     type: list
     elements: dict
     suboptions:
       id:
-        description: What it is called there, such as V(subject.organization_name).
+        description: The ID of the attribute, for example V(subject.organization_name).
         type: str
         required: true
       value:
-        description: Its value.
+        description: The value of the attribute.
         type: str
         required: true
   device_attributes:
-    description: What the device's profile at DigiCert wants to know with a renewal.
+    description: Additional attributes that the device profile requires for a renewal.
     type: list
     elements: dict
     suboptions:
@@ -105,57 +122,59 @@ options:
         type: str
         required: true
       value:
-        description: Its value.
+        description: The value of the attribute.
         type: str
         required: true
   backup:
     description:
-      - Whether to copy the files that change, under a name with the time, before a certificate is requested.
-      - A renewal that fails removes the copies.
+      - Whether to back up the files that change, before the module requests a certificate. The file name of a backup
+        contains a timestamp.
+      - If the renewal fails, the module removes the backups.
     type: bool
     default: false
   mode:
     description:
-      - The mode of O(client_cert), as for M(ansible.builtin.file). This and the options like it are for that file only.
-      - They are set before a certificate is requested. A file that is replaced keeps its owner, its mode and its
-        extended attributes, and so does a key.
+      - The mode of O(client_cert), in the notation of M(ansible.builtin.file).
+      - This option, O(owner), O(group) and the SELinux options apply to O(client_cert) only. The module sets them
+        before it requests a certificate.
+      - A certificate or key that is replaced keeps its owner, group, mode and extended attributes.
     type: raw
   owner:
-    description: The name of the user who is to own O(client_cert).
+    description: The name of the user that owns O(client_cert).
     type: str
   group:
-    description: The name of the group that is to own O(client_cert).
+    description: The name of the group that owns O(client_cert).
     type: str
   seuser:
-    description: The user in the SELinux context of O(client_cert).
+    description: The user part of the SELinux context of O(client_cert).
     type: str
   serole:
-    description: The role in the SELinux context of O(client_cert).
+    description: The role part of the SELinux context of O(client_cert).
     type: str
   setype:
-    description: The type in the SELinux context of O(client_cert).
+    description: The type part of the SELinux context of O(client_cert).
     type: str
   selevel:
-    description: The level in the SELinux context of O(client_cert), which is the range of MLS or MCS.
+    description: The level part of the SELinux context of O(client_cert), which is the MLS or MCS range.
     type: str
 notes:
-  - The API names no way to look for a request that waits for approval, so each run asks for another certificate.
+  - The API has no operation that finds a request that requires approval, so each run sends another request.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_renewal
-    description: What happens when it is due, and what a crash leaves behind.
+    description: The steps of a renewal, and its crash safety.
   - module: edgeops.digicert.digicert_iot_device
   - module: community.crypto.x509_certificate_info
 """
 
 EXAMPLES = r"""
-- name: Renew the certificate when it is valid for less than 30 days
+- name: Renew the certificate when it is valid for fewer than 30 days
   edgeops.digicert.digicert_iot_device_certificate:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     client_cert: /etc/pki/device/device.pem
     client_key: /etc/pki/device/device.key
-  notify: Restart what uses the certificate
+  notify: Restart the services that use the certificate
 
-- name: Renew it when a third of its life is left, and make a new key each time
+- name: Renew the certificate with a new key when a third of its validity period remains
   edgeops.digicert.digicert_iot_device_certificate:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     client_cert: /etc/pki/device/current/device.pem
@@ -164,7 +183,7 @@ EXAMPLES = r"""
     regenerate_key: true
     key_type: ecdsa_p256
 
-- name: Renew a certificate whose key is in a TPM, with a request that openssl made
+- name: Renew the certificate of a TPM key with a CSR from openssl
   edgeops.digicert.digicert_iot_device_certificate:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     client_cert: /etc/pki/device/device.pem
@@ -176,72 +195,77 @@ EXAMPLES = r"""
 
 RETURN = r"""
 device_id:
-  description: The ID of the device, as the task gave it.
-  returned: always, unless Ansible itself rejects an option
+  description: The ID of the device from O(device_id).
+  returned: always, unless Ansible rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 should_renew:
-  description: Whether the certificate was due. In check mode a certificate that is due is still the old one.
+  description: Whether the certificate was due, or O(force=true). In check mode, whether it would be renewed. V(false)
+    if another client renewed the certificate during the task.
   returned: success
   type: bool
 reason:
-  description: Why it was due or was not, as a sentence.
+  description: The reason why the certificate was due or was not due, as a sentence.
   returned: success
   type: str
   sample: The certificate is valid for another 12.3 days, 13 % of its life, and remaining_days is 30.
 certificate:
-  description: What the certificate says that is in O(client_cert) after the run.
+  description: The certificate in O(client_cert) after the task.
   returned: success
   type: dict
   contains:
     subject:
-      description: The name of the device in the certificate, as RFC 4514 writes it.
+      description: The subject of the certificate, in the notation of RFC 4514.
       type: str
     serial_number:
-      description: The serial number.
+      description: The serial number of the certificate.
       type: int
     not_before:
-      description: From when on it is valid, in UTC.
+      description: The start of the validity period, in UTC.
       type: str
     not_after:
-      description: Until when it is valid, in UTC.
+      description: The end of the validity period, in UTC.
       type: str
     fingerprint:
-      description: The SHA-256 of the certificate, in hexadecimal digits.
+      description: The SHA-256 fingerprint of the certificate, in hexadecimal digits.
       type: str
     remaining_days:
-      description: For how many whole days it is still valid. Negative when it has expired.
+      description: The number of whole days until the certificate expires. Negative if it has expired.
       type: int
   sample:
-    subject: CN=gate-7.harbour
+    subject: CN=gate-7.harbor
     serial_number: 61282742302733498421203443021221
     not_before: "2026-11-01T00:00:00Z"
     not_after: "2027-02-01T00:00:00Z"
     fingerprint: 3fb1c7d2a80b46a7f6d1f4c4b1c5f1a1b0d5b9d6e6f0c4b1a2938475665748aa
     remaining_days: 70
 certificate_id:
-  description: What the service calls the new certificate.
+  description: The ID of the new certificate in the API.
   returned: when a certificate was issued
   type: str
 certificate_request_id:
-  description: What the service calls the request for it.
-  returned: when a certificate was issued, or waits for approval
+  description: The ID of the certificate request in the API.
+  returned: when a certificate was issued or the request requires approval
   type: str
 backup_files:
-  description: The copies of the files that were replaced.
-  returned: when O(backup=true) and something was replaced
+  description: The paths of the backups of the replaced files.
+  returned: when O(backup=true) and files were replaced
   type: list
   elements: str
 failure:
   description:
-    - What went wrong, for programs. RV(ignore:msg) says it for people.
-    - Its keys are those of M(edgeops.digicert.digicert_iot_device). RV(failure.kind) can also be
+    - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
+    - The keys are those of M(edgeops.digicert.digicert_iot_device). RV(failure.kind) can also be
       V(renewal_denied), V(renewal_pending), V(renewal_unverified) or V(file_write_failed).
-  returned: failure, unless Ansible itself rejects an option
+    - RV(ignore:changed) is V(true) if the task changed files before it failed. With V(file_write_failed), this is
+      possible because the replacement of the files can fail after it started.
+    - With all kinds except V(internal_error), RV(ignore:changed) is also V(true) if the task completed an interrupted
+      renewal, or changed the owner or mode of O(client_cert).
+  returned: failure, unless Ansible rejects an option
   type: dict
   contains:
     kind:
-      description: What kind of failure it is.
+      description: The kind of the error.
       type: str
   sample:
     kind: renewal_denied

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device_info
-short_description: Read a device's record in DigiCert IoT Device Manager
+short_description: Retrieve the record of a device from DigiCert IoT Device Manager
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Reads the record of a device, with the device's own certificate over mutual TLS.
+  - Retrieves the record of a device. The device authenticates with its own certificate (mutual TLS).
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
 attributes:
   check_mode:
-    description: This module changes nothing, so it does the same in check mode.
+    description: The module changes nothing, so check mode makes no difference.
     support: full
   diff_mode:
-    description: This module changes nothing.
+    description: The module changes nothing.
     support: N/A
+  idempotent:
+    description: The module changes nothing.
+    support: full
 options:
   mask_fields:
     description:
-      - The fields, by name or by ID, whose values shall not be seen. What is returned has V(********) in their place.
-      - A name that several fields share stands for all of them. One that no field has is a warning.
+      - The names or IDs of the fields whose values the module masks. It returns V(********) instead of each value.
+      - A name that several fields share matches all of them. If an entry matches no field, the module warns.
     type: list
     elements: str
     default: []
@@ -38,20 +41,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read the record
+- name: Retrieve a device record
   edgeops.digicert.digicert_iot_device_info:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     client_cert: /etc/pki/device/device.pem
     client_key: /etc/pki/device/device.key
     mask_fields:
-      - Enrolment code
+      - Enrollment code
   register: record
 
-- name: Say where the device belongs
+- name: Show the site of the device
   ansible.builtin.debug:
     msg: "{{ record.device.device_identifier }}: {{ record.fields_by_name['Site'] | default('no site', true) }}"
 
-- name: Wait until the operator has named the controller, for up to ten minutes
+- name: Wait up to ten minutes until an operator has set the field Redirector
   edgeops.digicert.digicert_iot_device_info:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
     client_cert: /etc/pki/device/device.pem
@@ -64,21 +67,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 device_id:
-  description: The ID of the device, as the task gave it.
-  returned: always, unless Ansible itself rejects an option
+  description: The ID of the device from O(device_id).
+  returned: always, unless Ansible rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
 device:
   description:
-    - The record as the service has it, with all keys that it answers, such as C(id), C(device_identifier), C(status),
+    - The current record with all keys that the API returns, for example C(id), C(device_identifier), C(status),
       C(updated), C(device_profile) and C(device_api_allow_write).
-    - In C(fields) each entry has C(id) and C(value), and as a rule C(name) and C(mandatory). A C(value) that is null
-      means that the field has none.
+    - Each entry of C(fields) has C(id) and C(value), and usually C(name) and C(mandatory). A field without a value has
+      the C(value) V(null).
   returned: success
   type: dict
   sample:
     id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
-    device_identifier: gate-7.harbour
+    device_identifier: gate-7.harbor
     status: ACTIVE
     updated: "2026-04-22T07:13:20Z"
     fields:
@@ -88,8 +91,8 @@ device:
         mandatory: false
 fields_by_name:
   description:
-    - The values of the fields by their names. A value that is null means that the field has none.
-    - A name that several fields share is followed by the ID of each, such as V(Location (0b0b5c36)).
+    - The values of the fields, by field name. A field without a value has the value V(null).
+    - If several fields share a name, the ID of each is appended to the name, for example V(Location (0b0b5c36)).
   returned: success
   type: dict
   sample:
@@ -97,9 +100,9 @@ fields_by_name:
     Site: Rotterdam
 failure:
   description:
-    - What went wrong, for programs. RV(ignore:msg) says it for people.
-    - Its keys are those of M(edgeops.digicert.digicert_iot_device).
-  returned: failure, unless Ansible itself rejects an option
+    - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
+    - The keys are those of M(edgeops.digicert.digicert_iot_device). RV(ignore:changed) is always V(false).
+  returned: failure, unless Ansible rejects an option
   type: dict
   sample:
     kind: read_denied

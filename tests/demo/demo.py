@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shows in a minute what the collection is for: a real playbook, real mutual TLS, and a simulated service.
+"""Run a playbook over mutual TLS against the simulator, and show the requests of each run.
 
-The connection comes from the environment, as the simulator prints it. A step that does not do what it says ends the
-demo with exit code 1.
+The parameters of the connection are the environment variables that the simulator prints. If a step has another result
+than its heading says, the demo ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def simulator(folder: Path) -> t.Iterator[dict[str, str]]:
-    """Run the simulator, and yield the variables that it says to export."""
+    """Run the simulator, and yield the environment variables that it prints."""
     command = [sys.executable, HERE.parent / "simulator", "--directory", folder, "--log", folder / "log"]
-    # Of a session of its own, so that Ctrl-C reaches it only through this program, when nobody needs it any more.
+    # In its own session, the simulator does not receive Ctrl-C, and this program stops it at the end.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             variables = {}
@@ -55,7 +55,7 @@ def simulator(folder: Path) -> t.Iterator[dict[str, str]]:
 
 
 class Demo:
-    """The steps, and what the simulator's log says after each."""
+    """The steps, and the events in the simulator's log after each step."""
 
     def __init__(self, folder: Path, variables: dict[str, str]) -> None:
         self.log = folder / "log"
@@ -78,7 +78,7 @@ class Demo:
         return output
 
     def new_events(self) -> list[dict[str, t.Any]]:
-        """Return what the simulator has logged since the last call."""
+        """Return the events that the simulator logged since the last call."""
         events = [json.loads(line) for line in self.log.read_text().splitlines()]
         new, self.seen = events[self.seen :], len(events)
         return new
@@ -88,50 +88,50 @@ class Demo:
         new = self.new_events()
         methods = [event["method"] for event in new if event["event"] == "request"]
         handshakes = sum(event["event"] == "handshake" for event in new)
-        print(f"The service saw {' and '.join(methods)}, in {handshakes} TLS handshake.", flush=True)
+        print(f"The simulator received {' and '.join(methods)} in {handshakes} TLS handshake.", flush=True)
         return methods
 
     def values(self) -> dict[str, str]:
-        """Return the values of the record as the simulator holds it, by field name."""
+        """Return the current values of the record in the simulator, by field name."""
         names = ("CA_PATH", "CLIENT_CERT", "CLIENT_KEY", "API_URL", "DEVICE_ID")
         ca, certificate, key, url, device = (self.variables[f"DIGICERT_IOT_{name}"] for name in names)
         path = f"{url}/iot/api/v2/device/{device}"
         record = requests.get(path, cert=(certificate, key), verify=ca, timeout=10).json()
-        self.new_events()  # the ones of this request, which is not part of what is shown
+        self.new_events()  # Discard the events of this request, which is not a step of the demo.
         return {field["name"]: field["value"] for field in record["fields"] if field["value"]}
 
 
 def expect(truth: bool) -> None:
-    """End the demo when a step did not do what it says."""
+    """End the demo if a step has an unexpected result."""
     if not truth:
-        sys.exit("This is not what should have happened.")
+        sys.exit("The step has an unexpected result.")
 
 
 def main() -> None:
-    """Show it."""
+    """Run the demo."""
     with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
         folder = Path(temporary)
-        say("A simulated DigiCert IoT Device Manager starts on this machine.")
+        say("Starting the simulator of DigiCert IoT Device Manager on this machine.")
         with simulator(folder) as variables:
             expect(len(variables) == 7)
             demo = Demo(folder, variables)
             before = demo.values()
-            say("1. The plan: --check --diff says what would change, and writes nothing.")
+            say("1. Preview the changes: --check --diff sends no update.")
             expect("changed=1" in demo.play("--check", "--diff"))
             expect(demo.seen_methods() == ["GET"])
-            say("2. The run: one read and one update.")
+            say("2. Apply the changes: one read and one update.")
             expect("changed=1" in demo.play())
             expect(demo.seen_methods() == ["GET", "PUT"])
-            say("3. The run again: all is as it should be, so nothing is sent.")
+            say("3. Run again: the record has the desired fields, so no update is sent.")
             expect("changed=0" in demo.play())
             expect(demo.seen_methods() == ["GET"])
-            say("The record as the service holds it now:")
+            say("The current record:")
             after = demo.values()
             for name in before | after:
-                note = "the playbook's" if name in NAMED else "not named in the playbook, and still there"
+                note = "listed in the playbook" if name in NAMED else "not listed in the playbook, unchanged"
                 print(f"  {name:14} {after.get(name, '(removed)'):42} {note}")
             expect({name: after.get(name) for name in before if name not in NAMED}.items() <= before.items())
-            say("A bare PUT of the three fields would have wiped the others. That is what this collection is for.")
+            say("A PUT with only the three fields deletes all other fields. The module sends them unchanged.")
 
 
 if __name__ == "__main__":

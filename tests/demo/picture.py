@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Draws the picture of the demo for the README, from what the demo prints on a terminal, shortened."""
+"""Draw the picture of the demo for the README from a part of its output on a terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rich.text import Text
 
 HERE = Path(__file__).resolve().parent
 PICTURE = HERE.parent.parent / "docs/docsite/rst/demo.svg"
-BEGINS = "1. The plan"
-# Ansible's own lines that are in each run.
+BEGINS = "1. Preview"
+# Lines that Ansible prints in each run.
 LEFT_OUT = re.compile(r"PLAY |TASK |localhost  |(ok|changed): \[localhost\]|\s*$")
 # Fonts come from the viewer's system: a picture loads nothing.
 FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
@@ -27,7 +27,7 @@ NUMBER = re.compile(r"terminal-\d+")
 
 
 def demo_on_a_terminal() -> str:
-    """Run the demo on a terminal and return what it printed, with its colours. Raises when it failed."""
+    """Run the demo on a terminal and return its output with colors. Raises AssertionError if it fails."""
     printed = io.BytesIO()
 
     def read(descriptor: int) -> bytes:
@@ -51,7 +51,7 @@ def draw(lines: list[Text]) -> str:
     """Return the picture of these lines."""
     console = Console(record=True, width=103, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in lines:
-        if re.match(r"\d\. |The record|A bare PUT", line.plain) and line is not lines[0]:
+        if re.match(r"\d\. |The current record|A PUT", line.plain) and line is not lines[0]:
             console.print()
         console.print(line, soft_wrap=True)
     picture = FONT_FACE.sub("", console.export_svg(title="make demo"))

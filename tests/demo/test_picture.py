@@ -10,7 +10,7 @@ from demo.picture import PICTURE, demo_on_a_terminal, draw, shortened
 
 
 def test_the_picture_shows_what_the_demo_prints():
-    """How it is drawn may differ between versions of rich; the texts may not."""
+    """Versions of rich draw the picture differently, but the texts are the same."""
 
     def texts(picture: str) -> list[str]:
         return [element.text for element in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]

@@ -193,11 +193,11 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
     words += ["state=absent", "'Contact'", "1025", "exactly one", "more than once"]
     cases = [
         (everything, words),
-        (player.task(), ["device_identifier, fields or secret_fields"]),
-        (player.task(device_identifier="x", purge_fields=True), ["purge_fields needs fields"]),
+        (player.task(), ["device_identifier, fields and secret_fields is required"]),
+        (player.task(device_identifier="x", purge_fields=True), ["purge_fields requires fields"]),
         (player.task(device_identifier="i" * 256), ["256"]),
         (player.task(client_key=str(tmp_path / "missing.key"), fields=SITE), ["missing.key"]),
-        (player.task("write-only", fields=SITE, on_read_denied="overwrite"), ["by its id"]),
+        (player.task("write-only", fields=SITE, on_read_denied="overwrite"), ["requires the id"]),
         *(
             (player.task(fields=[{"name": "Site", "value": value}]), ["'Site'", word])
             for value, word in ((None, "state=absent"), ("", "state=absent"), ([1], "quote it"), ({}, "quote it"))
@@ -214,10 +214,14 @@ def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
     twice = [*SITE, {"id": access_point.field_id("Site"), "value": "Delft"}]
     ids = simulator.records["camera"].profile.ids_of("Location")
     cases = [
-        ("access-point", [{"name": "Sit", "value": "x"}], ["'Sit'", "Did you mean 'Site'?", "'Redirector'", "its id"]),
+        (
+            "access-point",
+            [{"name": "Sit", "value": "x"}],
+            ["'Sit'", "Did you mean 'Site'?", "'Redirector'", "Set the id"],
+        ),
         ("access-point", [{"name": "Firmware", "state": "absent"}], ["'Firmware' is mandatory"]),
-        ("access-point", twice, ["a second time"]),
-        ("camera", [{"name": "Location", "value": "x"}], ["2 fields with the name 'Location'", "use the id", *ids]),
+        ("access-point", twice, ["'Site' is listed twice", access_point.field_id("Site")]),
+        ("camera", [{"name": "Location", "value": "x"}], ["2 fields with the name 'Location'", "Set the id", *ids]),
     ]
     outcomes = player.run(*(player.task(device, fields=fields) for device, fields, _words in cases))
     for (_device, _fields, words), outcome in zip(cases, outcomes, strict=True):

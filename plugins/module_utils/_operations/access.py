@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What a device may do with its own certificate, kept as the operator wants it."""
+"""Manage the API access and the status of a device."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 
-# What an option is called in the record.
+# The key of the record for each permission option.
 _FLAGS = {flag.replace("device_api_", ""): flag for flag in PERMISSION_FLAGS}
-# The key of the record that each option is about.
+# The key of the record for each option.
 _KEYS = {**_FLAGS, "enabled": "status"}
 _STATUSES = {True: ACTIVE, False: "DISABLED"}
-# One page is enough where a name is looked up.
+# One page is sufficient to look up a name.
 _PAGE = 100
 
 
 def ensure_access(
     options: dict[str, t.Any], redactor: Redactor, check_mode: bool, warn: t.Callable[[str], None]
 ) -> dict[str, t.Any]:
-    """Bring one device's flags and status to what `options`, the parameters of a module, say.
+    """Apply `options`, the parameters of a module, to the flags and the status of one device.
 
-    Return the module's result. `redactor` has the secrets of the task. Raises a DeviceManagerError.
+    Return the result of the module. `redactor` has the secrets of the task. Raises a DeviceManagerError.
     """
     session = open_operator_session(options, _problems(options), warn)
     try:
@@ -89,21 +89,21 @@ def _problems(options: dict[str, t.Any]) -> list[str]:
     device_id, device_identifier = options["device_id"], options["device_identifier"]
     problems = [] if device_id is None else id_problems(device_id)
     if (device_id is None) == (device_identifier is None) or device_identifier == "":
-        problems.append("Name the device by exactly one of device_id and device_identifier.")
+        problems.append("Exactly one of device_id and device_identifier is required.")
     if options["division_id"] is not None and device_identifier is None:
-        problems.append("division_id is only for looking up a device_identifier.")
+        problems.append("division_id requires device_identifier, because it limits the lookup of the name.")
     if all(options[option] is None for option in _KEYS):
-        problems.append(f"Give one of {', '.join(_KEYS)}: there is nothing to keep true.")
+        problems.append(f"One of {', '.join(_KEYS)} is required.")
     return problems
 
 
 def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> str:
-    """Return the ID of the one device with this name, in this division if it is given."""
+    """Return the ID of the device with this name, in this division if it is set."""
     filters = {"device_identifier": device_identifier}
     if division_id is not None:
         filters["division_id"] = division_id
     records = read_list(lambda offset: api.page(filters, _PAGE, offset), api.find)
-    # Whether the service looks for the whole name is not said, nor whether it lists what is deleted.
+    # It is not documented whether the API compares the complete name, and whether it lists deleted devices.
     ids: list[str] = [
         record["id"]
         for record in records
@@ -111,7 +111,7 @@ def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> 
     ]
     if not ids:
         raise DeviceNotFoundError(
-            "The account has no device with this device_identifier, as far as the user of api_key sees it."
+            "The account has no device with this device_identifier, or the user of api_key has no access to it."
         )
     if len(ids) > 1:
         raise InvalidDesiredStateError(
@@ -124,9 +124,9 @@ def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> 
 def _write(
     device: OperatorDeviceApi, record: Record, wanted: dict[str, t.Any], warn: t.Callable[[str], None]
 ) -> tuple[bool, Record]:
-    """Bring `record` to what is wanted, and return whether that changed the record, and how it is then.
+    """Apply the desired values to `record`. Return whether that changed the record, and the resulting record.
 
-    A device is enabled before all else, and disabled after it. Raises a DeviceManagerError.
+    A device is enabled before and disabled after all other changes. Raises a DeviceManagerError.
     """
 
     def send_status(plan: Plan, attempts: Attempts) -> Record:
@@ -144,12 +144,12 @@ def _write(
             if plan.changed:
                 plan, written = write_record(device, plan, send, functools.partial(plan_access, wanted=part), warn)
                 changed = changed or plan.changed
-                # The next step sends all values, so it needs the whole record, and not only what a response shows.
+                # The next step sends all values, so it requires the complete record, and not a partial response.
                 record = written if is_same(written, plan.after) else device.read()
         lost = unapplied_changes(plan_access(record, wanted), record)
         if lost:
             raise UpdateNotAppliedError(
-                f"The record does not have {join_quoted(lost)} as set. Another client may write to it."
+                f"The record does not have the desired values of {join_quoted(lost)}. Another client may change it."
             )
     except DeviceManagerError as failure:
         failure.changed = failure.changed or changed

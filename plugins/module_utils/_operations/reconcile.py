@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Keeping one device's record true: read it, plan, update it when the plan says so, and see that it holds."""
+"""Reconcile the record of one device: read it, plan, send the update if required, and verify it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 
-# An update that another client overwrites is sent again so many times at most.
+# The maximum number of repetitions of an update that another client overwrites.
 _MOST_OVERWRITTEN = 2
 
 
@@ -59,7 +59,7 @@ def ensure_device(
     contexts: Contexts | None = None,
     pause: Pause | None = None,
 ) -> dict[str, t.Any]:
-    """Bring one device's record to what `options`, the parameters of a module, say, and return the module's result.
+    """Apply `options`, the parameters of a module, to the record of one device. Return the result of the module.
 
     The other arguments are those of open_session. Raises a DeviceManagerError.
     """
@@ -70,13 +70,13 @@ def ensure_device(
         warn(redactor.text(warning))
 
     try:
-        wishes, problems = parse_desired_state(options)
+        desired, problems = parse_desired_state(options)
         recovered = not problems and recover_files(options, not check_mode, warn_redacted)
         session = open_session(options, problems, folder, warn_redacted, contexts, pause)
         try:
             api = DeviceApi(session, options["device_id"], redactor)
             overwrite = options["on_read_denied"] == "overwrite"
-            outcome = reconcile_record(api, wishes, overwrite, check_mode, warn_redacted)
+            outcome = reconcile_record(api, desired, overwrite, check_mode, warn_redacted)
         finally:
             session.close()
     except DeviceManagerError as failure:
@@ -93,7 +93,7 @@ def ensure_device(
 
 
 class UpdateResult(t.NamedTuple):
-    """What was planned, and the record as it is afterwards; in check mode, as it would be."""
+    """The plan, and the record after the update. In check mode, the predicted record."""
 
     plan: Plan
     record: Record
@@ -101,28 +101,28 @@ class UpdateResult(t.NamedTuple):
 
 def reconcile_record(
     api: DeviceApi,
-    wishes: DesiredState,
+    desired: DesiredState,
     overwrite: bool,
     check_mode: bool,
     warn: t.Callable[[str], None],
 ) -> UpdateResult:
-    """Bring the record to what `wishes` say and return the outcome.
+    """Apply the desired state to the record and return the result.
 
-    `overwrite` allows to send the wishes without comparing when the record may not be read. Raises a
+    With `overwrite`, the update is sent without a comparison if the API denies read access. Raises a
     DeviceManagerError.
     """
     warn = _once(warn)
 
     def replan(record: Record) -> Plan:
-        api.redactor.add(current_secrets(record, wishes))
-        return _plan_record(record, wishes, warn)
+        api.redactor.add(current_secrets(record, desired))
+        return _plan_record(record, desired, warn)
 
     try:
         record = api.read()
     except ReadDeniedError:
         if not overwrite:
             raise
-        plan = plan_overwrite(api.device_id, wishes)
+        plan = plan_overwrite(api.device_id, desired)
         warn(plan.warnings[0])
         readable = False
     else:
@@ -135,7 +135,7 @@ def reconcile_record(
 
 
 def _once(warn: t.Callable[[str], None]) -> t.Callable[[str], None]:
-    """Return a function that hands each warning on once: a record can be planned several times."""
+    """Return a function that emits each warning once, because a record can be planned several times."""
     known: set[str] = set()
 
     def warn_once(warning: str) -> None:
@@ -146,17 +146,18 @@ def _once(warn: t.Callable[[str], None]) -> t.Callable[[str], None]:
     return warn_once
 
 
-def _plan_record(record: Record, wishes: DesiredState, warn: t.Callable[[str], None]) -> Plan:
+def _plan_record(record: Record, desired: DesiredState, warn: t.Callable[[str], None]) -> Plan:
     """Return the plan for a record that was read. Raises InvalidDesiredStateError or WriteDeniedError."""
     if record.get("status", ACTIVE) != ACTIVE:
-        warn("The device's status is {}, not {}.".format(record["status"], ACTIVE))
-    plan = plan_change(record, wishes)
+        warn("The status of the device is {}, not {}.".format(record["status"], ACTIVE))
+    plan = plan_change(record, desired)
     for warning in plan.warnings:
         warn(warning)
     if plan.changed and plan.before.get("device_api_allow_write") is False:
         raise WriteDeniedError(
-            f"The record differs ({join_quoted(unapplied_changes(plan, plan.before))}), but the device may not update "
-            "it: its device_api_allow_write is false. No update was sent. Have an operator grant write access."
+            f"The record differs from the desired state ({join_quoted(unapplied_changes(plan, plan.before))}), but the "
+            "device has no write access: its device_api_allow_write is false. The module sent no update. Have an "
+            "operator grant write access."
         )
     return plan
 
@@ -166,25 +167,25 @@ Replan = t.Callable[[Record], Plan]
 
 
 def send_update(api: DeviceApi) -> Send:
-    """Return what sends the update of a plan once."""
+    """Return a function that sends the update of a plan once."""
     return lambda plan, attempts: api.update(plan.payload, attempts)
 
 
 def write_record(
     api: DeviceApi, plan: Plan, send: Send, replan: Replan | None, warn: t.Callable[[str], None]
 ) -> UpdateResult:
-    """Send the request of `plan` until the record is as planned, and return the last plan and that record.
+    """Send the request of `plan` until the record has the planned values. Return the last plan and that record.
 
-    `send` sends the request once. After each wait the record is read, and `replan` returns the plan for that record;
-    without `replan`, for a record that cannot be read, the same request is sent again. Raises a DeviceManagerError.
+    `send` sends the request once. After each wait the record is read, and `replan` returns the plan for that record.
+    Without `replan`, for a record that cannot be read, the same request is sent again. Raises a DeviceManagerError.
     """
     return _Writer(api, plan, send, replan, warn).run()
 
 
 class _Writer:
-    """Writes one plan, and replaces it by a new one as often as the record has to be read again.
+    """Writes one plan, and replaces it with a new plan after each read of the record.
 
-    A request that is sent after a wait would otherwise undo what another client wrote during the wait.
+    Without a new plan, a request after a wait would revert the changes of another client during the wait.
     """
 
     def __init__(
@@ -201,7 +202,7 @@ class _Writer:
         self._base = plan.before
 
     def run(self) -> UpdateResult:
-        """Return the last plan and the record that came of it. Raises a DeviceManagerError."""
+        """Return the last plan and the resulting record. Raises a DeviceManagerError."""
         try:
             while True:
                 outcome = self._cycle()
@@ -216,7 +217,7 @@ class _Writer:
         return self._overwritten > 0 or self._attempts.may_have_applied
 
     def _cycle(self) -> UpdateResult | None:
-        """Send the request once. Return the outcome, or None when there is to be another cycle."""
+        """Send the request once. Return the result, or None if another cycle is required."""
         if not self._may_have_written:
             self._base = self._plan.before
         try:
@@ -228,11 +229,13 @@ class _Writer:
                 raise
             return self._judge(self._read_after(failure), failure)
         if unapplied_changes(self._plan, record):
-            record = self._read_after(UpdateNotAppliedError("The answer to the update does not show what was sent."))
+            record = self._read_after(
+                UpdateNotAppliedError("The response to the update does not have the values that were sent.")
+            )
         return self._judge(record, None)
 
     def _prepare_again(self, failure: DeviceManagerError) -> UpdateResult | None:
-        """Wait and plan again, after a request that is to be sent again because of `failure`."""
+        """Wait and plan again, before a request is sent again because of `failure`."""
         if self._replan is None:
             return None
         try:
@@ -241,7 +244,7 @@ class _Writer:
             if not self._may_have_written:
                 raise
             if isinstance(reason, StoppedError):
-                # The wait was cut short. An update that may have taken effect is worth one more request.
+                # The wait was interrupted. If an update may have been applied, one more request is allowed.
                 return self._judge(self._read_after(reason), reason)
             raise _outcome_unknown(failure, reason) from reason
         plan = self._planned(record, self._replan)
@@ -250,8 +253,8 @@ class _Writer:
             return None
         if not self._may_have_written:
             self._plan = plan
-        # Otherwise the request that got lost is assumed to have changed the record, although another client may have
-        # made the same change: a change that is reported too often costs less than one that is not reported.
+        # Otherwise the request without a response probably changed the record, although another client can have made
+        # the same change. A false report of a change is better than no report of a change.
         return self._done(record)
 
     def _planned(self, record: Record, replan: Replan) -> Plan:
@@ -270,9 +273,9 @@ class _Writer:
             raise _outcome_unknown(send_error, reason) from reason
 
     def _judge(self, record: Record, send_error: DeviceManagerError | None) -> UpdateResult | None:
-        """Compare the record with the plan. Return the outcome, or None when there is to be another cycle.
+        """Compare the record with the plan. Return the result, or None if another cycle is required.
 
-        `send_error` is why the last attempt has no response that shows the outcome.
+        `send_error` is the reason why no response shows the outcome of the last attempt.
         """
         lost = unapplied_changes(self._plan, record)
         if not lost:
@@ -290,40 +293,40 @@ class _Writer:
                 f"{send_error} A read after the error shows that the record is unchanged."
             ) from send_error
         raise UpdateNotAppliedError(
-            f"The service took the update and did not keep {join_quoted(lost)}: its record has another value there. "
-            "Another client may write to this record, or the device's profile may not allow the value.",
+            f"The API accepted the update, but the record has other values of {join_quoted(lost)}. Another client may "
+            "change this record, or the device profile may not allow the value.",
             changed=changed,
         )
 
     def _is_overwritten(self, record: Record) -> bool:
-        """Say whether another client has overwritten the update, and the update may be repeated.
+        """Return whether another client has overwritten the update, and the update can be repeated.
 
-        Such a client changed other fields as well. An API that rejects a value does not.
+        Such a client has changed other fields as well. An API that ignores a value does not.
         """
         return self._overwritten < _MOST_OVERWRITTEN and bool(concurrent_changes(self._plan, record))
 
     def _has_changed(self, record: Record) -> bool:
-        """Say whether the record was changed, and perhaps by this run."""
+        """Return whether the record has changed, possibly by this run."""
         return not is_same(record, self._base)
 
     def _done(self, record: Record) -> UpdateResult:
         concurrent = unapplied_changes(self._plan, record) + concurrent_changes(self._plan, record)
         if concurrent:
             self._warn(
-                f"{join_quoted(concurrent)} changed during this update, by another client or by the update itself. "
-                "Verify the record before you rely on it."
+                f"{join_quoted(concurrent)} changed during this update. Either another client or the update itself "
+                "changed these values. Verify them."
             )
         return UpdateResult(self._plan, normalize_response(self._plan, record))
 
 
 def _content(record: Record) -> list[t.Any]:
-    """Return all of a record that can be written."""
+    """Return all values of a record that can be changed."""
     values = {key: value for key, value in values_by_id(record).items() if value is not None}
     return [values, record.get("device_identifier"), record.get("status"), flags_of(record)]
 
 
 def is_same(record: Record, other: Record) -> bool:
-    """Say whether two records agree in all that can be written."""
+    """Return whether two records have the same values of all keys that can be changed."""
     return _content(record) == _content(other)
 
 

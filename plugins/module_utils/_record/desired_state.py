@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What a task wants of a record, read from its options and checked as far as that goes without the record. Pure."""
+"""Parse and validate the desired state of a record from the options of a task. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAXIMUM_IDENTIFIER_LENGTH = 255
 
 
 class DesiredField(t.NamedTuple):
-    """One field, named by its `id` or by its `name` (the other is None), and its value; None means no value."""
+    """One field, by `id` or by `name` (the other is None), and its value. None is no value."""
 
     id: str | None
     name: str | None
@@ -32,12 +32,12 @@ class DesiredField(t.NamedTuple):
 
     @property
     def label(self) -> str:
-        """How messages call the field."""
+        """The name of the field in messages."""
         return f"field {self.name!r}" if self.id is None else f"field with the ID {self.id!r}"
 
 
 class DesiredState(t.NamedTuple):
-    """All that a task wants of one record. `device_identifier` is None where the name may stay as it is."""
+    """The desired state of one record. `device_identifier` is None if the task does not manage it."""
 
     device_identifier: str | None
     fields: tuple[DesiredField, ...]
@@ -47,31 +47,31 @@ class DesiredState(t.NamedTuple):
 
 
 def parse_desired_state(options: dict[str, t.Any]) -> tuple[DesiredState, list[str]]:
-    """Return the wishes that `options` (a module's parameters) express, and every problem found, as sentences.
+    """Return the desired state in `options`, the parameters of a module, and all errors as sentences.
 
-    With a problem the wishes are incomplete and must not be used.
+    With an error, the desired state is incomplete and must not be used.
     """
     problems: list[str] = []
     identifier = options["device_identifier"]
     lists = [name for name in ("fields", "secret_fields") if options[name] is not None]
     if identifier is None and not lists:
-        problems.append("Give device_identifier, fields or secret_fields: there is nothing to keep true.")
+        problems.append("One of device_identifier, fields and secret_fields is required.")
     if identifier is not None:
         if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
             problems.append(
-                f"device_identifier has {len(identifier)} characters, and 1 to {MAXIMUM_IDENTIFIER_LENGTH} are allowed."
+                f"device_identifier has {len(identifier)} characters, but must have 1 to {MAXIMUM_IDENTIFIER_LENGTH}."
             )
         elif not is_unicode(identifier):
             problems.append("device_identifier is not valid Unicode text.")
     if options["purge_fields"] and not lists:
-        problems.append("purge_fields needs fields: list what shall stay, or [] to remove every optional value.")
-    wishes = [
+        problems.append("purge_fields requires fields. List the fields to keep, or [] to remove all optional values.")
+    entries = [
         _parse_field_entry(name, number, entry, problems)
         for name in lists
         for number, entry in enumerate(options[name], 1)
     ]
     for attribute, key_of in (("id", id_key), ("name", str)):
-        given = [getattr(wish, attribute) for wish in wishes if getattr(wish, attribute) is not None]
+        given = [getattr(field, attribute) for field in entries if getattr(field, attribute) is not None]
         keys = [key_of(text) for text in given]
         problems += [
             f"The field with the {attribute} {twice!r} is listed more than once."
@@ -79,47 +79,51 @@ def parse_desired_state(options: dict[str, t.Any]) -> tuple[DesiredState, list[s
             if keys.count(key) > 1
         ]
     if options["on_read_denied"] == "overwrite" and not (
-        wishes and all(wish.id is not None and wish.value is not None for wish in wishes)
+        entries and all(field.id is not None and field.value is not None for field in entries)
     ):
         problems.append(
-            "on_read_denied=overwrite needs every field by its id and with a value: "
-            "without the record a name cannot be looked up and no other value can be kept."
+            "on_read_denied=overwrite requires the id and a value for each field, because without the record no name "
+            "can be looked up and no other value can be kept."
         )
     return DesiredState(
-        identifier, tuple(wishes), options["purge_fields"], tuple(options["keep_fields"]), tuple(options["mask_fields"])
+        identifier,
+        tuple(entries),
+        options["purge_fields"],
+        tuple(options["keep_fields"]),
+        tuple(options["mask_fields"]),
     ), problems
 
 
 def _parse_field_entry(option: str, number: int, entry: dict[str, t.Any], problems: list[str]) -> DesiredField:
-    """Return the wish of one entry of `option`, the `number`th; what is wrong with it is added to `problems`."""
-    wish = DesiredField(entry["id"], entry["name"], None, secret=option == "secret_fields")
-    named = [text for text in (wish.id, wish.name) if text is not None]
+    """Return the field of entry `number` of `option`. Its errors are added to `problems`."""
+    field = DesiredField(entry["id"], entry["name"], None, secret=option == "secret_fields")
+    named = [text for text in (field.id, field.name) if text is not None]
     well_named = len(named) == 1 and named[0] != ""
-    label = f"The {wish.label}" if well_named else f"Entry {number} of {option}"
+    label = f"The {field.label}" if well_named else f"Entry {number} of {option}"
     if not well_named:
-        problems.append(f"{label} must name the field by exactly one of id and name.")
+        problems.append(f"{label} requires exactly one of id and name.")
     elif not is_unicode(named[0]):
         problems.append(f"Entry {number} of {option} has a name or an ID that is not valid Unicode text.")
     value = entry["value"]
     if entry["state"] == "absent":
         if value is not None:
-            problems.append(f"{label} has both a value and state=absent: drop one of them.")
-        return wish
+            problems.append(f"{label} has a value and state=absent, which are mutually exclusive.")
+        return field
     if value is None or value == "":
-        problems.append(f"{label} has no value: give one, or say state=absent to remove it.")
-        return wish
-    if wish.secret and not isinstance(value, str):
-        # Ansible hides secrets by their text, which only a string has before anything else looks at it.
-        problems.append(f"{label}: a secret value must be a string: quote it.")
-        return wish
+        problems.append(f"{label} has no value. Set a value, or state=absent to remove it.")
+        return field
+    if field.secret and not isinstance(value, str):
+        # Ansible masks secrets by their text, which is known before the validation only for a string.
+        problems.append(f"{label}: a secret value must be a string. Quote it.")
+        return field
     try:
         text = text_of(value)
     except ValueError as error:
         problems.append(f"{label}: the value {error}.")
-        return wish
+        return field
     if len(text) > MAXIMUM_VALUE_LENGTH:
-        problems.append(f"{label}: the value has {len(text)} characters, and {MAXIMUM_VALUE_LENGTH} are allowed.")
-    return wish._replace(value=text)
+        problems.append(f"{label}: the value has {len(text)} characters, but must have at most {MAXIMUM_VALUE_LENGTH}.")
+    return field._replace(value=text)
 
 
 def secrets_of(options: dict[str, t.Any]) -> list[str]:

@@ -4,10 +4,10 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What a record is, and the ways to look at it. Pure.
+"""The record of a device, and functions to read it. Pure.
 
 A record is the API's JSON object with `fields` a list of objects that have a unique `id` and a `value` that is a
-string, or None for no value. All other keys are handed on as they are.
+string, or None for no value. All other keys are unchanged.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import
 Record = t.Dict[str, t.Any]
 Field = t.Dict[str, t.Any]
 
-# The permissions of a device that the modules have options for. Only an operator can change them.
+# The permission flags for which the modules have options. Only an operator can change them.
 PERMISSION_FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
-# Each boolean key of a record that begins with this is a permission, whether it is one of PERMISSION_FLAGS or not.
+# Each boolean key of a record with this prefix is a permission flag, also if it is not in PERMISSION_FLAGS.
 _FLAG_PREFIX = "device_api_allow_"
 # The status of a device that is enabled.
 ACTIVE = "ACTIVE"
-# So many devices are named where there may be thousands.
+# The maximum number of devices in a message.
 NAMED = 5
 # The keys of a record and of its fields that are never masked.
 KEYS = frozenset(
@@ -47,9 +47,9 @@ KEYS = frozenset(
 
 
 def id_key(identifier: str) -> str:
-    """Return the form in which two IDs, of fields or of devices, are compared: IDs are UUIDs, whose case means nothing.
+    """Return the form of an ID for comparisons. IDs of fields and devices are UUIDs, which are case-insensitive.
 
-    RFC 9562, section 4, has them written in lower case and read in either.
+    By RFC 9562, section 4, the output is in lower case and the input is case-insensitive.
     """
     return identifier.lower()
 
@@ -60,17 +60,17 @@ def values_by_id(record: Record) -> dict[str, str | None]:
 
 
 def flags_of(record: Record) -> dict[str, bool]:
-    """Return all permission flags of a record, also those that no option names."""
+    """Return all permission flags of a record, also those without an option."""
     return {key: value for key, value in record.items() if key.startswith(_FLAG_PREFIX) and isinstance(value, bool)}
 
 
 def is_mandatory(field: Field) -> bool:
-    """Say whether the device's profile demands a value for this field."""
+    """Return whether the device profile requires a value for this field."""
     return field.get("mandatory") is True
 
 
 def labels_of(fields: t.Sequence[Field]) -> list[str]:
-    """Return how people call these fields, each label once: names, with the ID added to one that is shared."""
+    """Return unique labels of these fields: the names, with the ID if several fields have the same name."""
     names = [field.get("name") for field in fields]
     taken = Counter(names + [field["id"] for field in fields])
     return [
@@ -84,22 +84,22 @@ def by_name(record: Record) -> dict[str, str | None]:
     return {label: field["value"] for label, field in zip(labels_of(record["fields"]), record["fields"])}
 
 
-def resolve(record: Record, words: t.Iterable[str]) -> tuple[set[str], list[str]]:
-    """Return the `id_key` of each field that one of `words` names or identifies, and the words that match no field."""
-    words = list(words)
-    found = {word: [id_key(field["id"]) for field in record["fields"] if is_called(field, word)] for word in words}
-    return {field_id for ids in found.values() for field_id in ids}, [word for word in words if not found[word]]
+def resolve(record: Record, names_or_ids: t.Iterable[str]) -> tuple[set[str], list[str]]:
+    """Return the `id_key` of each field that one of `names_or_ids` matches, and the entries that match no field."""
+    entries = list(names_or_ids)
+    found = {entry: [id_key(field["id"]) for field in record["fields"] if is_called(field, entry)] for entry in entries}
+    return {field_id for ids in found.values() for field_id in ids}, [entry for entry in entries if not found[entry]]
 
 
 def is_called(field: Field, name_or_id: str) -> bool:
-    """Say whether `name_or_id` is the name or the ID of this field."""
+    """Return whether `name_or_id` is the name or the ID of this field."""
     return name_or_id == field.get("name") or id_key(name_or_id) == id_key(field["id"])
 
 
 def masked(record: Record, secret: t.Container[str]) -> Record:
     """Return `record` with the mask in place of the values of the fields whose `id_key` is in `secret`.
 
-    The same values are masked in the rest of the record.
+    The same values are masked in all other texts of the record.
     """
     values = [field["value"] for field in record["fields"] if id_key(field["id"]) in secret]
     fields = [
@@ -110,13 +110,13 @@ def masked(record: Record, secret: t.Container[str]) -> Record:
     return result
 
 
-def join_quoted(words: t.Iterable[str]) -> str:
-    """Return words for a sentence: 'a', 'b'."""
-    return ", ".join(map(repr, words))
+def join_quoted(texts: t.Iterable[str]) -> str:
+    """Return texts as a list in a sentence: 'a', 'b'."""
+    return ", ".join(map(repr, texts))
 
 
-def join_truncated(words: t.Iterable[str]) -> str:
-    """Return the first few words for a sentence, and how many more there are."""
-    words = list(words)
-    more = len(words) - NAMED
-    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
+def join_truncated(texts: t.Iterable[str]) -> str:
+    """Return the first NAMED texts as a list in a sentence, and the number of others."""
+    texts = list(texts)
+    more = len(texts) - NAMED
+    return ", ".join(texts[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The one normal form of a field's value, for what a task asks and for what the service answers. Pure."""
+"""The normal form of field values, for the desired state and for responses. Pure."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ MAXIMUM_VALUE_LENGTH = 1024
 def text_of(value: t.Any) -> str:
     """Return the text that stands for `value` in a record.
 
-    Strings stay as they are, integers become digits, booleans `true` or `false`. Raises ValueError with the reason for
-    anything else: a float has lost how it was written (1.10 reads as 1.1), and lists and dicts have no one spelling.
+    Strings are unchanged, integers become digits, booleans `true` or `false`. Raises ValueError with the reason for
+    other types: YAML does not preserve the notation of floats (1.10 becomes 1.1), and lists and dicts have no unique
+    notation.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if not isinstance(value, str):
-        raise ValueError(f"is a {type(value).__name__}, which has no exact text: quote it")
+        raise ValueError(f"is a {type(value).__name__}, whose notation is not preserved: quote it")
     if not is_unicode(value):
         raise ValueError("is not valid Unicode text")
     return value
 
 
 def is_unicode(text: str) -> bool:
-    """Say whether `text` can be written as UTF-8, which a lone surrogate cannot (RFC 8259, section 8.2)."""
+    """Return whether `text` can be encoded in UTF-8, unlike a lone surrogate (RFC 8259, section 8.2)."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -42,7 +43,7 @@ def is_unicode(text: str) -> bool:
 
 
 def is_path(text: str) -> bool:
-    """Say whether `text` can be a path on this host: without NUL, and in what its file systems can hold."""
+    """Return whether `text` can be a path on this host: without NUL, and in the encoding of file names."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:

@@ -78,6 +78,22 @@ def test_kinds_before_which_nothing_can_change():
     ]
 
 
+def sentence_of(module, ending: str) -> set[str]:
+    """Return the kinds that the one sentence with this ending in the documentation of `failure` lists."""
+    sentences = re.split(r"(?<=\.) ", " ".join(module.RETURN.split()))
+    (sentence,) = [sentence for sentence in sentences if sentence.endswith(ending)]
+    return set(re.findall(r"V\((\w+)\)", sentence)) - {"true", "false"}
+
+
+def test_the_documentation_of_the_modules_lists_the_kinds_that_change_no_record():
+    unchanged = {error.kind for error in error_kinds() if error.changes is not Changes.RECORD}
+    of_device = set(re.findall(r"V\((\w+)\)", digicert_iot_device.RETURN)) & unchanged
+    assert of_device == {"invalid_parameters", "missing_library", "read_denied", "internal_error"}
+    assert sentence_of(digicert_iot_device, "the task sent no update.") == of_device - {"internal_error"}
+    of_access = of_device - {"read_denied"} | {"list_incomplete"}
+    assert sentence_of(digicert_iot_device_access, "V(internal_error).") == of_access
+
+
 def test_secrets_are_masked_in_a_new_error():
     original = RenewalPendingError("It said hush.", "4711", code="hush", api_message=None, retries=2, changed=True)
     error = original.redacted(Redactor(["hush"]))

@@ -191,7 +191,7 @@ def test_what_another_operator_did_during_a_wait_is_no_change(account):
 
 def test_a_status_that_the_service_does_not_keep_is_named(account):
     account.others[1] = {"status": "ACTIVE"}
-    with pytest.raises(_errors.UpdateNotAppliedError, match="did not keep 'status'") as caught:
+    with pytest.raises(_errors.UpdateNotAppliedError, match="has other values of 'status'") as caught:
         keep(enabled=False)
     assert not caught.value.changed
 
@@ -207,7 +207,9 @@ def test_a_flag_that_another_operator_changes_with_a_field_is_a_warning(account)
 
 def test_a_last_step_that_resets_an_earlier_one_is_told(account):
     account.others[2] = {"device_api_allow_write": False}
-    with pytest.raises(_errors.UpdateNotAppliedError, match="does not have 'device_api_allow_write'") as caught:
+    with pytest.raises(
+        _errors.UpdateNotAppliedError, match="does not have the desired values of 'device_api_allow_write'"
+    ) as caught:
         keep(allow_write=True, enabled=False)
     assert caught.value.changed
 
@@ -267,7 +269,7 @@ def test_a_mandatory_field_without_a_value_is_told_where_an_update_is_sent(accou
     keep(mode, warnings, enabled=False)
     assert warnings == []
     keep(mode, warnings, allow_write=True)
-    assert warnings == ["The mandatory fields 'Site' have no value, so the update may be refused."]
+    assert warnings == ["The mandatory fields 'Site' have no value, so the API may reject the update."]
 
 
 def test_a_second_step_that_fails_has_changed_something(account):
@@ -304,11 +306,11 @@ def test_a_status_whose_answer_got_lost_is_read(account):
     ("options", "words"),
     [
         ({"device_id": ".."}, "device_id '..' cannot be"),
-        ({"device_id": None}, "exactly one of device_id and device_identifier"),
-        ({"device_id": None, "device_identifier": ""}, "exactly one of device_id and device_identifier"),
-        ({"device_identifier": "gate"}, "exactly one of device_id and device_identifier"),
-        ({"division_id": "d"}, "division_id is only for"),
-        ({"allow_read": None}, "Give one of allow_read, allow_write, allow_renew_certificate, enabled"),
+        ({"device_id": None}, "Exactly one of device_id and device_identifier"),
+        ({"device_id": None, "device_identifier": ""}, "Exactly one of device_id and device_identifier"),
+        ({"device_identifier": "gate"}, "Exactly one of device_id and device_identifier"),
+        ({"division_id": "d"}, "division_id requires"),
+        ({"allow_read": None}, "One of allow_read, allow_write, allow_renew_certificate, enabled"),
         ({"api_key": ""}, "api_key is empty"),
         ({"api_key": "a\nb"}, "api_key is empty, or has blanks, line ends"),
         ({"api_key": "schlüssel"}, "api_key is empty, or has"),

@@ -149,7 +149,7 @@ def test_other_failures_are_not_overwritten():
 
 
 def test_a_status_that_is_not_active_is_a_warning():
-    assert keep(Api(("read", dict(NEW, status="DISABLED"))))[1] == ["The device's status is DISABLED, not ACTIVE."]
+    assert keep(Api(("read", dict(NEW, status="DISABLED"))))[1] == ["The status of the device is DISABLED, not ACTIVE."]
     assert keep(Api(("read", {key: NEW[key] for key in ("id", "fields")})))[1] == []
 
 
@@ -288,7 +288,7 @@ def test_a_wait_that_is_cut_short_ends_the_run_where_there_is_no_doubt():
 def test_warnings_of_several_plans_are_told_once():
     disabled = dict(OLD, status="DISABLED")
     api = Api(("read", disabled), ("update", too_many()), ("read", disabled), ("update", dict(NEW, status="DISABLED")))
-    assert keep(api)[1] == ["The device's status is DISABLED, not ACTIVE."]
+    assert keep(api)[1] == ["The status of the device is DISABLED, not ACTIVE."]
 
 
 # What another client overwrites

@@ -58,33 +58,36 @@ def test_at_the_edge_but_right(fields):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (options(), "device_identifier, fields or secret_fields"),
-        (options(device_identifier=""), "has 0 characters, and 1 to 255"),
-        (options(device_identifier="x" * 256), "has 256 characters, and 1 to 255"),
+        (options(), "device_identifier, fields and secret_fields is required"),
+        (options(device_identifier=""), "has 0 characters, but must have 1 to 255"),
+        (options(device_identifier="x" * 256), "has 256 characters, but must have 1 to 255"),
         (options(device_identifier="\udc80"), "device_identifier is not valid Unicode"),
-        (options(device_identifier="x", purge_fields=True), "purge_fields needs fields"),
-        (options([{"value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
-        (options([{"id": "", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
-        (options([{"id": "a", "name": "", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
-        (options([{"id": "a", "name": "A", "value": "1"}]), "Entry 1 of fields must name the field by exactly one"),
+        (options(device_identifier="x", purge_fields=True), "purge_fields requires fields"),
+        (options([{"value": "1"}]), "Entry 1 of fields requires exactly one"),
+        (options([{"id": "", "value": "1"}]), "Entry 1 of fields requires exactly one"),
+        (options([{"id": "a", "name": "", "value": "1"}]), "Entry 1 of fields requires exactly one"),
+        (options([{"id": "a", "name": "A", "value": "1"}]), "Entry 1 of fields requires exactly one"),
         (options([{"name": "\udc80", "value": "1"}]), "Entry 1 of fields has a name or an ID that is not valid"),
-        (options([{"name": "A"}]), "field 'A' has no value: give one, or say state=absent"),
-        (options([{"name": "A", "value": ""}]), "field 'A' has no value: give one, or say state=absent"),
+        (options([{"name": "A"}]), "field 'A' has no value. Set a value, or state=absent"),
+        (options([{"name": "A", "value": ""}]), "field 'A' has no value. Set a value, or state=absent"),
         (options([{"id": "a"}]), "field with the ID 'a' has no value"),
-        (options([{"name": "A", "value": "1", "state": "absent"}]), "field 'A' has both a value and state=absent"),
-        (options([{"name": "A", "value": 1.1}]), "field 'A': the value is a float, which has no exact text: quote it"),
-        (options([{"name": "A", "value": [1]}]), "is a list, which has no exact text: quote it"),
-        (options([{"name": "A", "value": {"b": 1}}]), "is a dict, which has no exact text: quote it"),
+        (options([{"name": "A", "value": "1", "state": "absent"}]), "field 'A' has a value and state=absent"),
+        (
+            options([{"name": "A", "value": 1.1}]),
+            "field 'A': the value is a float, whose notation is not preserved: quote it",
+        ),
+        (options([{"name": "A", "value": [1]}]), "is a list, whose notation is not preserved: quote it"),
+        (options([{"name": "A", "value": {"b": 1}}]), "is a dict, whose notation is not preserved: quote it"),
         (options([{"name": "A", "value": "\ud800"}]), "field 'A': the value is not valid Unicode"),
         (
             options([{"name": "A", "value": "x" * (MAXIMUM_VALUE_LENGTH + 1)}]),
-            f"field 'A': the value has {MAXIMUM_VALUE_LENGTH + 1} characters, and {MAXIMUM_VALUE_LENGTH} are",
+            f"field 'A': the value has {MAXIMUM_VALUE_LENGTH + 1} characters, but must have at most {MAXIMUM_VALUE_LENGTH}.",
         ),
         (options([{"name": "A", "value": "1"}] * 2), "The field with the name 'A' is listed more than once"),
         (options([{"id": "a", "value": "1"}] * 3), "The field with the id 'a' is listed more than once"),
-        (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "needs every field by its id"),
-        (options([{"id": "a", "state": "absent"}], on_read_denied="overwrite"), "needs every field by its id"),
-        (options(device_identifier="x", on_read_denied="overwrite"), "needs every field by its id"),
+        (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "requires the id and a value"),
+        (options([{"id": "a", "state": "absent"}], on_read_denied="overwrite"), "requires the id and a value"),
+        (options(device_identifier="x", on_read_denied="overwrite"), "requires the id and a value"),
     ],
 )
 def test_one_problem_is_told(given, words):
@@ -109,7 +112,7 @@ def test_secrets_are_wishes_too():
 @pytest.mark.parametrize("value", [5, True, 1.5, ["x"]])
 def test_a_secret_is_a_string(value):
     problems = parse_desired_state(options(secret_fields=secrets({"id": "b", "value": value})))[1]
-    assert problems == ["The field with the ID 'b': a secret value must be a string: quote it."]
+    assert problems == ["The field with the ID 'b': a secret value must be a string. Quote it."]
 
 
 def test_a_field_cannot_be_in_both_lists():

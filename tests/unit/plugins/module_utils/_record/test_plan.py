@@ -139,10 +139,11 @@ def test_a_name_that_is_another_fields_id_does_not_hide_it():
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (wishes(by_name("Aa", "1")), ["no field 'Aa'", "'M', 'A', 'B', 'E'", "its id"]),
+        (wishes(by_name("Aa", "1")), ["no field 'Aa'", "'M', 'A', 'B', 'E'", "Set the id"]),
         (wishes(by_name("SHARE", "1")), ["no field 'SHARE'", "Did you mean 'SHARED'?"]),
         (wishes(by_name("SHARED", "1")), ["2 fields with the name 'SHARED'", "'s1', 's2'"]),
-        (wishes(by_name("A", "1"), by_id("a", "1")), ["ID 'a'", "second time"]),
+        (wishes(by_name("A", "1"), by_id("a", "1")), ["field 'A' is listed twice", "ID 'a'"]),
+        (wishes(by_id("A", "1"), by_name("A", "1")), ["field 'A' is listed twice", "ID 'A'"]),
         (wishes(by_name("M")), ["'M' is mandatory"]),
         (wishes(by_id("m"), purge=True), ["'M' is mandatory"]),
         (wishes(by_name("M"), by_name("Z", "1"), by_name("SHARED")), ["'M' is mandatory", "'Z'", "2 fields"]),
@@ -197,7 +198,7 @@ def test_ids_are_compared_without_regard_to_case():
 
 
 def test_a_field_by_its_id_in_two_spellings_is_listed_twice():
-    with pytest.raises(InvalidDesiredStateError, match="a second time"):
+    with pytest.raises(InvalidDesiredStateError, match="The field with the ID 'A' is listed twice"):
         plan_change(RECORD, wishes(by_id("a", "1"), by_id("A", "1")))
 
 
@@ -385,4 +386,4 @@ def test_any_plan_gives_what_was_asked_and_loses_nothing_else(case, form):
 def test_fields_that_the_task_does_not_set_can_be_masked():
     plan = plan_change(RECORD, wishes(by_name("A", "new"))._replace(mask=("B", "Typo")))
     assert plan.diff["before"]["fields"]["B"] == plan.diff["after"]["fields"]["B"] == MASK
-    assert "mask_fields names 'Typo'" in " ".join(plan.warnings)
+    assert "mask_fields contains 'Typo'" in " ".join(plan.warnings)
