@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs `ansible-test sanity` or `ansible-test units` on this checkout: ansible_test.py COMMAND [OPTION…].
+"""Runs `ansible-test sanity`, `units` or `integration` on this checkout: ansible_test.py COMMAND [OPTION…].
 
 ansible-test refuses symbolic links to a collection, downloads a script of its own, writes below HOME and takes a test
 that it could not run for a success. So this program copies the collection, puts a stand-in where the script would be
