@@ -98,7 +98,7 @@ faults: $(READY) ## Run every fault at every step (LONG=1: all proxies, long fuz
 
 .PHONY: guides
 guides: $(READY) ## Check each example in the guides and in the README, and follow the guides
-	$(BIN)/pytest -n auto tests/guides tests/demo
+	$(BIN)/pytest -n auto tests/guides tests/demo tests/words
 
 .PHONY: system
 system: $(or $(ONLY),awx browser hardware hosts servers) ## Test with other programs (ONLY=awx, browser, hardware, hosts, servers or matrix)
