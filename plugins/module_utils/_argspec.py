@@ -18,7 +18,7 @@ def _from_environment(option: str) -> dict[str, t.Any]:
 
 
 def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of what the doc fragments `connection`, `device` and `certificate` describe."""
+    """Return the argument spec of the doc fragments `connection`, `device` and `certificate`."""
     return {
         "device_id": {"type": "str", "required": True, **_from_environment("device_id")},
         "api_url": {
@@ -27,7 +27,7 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
             **_from_environment("api_url"),
         },
         "client_cert": {"type": "path", **_from_environment("client_cert")},
-        # It may hold the key as well.
+        # It can contain the key as well.
         "client_cert_content": {"type": "str", "no_log": True, **_from_environment("client_cert_content")},
         "client_key": {"type": "path", "no_log": False, **_from_environment("client_key")},
         "client_key_content": {"type": "str", "no_log": True, **_from_environment("client_key_content")},
@@ -37,9 +37,9 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def operator_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of what the doc fragments `connection` and `operator` describe."""
+    """Return the argument spec of the doc fragments `connection` and `operator`."""
     return {
-        # Another variable than that of the devices' address, which a job for both has set too.
+        # A job for both APIs can set a variable for each of them.
         "api_url": {
             "type": "str",
             "default": "https://one.digicert.com",
@@ -66,7 +66,7 @@ def mask_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def record_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the options that say what a record shall be."""
+    """Return the argument spec of the desired state of a record."""
     field_spec = {
         "id": {"type": "str"},
         "name": {"type": "str"},
@@ -79,7 +79,7 @@ def record_argument_spec() -> dict[str, dict[str, t.Any]]:
         "secret_fields": {
             "type": "list",
             "elements": "dict",
-            # The name of the option is no secret, and Ansible must not take its whole value for one.
+            # Without this, Ansible warns because of the name of the option. Only `value` is a secret.
             "no_log": False,
             "options": {**field_spec, "value": {"type": "raw", "no_log": True}},
         },
@@ -91,9 +91,9 @@ def record_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def devices_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of a module for many devices, each with the options of one.
+    """Return the argument spec of a module for many devices, each with the options for one device.
 
-    Those that a device does not have are the task's, which alone have defaults.
+    Omitted options of a device default to those of the task, so only these have defaults.
     """
     task = {**connection_argument_spec(), **record_argument_spec()}
     device = {

@@ -114,7 +114,7 @@ def _read_attributes(path: str) -> Attributes | None:
     except FileNotFoundError:
         return None
     acl = None
-    # There is no list, or the platform or the file system has no access control lists.
+    # The file has no access control list, or the platform or the file system does not support them.
     with contextlib.suppress(OSError, AttributeError):
         acl = os.getxattr(path, _ACL, follow_symlinks=False)
     return Attributes(state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode) & 0o777, acl)
@@ -128,7 +128,7 @@ def _apply(attributes: Attributes, descriptor: int) -> None:
             os.fchown(descriptor, uid, attributes.gid)
             break
     else:
-        # The permissions of the group are not meant for another group.
+        # The permissions of the group must not apply to another group.
         mode &= ~0o070
     with contextlib.suppress(OSError):
         if attributes.acl is None:

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""AnsibleModule without secrets in all that it logs and returns, whatever is wrong with the task."""
+"""An AnsibleModule that masks secrets in logs and results, also if the parameters are invalid."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import
 
 
 class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
-    """A module that masks the secrets of its parameters by `redactor`, to which others can be added.
+    """A module that masks the secrets of its parameters with `redactor`, to which other secrets can be added.
 
-    AnsibleModule logs its parameters and shows them after an error before a module can do anything, so the parameters
-    are checked when they are loaded.
+    AnsibleModule logs the parameters, and returns them after an error, before any code of a module runs. So the
+    parameters are checked when they are loaded.
     """
 
     params: dict[str, t.Any]
@@ -63,7 +63,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
             ) from error
 
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
-        """Log a message. AnsibleModule gives the parameters in `log_args`, and secrets with line ends in them."""
+        """Log a message. AnsibleModule passes the parameters in `log_args`, also secrets with line ends."""
         if log_args:
             log_args = {option: str(value) for option, value in self._shown(self.params).items()}
             msg = "Invoked with " + " ".join(f"{option}={value}" for option, value in log_args.items())
@@ -81,7 +81,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
         """Return a failure from the module."""
         error = sys.exc_info()[1]
         if error is not None:
-            # Ansible can show the error with all that led to it.
+            # Ansible can return the active exception with its causes.
             error.args = (self.redactor.text(str(error)),)
             error.__cause__ = error.__context__ = None
         msg = " ".join([*self._problems, str(msg)])
@@ -89,7 +89,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
 
     def _redacted(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = result.get("invocation", {}).get("module_args", self.params)
-        # Ansible masks each number and each character that is the same as a short secret.
+        # Ansible masks each number and each character that equals a short secret.
         self.no_log_values = set()
         redacted = self.redactor.data({**result, "invocation": {"module_args": self._shown(arguments)}})
         if "msg" in result:

@@ -4,10 +4,10 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Find secrets in the parameters of a task before Ansible validates, logs and shows them.
+"""Find secrets in the parameters of a task before Ansible validates, logs and returns them.
 
-Ansible collects the secrets of a task while it validates the parameters. After the first error it shows all parameters,
-with the secrets that it has not collected by then, or that are in an option for something else.
+Ansible collects the secrets of a task during the validation of the parameters. After the first error it returns all
+parameters, including secrets that it has not collected yet, or that are in another option.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ansible.module_utils.common.validation import check_type_dict
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import MASK
 
-# What Ansible has in the place of a secret option.
+# The placeholder of Ansible for a secret option.
 NO_LOG = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-# The option for the text of what the file at a path contains.
+# The option for the content of the file at a path.
 _CONTENT_OPTIONS = {"client_cert": "client_cert_content", "client_key": "client_key_content", "csr_path": "csr_content"}
 # A certificate or a CSR in these options is valid, a private key is not.
 _TEXT_OPTIONS = ("csr_content", "value")
@@ -85,7 +85,7 @@ class ParameterCheck:
             elif option.startswith("_ansible_"):
                 checked[option] = value
             else:
-                # Ansible rejects this option, and shows its value.
+                # Ansible rejects this option, and returns its value.
                 checked[option] = None if value is None else MASK
         return checked
 
@@ -102,7 +102,7 @@ class ParameterCheck:
         return self._checked_leaf(value, option, rule, label)
 
     def _checked_entries(self, value: t.Any, spec: Spec, label: str) -> t.Any:
-        """Check a list of dicts. What is not one is a secret as a whole if the dict can have one."""
+        """Check a list of dicts. A value of another type is a secret if the dict can contain one."""
         if not isinstance(value, list):
             return self._checked_entry(value, spec, label)
         return [self._checked_entry(entry, spec, f"{label}[{at}]") for at, entry in enumerate(value)]
@@ -164,7 +164,7 @@ class ParameterCheck:
 
 
 def shown(params: t.Mapping[str, t.Any], spec: Spec) -> Params:
-    """Return the parameters as Ansible shows them, with no secret option and no option that `spec` does not have."""
+    """Return the parameters as Ansible returns them, without secret options and without options that `spec` lacks."""
     return {option: _shown(value, spec[option]) for option, value in params.items() if option in spec}
 
 

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Replace secrets in text and data by a mask, in each form in which an API can return them. Pure.
+"""Replace secrets in text and data with a mask, in each form in which an API can return them. Pure.
 
 An API can return a secret escaped for JSON, URLs or HTML, encoded in Base64, with other line ends, or truncated. So
 text is compared without blanks and backslashes, as it is and with its escapes decoded.
@@ -19,7 +19,7 @@ import typing as t
 import unicodedata
 from urllib.parse import unquote, unquote_plus
 
-# The mask in the place of a secret value.
+# The mask of a secret value.
 MASK = "********"
 # A shorter secret is masked only as a word of its own, because its characters are in most texts.
 _SHORTEST = 4
@@ -31,7 +31,7 @@ _FRAGMENT = 6
 _LONG_FRAGMENT = 16
 # A truncated secret can leave fewer characters at the end of a text.
 _PREFIX = 4
-# These values identify nothing, and are in many other fields.
+# These values are not secret, and are in many other fields.
 _COMMON = frozenset(("true", "false", "yes", "no", "on", "off", "none", "null"))
 # Decoding stops here. An API that encodes a JSON body in a JSON string needs two.
 _DEEPEST = 3
@@ -69,7 +69,7 @@ class Redactor:
         self.add(secrets)
 
     def add(self, secrets: t.Iterable[str]) -> None:
-        """Add secrets, such as the old values of a record. Common words are no secrets."""
+        """Add secrets, such as the old values of a record. Common words are not masked."""
         for secret in secrets:
             if secret and secret not in self._secrets and secret.lower() not in _COMMON:
                 self._secrets.add(secret)
@@ -124,13 +124,13 @@ class Redactor:
         spans: list[Span] = []
         for layer in _layers(text):
             compact = _compact(layer)
-            spans += self._whole(text, compact)
+            spans += self._complete(text, compact)
             if fragment is not None:
                 spans += self._parts(compact, fragment)
         return _masked(text, spans)
 
-    def _whole(self, text: str, layer: _Layer) -> t.Iterator[Span]:
-        """Yield where a whole secret is."""
+    def _complete(self, text: str, layer: _Layer) -> t.Iterator[Span]:
+        """Yield the positions of complete secrets."""
         for needle, with_blanks in self._needles.items():
             at = layer.text.find(needle)
             while at >= 0:
@@ -142,7 +142,7 @@ class Redactor:
                 at = layer.text.find(needle, at + 1)
 
     def _parts(self, layer: _Layer, length: int) -> t.Iterator[Span]:
-        """Yield where a part of a secret is: one of at least `length` characters, or before an ellipsis or the end."""
+        """Yield the positions of parts of secrets: of `length` characters, or before an ellipsis or the end."""
         text = layer.text
         fragments = self._fragments_of(length)
         for at in range(len(text) - length + 1):
@@ -172,7 +172,7 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return the secret in the forms that no decoder of `_layers` makes the same."""
+    """Return the forms of a secret that the decoders of `_layers` do not convert to each other."""
     forms = {secret}
     if not secret.isascii():
         raw = secret.encode("utf-8", "replace")
@@ -182,7 +182,7 @@ def _forms(secret: str) -> set[str]:
         raw = secret.encode("utf-8", "replace")
         forms.add(raw.hex())
         for offset in range(3):
-            # Only the characters that the bytes before and after do not change.
+            # Only the characters that do not depend on the bytes before and after.
             encoded = base64.b64encode(b"\0" * offset + raw).decode("ascii").rstrip("=")
             encoded = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(raw)) % 3 else 0)]
             forms |= {encoded, encoded.translate({43: "-", 47: "_"})}

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Reads files that a task names. A FIFO, a device file or a file without an end cannot block the task."""
+"""Read regular files. A FIFO or a device file cannot block the task."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def read_regular_file(path: str) -> bytes:
     """Return the content of the regular file at `path`, which can be a symbolic link.
 
     Raises OSError, which has a `strerror` for the message, or ValueError if `path` cannot be a path. Raises HostError
-    if the host has no resources left to read it.
+    if a resource of the host is exhausted.
     """
     with host_errors(f"{path} cannot be read"):
         return _read(path)
 
 
 def _read(path: str) -> bytes:
-    # To open a device file can have an effect, such as to start a watchdog, so its type is checked before that, too.
+    # Opening a device file can have an effect, such as starting a watchdog, so its type is checked before that, too.
     _check_type(os.stat(path).st_mode)
-    # With O_NONBLOCK the call returns at once, also when a FIFO has replaced the file in between.
+    # With O_NONBLOCK the call returns immediately, also if a FIFO has replaced the file in between.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
         _check_type(os.fstat(file.fileno()).st_mode)
         content = file.read(MAXIMUM_SIZE + 1)

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Turns errors that no other code handles into failures: of the managed host's resources, or of the collection."""
+"""Convert exceptions that no other code handles: HostError for resources of the managed host, else InternalError."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     InternalError,
 )
 
-# The resources of a host that can be used up, and the remedy for each.
+# The error code of each exhausted resource of a host, and its remedy.
 _REMEDIES = {
     errno.EMFILE: "Raise the limit of open files of the process (ulimit -n), or lower max_parallel.",
     errno.ENFILE: "Close files of other processes on the managed host, or raise fs.file-max.",
@@ -33,9 +33,9 @@ _REMEDIES = {
 
 @contextlib.contextmanager
 def host_errors(operation: str, may_have_applied: bool = False) -> t.Iterator[None]:
-    """Raise HostError if the block fails because the host has no resources left. All other errors pass unchanged.
+    """Raise HostError if the block fails because a resource of the host is exhausted. Other exceptions are unchanged.
 
-    `operation` begins the message, such as "/etc/ca.pem cannot be read". `may_have_applied` is that of
+    `operation` is the start of the message, such as "/etc/ca.pem cannot be read". `may_have_applied` is that of
     DeviceManagerError.
     """
     try:
@@ -50,7 +50,7 @@ def host_errors(operation: str, may_have_applied: bool = False) -> t.Iterator[No
 
 @contextlib.contextmanager
 def unexpected_errors() -> t.Iterator[None]:
-    """Raise a DeviceManagerError in place of any other exception."""
+    """Raise a DeviceManagerError in place of other exceptions."""
     try:
         yield
     except DeviceManagerError:
@@ -60,7 +60,7 @@ def unexpected_errors() -> t.Iterator[None]:
 
 
 def host_error(error: BaseException, operation: str) -> HostError | None:
-    """Return the failure if `error` means that the host has no resources left, else None."""
+    """Return the HostError if `error` means that a resource of the host is exhausted, else None."""
     code = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if code not in _REMEDIES or hasattr(error, "reason"):  # errno of an ssl.SSLError is another kind of number.
         return None
@@ -68,10 +68,10 @@ def host_error(error: BaseException, operation: str) -> HostError | None:
 
 
 def failure_from(error: Exception) -> DeviceManagerError:
-    """Return the failure for an error that no other code handles.
+    """Return the error for an exception that no other code handles.
 
-    The text of the error can have a secret in it, so the message has only the text of the system, the type and the
-    place.
+    The text of the exception can contain a secret, so the message has only the text of the system, the type and the
+    location.
     """
     operation = "The managed host cannot run the task"
     failure = host_error(error, operation)
@@ -79,19 +79,19 @@ def failure_from(error: Exception) -> DeviceManagerError:
         return failure
     if isinstance(error, OSError) and isinstance(error.errno, int) and not hasattr(error, "reason"):
         path = "" if error.filename is None else f"{error.filename}: "
-        return HostError(f"{operation}: {path}{os.strerror(error.errno)}. Correct that on the managed host.")
+        return HostError(f"{operation}: {path}{os.strerror(error.errno)}. Correct the cause on the managed host.")
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return no_thread()
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
     return InternalError(
-        f"The collection did not expect this error: {type(error).__name__}{place}. Run the task again. If it fails "
+        f"The collection does not handle this error: {type(error).__name__}{place}. Run the task again. If it fails "
         "again, report the error to the maintainers of the collection."
     )
 
 
 def no_thread() -> HostError:
-    """Return the failure of a device for which no thread can be started."""
+    """Return the error of a device for which no thread can be started."""
     return HostError(
         "The managed host cannot start a thread for this device. Raise the limit of processes and threads (ulimit -u, "
         "pids.max of the control group), free memory, or lower max_parallel."

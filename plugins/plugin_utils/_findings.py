@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Parses the results of this collection's modules. Pure: results in, findings out.
+"""Parse the results of the modules of this collection. Pure: results in, findings out.
 
 A managed host can return any result. Only the data of the controller (the host's name, the module, the arguments and
 the keywords of the task) are trusted. A result of another form is a failure of that host and raises no exception.
@@ -20,7 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CA
 COLLECTION = "edgeops.digicert."
 _MANY = "digicert_iot_devices"
 _CERTIFICATE = "digicert_iot_device_certificate"
-# The keys of which a result has at least one if the module succeeded. Without any, Ansible made the result.
+# A result of a successful module has at least one of these keys. Otherwise, Ansible created the result.
 _SUCCESS = {
     "digicert_iot_device": ("device", "diff"),
     _MANY: ("diff",),
@@ -28,9 +28,9 @@ _SUCCESS = {
     "digicert_iot_device_access": ("access", "diff"),
     "digicert_iot_device_info": ("device",),
 }
-# A module that only reads returns no desired state, so only its failures count.
+# This module has no desired state, so only its errors count.
 _READING = ("digicert_iot_device_info",)
-# The modules whose device_identifier says which device it is, rather than which name it gets.
+# The modules whose device_identifier identifies the device and is not its desired name.
 _BY_NAME = ("digicert_iot_device_access", "digicert_iot_device_info")
 
 _MAX_ENTRIES = 10000
@@ -63,7 +63,7 @@ class _InvalidResult(Exception):
 
 
 class _Device(t.NamedTuple):
-    """What a result says about one device. `kind` is None if the module reported no failure."""
+    """The parsed result for one device. `kind` is None if the module reported no error."""
 
     device_id: str | None
     device_identifier: str | None
@@ -77,9 +77,9 @@ class _Device(t.NamedTuple):
 
 
 def findings_of(task: Task, result: t.Any, failed: bool) -> list[Finding]:
-    """Return what the result of a task says about devices. `failed` is whether Ansible counts the task as failed.
+    """Return the findings of the result of a task. `failed` is whether Ansible counts the task as failed.
 
-    Results of other modules say nothing about a device, nor does a task that continues without Ansible.
+    Results of other modules have no findings, nor has a task that continues without Ansible.
     """
     module = _module_of(task)
     if module is None or (task.is_detached and isinstance(result, dict) and "ansible_job_id" in result):
@@ -91,7 +91,7 @@ def findings_of(task: Task, result: t.Any, failed: bool) -> list[Finding]:
 
 
 def unreachable(task: Task, result: t.Any) -> list[Finding]:
-    """Return what the failure to reach a host says about its devices, whatever the task."""
+    """Return the findings of an unreachable host for its devices, whatever the task."""
     message = result.get("msg") if isinstance(result, dict) else None
     text = message if isinstance(message, str) else ""
     return [_failed(task, device_id, "unreachable", text) for device_id in _known(task)]
@@ -103,14 +103,14 @@ def _module_of(task: Task) -> str | None:
 
 
 def _known(task: Task) -> t.Sequence[str | None]:
-    """Return the IDs of the devices that the task names, or None for its host's device."""
+    """Return the IDs of the devices that the task names, or None for the device of the host."""
     return (_module_of(task) and _device_ids(task)) or [None]
 
 
 def _device_ids(task: Task) -> list[str] | None:
-    """Return the IDs of all devices that the arguments of the task name, or None if they cannot say that.
+    """Return the IDs of all devices that the arguments of the task name, or None if these are unknown.
 
-    `no_log` leaves only one outcome of a task for many devices.
+    With `no_log`, a task for many devices has only one outcome.
     """
     arguments = task.arguments if isinstance(task.arguments, dict) else {}
     devices = arguments.get("devices") if _module_of(task) == _MANY else [arguments]
@@ -128,7 +128,7 @@ def _argument(value: t.Any) -> str | None:
 
 def _findings_of_many(task: Task, result: dict[t.Any, t.Any]) -> list[Finding]:
     """Return the finding of each device of a task for many devices, and findings of the host for all other failures."""
-    # The conditions of the task judge the whole result, and no entry.
+    # The conditions of the task are for the complete result, and not for an entry.
     task = task._replace(has_conditions=False)
     ids = _device_ids(task)
     expected = None if ids is None else {device_id.lower(): device_id for device_id in ids}
@@ -140,7 +140,7 @@ def _findings_of_many(task: Task, result: dict[t.Any, t.Any]) -> list[Finding]:
         if key not in found
     ]
     if foreign:
-        message = f"The result of the module has {foreign} entries that the task does not explain."
+        message = f"The result of the module has {foreign} entries that do not belong to devices of the task."
         findings.append(_failed(task, None, "other", message))
     if result.get("failure") is not None or (expected is None and not findings):
         report = {key: result.get(key) for key in ("failure", "msg")}
@@ -208,30 +208,30 @@ def _name_argument(task: Task) -> str | None:
 
 
 def _failure_of(task: Task, device: _Device, failed: bool) -> dict[str, str] | None:
-    """Return the failure of a device, whatever the keywords of its task (failed_when, ignore_errors) make of it."""
+    """Return the error of a device, regardless of keywords of its task (failed_when, ignore_errors)."""
     if device.kind is not None:
         return {"kind": device.kind, "message": device.message or "There is no message."}
     if not device.succeeded:
         return {"kind": "other", "message": device.message or "The result of the module is incomplete."}
     if not failed or (task.has_conditions and device.changed):
-        # A playbook can make a task fail because the device changed. That is drift, and no failure of the device.
+        # A playbook can make a task fail because the device changed. This is drift, and not an error of the device.
         return None
     return {"kind": "other", "message": device.message or "The module succeeded, but the task failed."}
 
 
 def _parse_censored(result: t.Any, failed: bool) -> _Device:
-    """Return what a result says of which `no_log` leaves only the outcome."""
+    """Return the parsed result if `no_log` leaves only the outcome."""
     if not isinstance(result, dict):
-        raise _InvalidResult("it is no mapping")
+        raise _InvalidResult("it is not a mapping")
     changed = _optional(result, "changed", bool, "a boolean") or False
     message = _text(result, "censored") if failed else None
     return _Device(None, None, changed, True, {}, None, "other" if failed else None, message or "", [])
 
 
 def _parse(module: str, result: t.Any) -> _Device:
-    """Return what a result says about a device. Raises _InvalidResult if it does not have the documented form."""
+    """Return the parsed result for a device. Raises _InvalidResult if it does not have the documented form."""
     if not isinstance(result, dict):
-        raise _InvalidResult("it is no mapping")
+        raise _InvalidResult("it is not a mapping")
     device = _optional(result, "device", dict, "a mapping") or {}
     differences, name = _parse_diff(_optional(result, "diff", dict, "a mapping") or {})
     certificate = _optional(result, "certificate", dict, "a mapping")
@@ -270,7 +270,7 @@ def _flatten(side: dict[t.Any, t.Any]) -> dict[str, str | None]:
     fields = _optional(side, "fields", dict, "a mapping") or {}
     values = {**{key: value for key, value in side.items() if key != "fields"}, **fields}
     if not all(isinstance(name, str) for name in values):
-        raise _InvalidResult("a name in diff is no text")
+        raise _InvalidResult("a name in diff is not a text")
     return {name: _value(value) for name, value in values.items()}
 
 
@@ -282,7 +282,7 @@ def _value(value: t.Any) -> str | None:
         return clean(value)
     if (isinstance(value, int) and _is_small(value)) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
-    raise _InvalidResult("a value in diff is no text, boolean, finite number or null")
+    raise _InvalidResult("a value in diff is not a text, a boolean, a finite number or null")
 
 
 def _is_small(value: int) -> bool:
@@ -292,14 +292,14 @@ def _is_small(value: int) -> bool:
 def _parse_certificate(certificate: dict[t.Any, t.Any]) -> dict[str, t.Any]:
     not_after, days = certificate.get("not_after"), certificate.get("remaining_days")
     if not isinstance(not_after, str):
-        raise _InvalidResult("certificate.not_after is no text")
+        raise _InvalidResult("certificate.not_after is not a text")
     if not isinstance(days, int) or isinstance(days, bool) or abs(days) > _MAX_DAYS:
-        raise _InvalidResult("certificate.remaining_days is no possible number")
+        raise _InvalidResult("certificate.remaining_days is not a valid number")
     return {"not_after": clean(not_after), "remaining_days": int(days)}
 
 
 def _kind_of(result: dict[t.Any, t.Any]) -> str | None:
-    """Return the kind of the failure that the module reported."""
+    """Return the kind of the error that the module reported."""
     failure = _optional(result, "failure", dict, "a mapping")
     if failure is None:
         return None
@@ -310,7 +310,7 @@ def _kind_of(result: dict[t.Any, t.Any]) -> str | None:
 def _name(parent: dict[t.Any, t.Any], key: str) -> str | None:
     value = parent.get(key)
     if value is not None and not _is_name(value):
-        raise _InvalidResult(f"{key} is no possible ID")
+        raise _InvalidResult(f"{key} is not a valid ID")
     return None if value is None else str(value)
 
 
@@ -326,14 +326,14 @@ def _text(parent: dict[t.Any, t.Any], key: str) -> str | None:
 def _texts(parent: dict[t.Any, t.Any], key: str) -> list[str]:
     values = _optional(parent, key, list, "a list") or []
     if not all(isinstance(value, str) for value in values):
-        raise _InvalidResult(f"an entry of {key} is no text")
+        raise _InvalidResult(f"an entry of {key} is not a text")
     texts = [clean(value) for value in values[:_MAX_WARNINGS]]
     more = len(values) - _MAX_WARNINGS
     return texts + ([f"{more} more {key} are not shown."] if more > 0 else [])
 
 
 def _optional(parent: dict[t.Any, t.Any], key: str, kind: type, name: str) -> t.Any:
-    """Return the value under `key`, which is of this type or missing."""
+    """Return the value of `key`, which has this type or is missing."""
     value = parent.get(key)
     if value is not None and not isinstance(value, kind):
         raise _InvalidResult(f"{key} is not {name}")

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""How the devices of an account become hosts of an inventory. Pure."""
+"""Convert the devices of an account to hosts of an inventory. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
 
 _DATES = ("created_from", "created_to", "updated_from", "updated_to")
 _FILTERS = ("device_identifier", "division_id", "device_profile_id", *_DATES)
-# Characters that mean nothing in a host pattern, on a command line, in a path and in a template.
+# Characters without a special meaning in host patterns, on command lines, in paths and in templates.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
 # The last label of an IPv4 address in each notation that inet_aton(3) reads: 127.1, 0x7f.1, 2130706433.
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
@@ -38,20 +38,20 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]{0,198}")
 
 
 def read_filters(filters: dict[str, t.Any]) -> tuple[dict[str, str], list[str]]:
-    """Return the filters as the list endpoint takes them, and every problem found, as sentences."""
-    # YAML makes a date of what looks like one.
+    """Return the filters as parameters of the list endpoint, and all errors as sentences."""
+    # YAML parses a text in the form of a date as a date.
     texts = {
         name: value.isoformat() if isinstance(value, datetime.date) else value
         for name, value in filters.items()
         if value is not None
     }
     unknown = [str(name) for name in texts if name not in _FILTERS]
-    problems = [f"filters has {', '.join(unknown)}, and can have {', '.join(_FILTERS)}."] if unknown else []
+    problems = [f"filters has {', '.join(unknown)}, but can only have {', '.join(_FILTERS)}."] if unknown else []
     for name, text in texts.items():
         if not isinstance(text, str) or not text:
-            problems.append(f"filters.{name} is {text!r}, and must be a text.")
+            problems.append(f"filters.{name} is {text!r}, but must be a text.")
         elif name in _DATES and not _is_date(text):
-            problems.append(f"filters.{name} is {text!r}, and must be a date like 2026-01-31.")
+            problems.append(f"filters.{name} is {text!r}, but must be a date such as 2026-01-31.")
     return texts, problems
 
 
@@ -65,10 +65,10 @@ def _is_date(text: str) -> bool:
 def select(
     records: t.Iterable[Record], statuses: t.Container[str], filters: dict[str, str], sensitive: t.Sequence[str]
 ) -> tuple[list[Record], list[str]]:
-    """Return the records with one of these statuses, and the words in `sensitive` that are no field of any record.
+    """Return the records with one of these statuses, and the entries of `sensitive` that match no field of any record.
 
-    The values of the fields with the names or IDs in `sensitive` are masked. Whether the service listens to the filter
-    `updated_to` is not known for certain, so it is applied here as well.
+    The values of the fields with the names or IDs in `sensitive` are masked. It is unknown whether the API applies the
+    filter `updated_to`, so it is applied here as well.
     """
     latest = filters.get("updated_to", "9999-12-31")
     selected = [
@@ -84,12 +84,12 @@ def select(
 
 
 def expression_variables(record: Record) -> dict[str, t.Any]:
-    """Return what an expression for a name can use: the record, with the values of its fields by their names."""
+    """Return the variables of an expression for a name: the record, with the values of its fields by their names."""
     return {**record, "fields": by_name(record)}
 
 
 def host_variables(record: Record) -> dict[str, t.Any]:
-    """Return the variables of a device's host."""
+    """Return the variables of the host of a device."""
     return {_variable_name(key): value for key, value in expression_variables(record).items()}
 
 
@@ -100,11 +100,11 @@ def _variable_name(key: str) -> str:
 
 
 class Surroundings(t.NamedTuple):
-    """What names can mean before the devices of this list are hosts. All names are in lower case.
+    """The names that exist before the devices of this list are added. All names are in lower case.
 
-    `local` are names of the controller. `owners` has the name of each host and group that is there, and the ID of the
-    device that it stands for, or None. `ids` are the IDs of the devices of this list. `is_own` tells whether an IP
-    address is one of the controller.
+    `local` are names of the controller. `owners` has the name of each existing host and group, and the ID of its
+    device, or None. `ids` are the IDs of the devices of this list. `is_own` returns whether an IP address is one of
+    the controller.
     """
 
     local: t.AbstractSet[str]
@@ -114,10 +114,10 @@ class Surroundings(t.NamedTuple):
 
 
 def is_safe_hostname(name: t.Any, device_id: str, surroundings: Surroundings) -> bool:
-    """Say whether this can be the name of the host of this device, because it can mean nothing else.
+    """Return whether this can be the name of the host of this device, because it has no other meaning.
 
-    A device may be allowed to change its own name, so the name is foreign input. A dot or a hyphen distinguishes it
-    from all groups that Ansible makes of values, before or after: these have only letters, digits and underscores.
+    A device can have permission to change its own name, so the name is untrusted input. A dot or a hyphen distinguishes
+    it from all groups that Ansible creates from values, because these have only letters, digits and underscores.
     """
     if not isinstance(name, str) or not _is_unambiguous(name, surroundings.local):
         return False
@@ -128,7 +128,7 @@ def is_safe_hostname(name: t.Any, device_id: str, surroundings: Surroundings) ->
 
 
 def is_fit_id(device_id: str, local: t.AbstractSet[str]) -> bool:
-    """Say whether the ID of a device can be the name of its host. No device can choose its ID."""
+    """Return whether the ID of a device can be the name of its host. A device cannot choose its ID."""
     return _is_unambiguous(device_id, local)
 
 
@@ -137,7 +137,7 @@ def _is_unambiguous(name: str, local: t.AbstractSet[str]) -> bool:
 
 
 def _is_host_name(name: str, local: t.AbstractSet[str]) -> bool:
-    """Say whether this is a host name, of another host than the controller, rather than an address or a pattern."""
+    """Return whether this is a host name of another host than the controller, and not an address or a pattern."""
     labels = name.lower().split(".")
     return (
         _NAME.fullmatch(name) is not None
@@ -149,7 +149,7 @@ def _is_host_name(name: str, local: t.AbstractSet[str]) -> bool:
 
 
 def is_safe_connection(name: str, value: t.Any, surroundings: Surroundings) -> bool:
-    """Say whether the variable `name`, which decides how Ansible connects, can have this value from a record."""
+    """Return whether the connection variable `name` of Ansible can have this value from a record."""
     if name in ("ansible_host", "ansible_ssh_host"):
         return isinstance(value, str) and _is_remote(value, surroundings)
     if name in ("ansible_port", "ansible_ssh_port"):
@@ -171,10 +171,10 @@ def _is_remote(value: str, surroundings: Surroundings) -> bool:
 
 
 def deduplicate_hostnames(names: t.Sequence[str], ids: t.Sequence[str]) -> list[str]:
-    """Return `names`, and where several devices share one, each of these followed by the device's ID.
+    """Return `names`. If several devices have the same name, the ID of the device is appended to each of them.
 
-    All of them: which of the devices came first says nothing about which has the right to the name. Names that differ
-    only in case are shared too: they can be one file in host_vars, and one name in DNS.
+    This includes the first one, because the order does not show which device owns the name. Names that differ only in
+    case count as the same name, because they can be the same file in host_vars and the same name in DNS.
     """
     names = list(names)
     while True:

@@ -48,7 +48,7 @@ _UNFIT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Finding(t.NamedTuple):
-    """What one task says about one device of one host. `differences` have a value before and after under each name.
+    """The result of one task for one device of one host. `differences` has the values before and after by name.
 
     `device_id` and `device_identifier` are None if they are not known. `hidden` is whether the task has no_log.
     """
@@ -65,14 +65,14 @@ class Finding(t.NamedTuple):
 
 
 def clean(text: str) -> str:
-    """Return a text as the report shows it: without characters that are invalid or control a terminal, and not long."""
+    """Return a text for the report: without invalid characters and control characters, and truncated."""
     more = len(text) - _MAX_TEXT
     shown = f"{text[:_MAX_TEXT]}... ({more} more characters)" if more > 0 else text
     return _UNFIT.sub("\ufffd", shown)
 
 
 def make_report(findings: t.Iterable[Finding], generated: str, check_mode: bool, playbook: str) -> Report:
-    """Return the report on all findings, host by host in the order in which these were seen."""
+    """Return the report on all findings, by host in their order."""
     devices = [_device(group) for group in _by_device(findings)]
     failed = [(number, device["failure"]["kind"]) for number, device in enumerate(devices) if device["failure"]]
     failures = [

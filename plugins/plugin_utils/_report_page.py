@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The page of a fleet report: one HTML file that needs nothing else. Pure but for reading its own parts."""
+"""Render a fleet report as one self-contained HTML file. Pure except for reading its own template files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import typing as t
 import jinja2
 from markupsafe import Markup
 
-# What needs attention comes first, in the table as in the bar.
+# The most urgent states are first, in the table and in the bar.
 STATES = {"failed": "failed", "drifted": "would change", "changed": "changed", "in_sync": "in sync"}
 
-# The most days left that still belong to it, its name, and how urgent it is. None: no limit.
+# The highest number of remaining days in the bucket (None: no limit), its name, and its urgency.
 BUCKETS = (
     (-1, "expired", "failed"),
     (6, "under 7", "failed"),
@@ -31,8 +31,8 @@ BUCKETS = (
     (None, "365 and more", "changed"),
 )
 
-# Control characters but for tab and line feed; what turns the direction of text around, so that a name can pose as
-# another; lone surrogates, which UTF-8 cannot hold.
+# Control characters except tab and line feed, characters that change the direction of text, so that a name can imitate
+# another name, and lone surrogates, which are not valid in UTF-8.
 UNFIT = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 UTC_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\dZ", re.ASCII)
@@ -41,15 +41,15 @@ UTC_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\dZ", re.ASCII)
 def render(report: dict[str, t.Any]) -> str:
     """Return the HTML page that shows `report`.
 
-    No text in `report` is trusted: each is escaped, and what has no visible form becomes U+FFFD, so the page can always
-    be written as UTF-8. The page forbids the browser every style and script but its own two.
+    No text in `report` is trusted. All texts are escaped, and characters in UNFIT become U+FFFD, so that the page is
+    valid UTF-8. The Content-Security-Policy of the page allows only its own style and script.
     """
-    folder = pathlib.Path(__file__).parent
+    directory = pathlib.Path(__file__).parent
     style, script = (
-        Markup((folder / name).read_text(encoding="utf-8")) for name in ("_report_page.css", "_report_page.js")
+        Markup((directory / name).read_text(encoding="utf-8")) for name in ("_report_page.css", "_report_page.js")
     )
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(folder)),
+        loader=jinja2.FileSystemLoader(str(directory)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -83,27 +83,27 @@ def render(report: dict[str, t.Any]) -> str:
 
 
 def _visible(value: t.Any) -> t.Any:
-    """Return `value`, and when it is a text then one without characters that hide, deceive or cannot be written."""
+    """Return `value`, with U+FFFD in place of the characters in UNFIT if it is a text."""
     return UNFIT.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _hash(text: str) -> str:
-    """Return how a Content-Security-Policy names the style or the script `text`."""
+    """Return the hash of a style or a script for a Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _moment(text: str) -> str:
-    """Return a moment in UTC as people write it, and any other text as it is."""
+    """Return a time in UTC in a readable form, and any other text unchanged."""
     return UTC_MOMENT.sub(r"\1 \2 UTC", text)
 
 
 def _name(device: dict[str, t.Any]) -> str:
-    """Return what people call `device`."""
+    """Return the name of `device`."""
     return str(device["device_identifier"] or device["device_id"] or device["host"])
 
 
 def _verdict(counts: dict[str, int]) -> str:
-    """Return the one sentence that says how the fleet is."""
+    """Return the summary of the fleet as one sentence."""
     total = counts["devices"]
     if not total:
         return "No devices were seen."
@@ -120,13 +120,13 @@ def _verdict(counts: dict[str, int]) -> str:
 
 
 def _shown_states(report: dict[str, t.Any]) -> list[str]:
-    """Return the states to count: those that this kind of run can end in, and the others only where there are some."""
+    """Return the states to count: those that this kind of run can have, and other states that occur."""
     usual = {"failed", "drifted" if report["check_mode"] else "changed", "in_sync"}
     return [state for state in STATES if state in usual or report["counts"][state]]
 
 
 def _shares(counts: dict[str, int]) -> list[tuple[str, float, float]]:
-    """Return state, left end and width, in percent, of each part of the bar. Even one device of thousands is seen."""
+    """Return the state, the left end and the width in percent of each part of the bar. No part is too small to see."""
     weights = {state: max(counts[state], counts["devices"] / 100) for state in STATES if counts[state]}
     shares, left = [], 0.0
     for state, weight in weights.items():
@@ -137,7 +137,7 @@ def _shares(counts: dict[str, int]) -> list[tuple[str, float, float]]:
 
 
 def _buckets(devices: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Return how many certificates fall into each bucket of days left, or nothing when there are no certificates."""
+    """Return the number of certificates in each bucket of remaining days, or no buckets without certificates."""
     remaining_days = [device["certificate"]["remaining_days"] for device in devices if device["certificate"]]
     buckets, below = [], None
     for most, name, urgency in BUCKETS:

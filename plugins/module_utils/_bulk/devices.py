@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""What a task for many devices wants of each, and what its results amount to. Pure."""
+"""The options of each device of a task for many devices, and the summary of its results. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from collections import Counter
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import NAMED, id_key, join_truncated
 
-# They belong together: a device that has one of them takes none from the task.
+# A device that has one of these options inherits none of them from the task.
 _PAIR = ("client_cert", "client_cert_content", "client_key", "client_key_content")
 
-# Each takes a thread and a connection, and eight may wait for each: a process may have 1,024 files open by default.
+# Each device requires a thread and a connection, and eight can wait for each. The usual limit is 1,024 open files.
 _MOST_AT_WORK = 100
 
 Options = t.Dict[str, t.Any]
@@ -25,7 +25,7 @@ Result = t.Dict[str, t.Any]
 
 
 def read_devices(options: Options) -> list[Options]:
-    """Return the options of each device: its own, and the task's for those that it does not have.
+    """Return the options of each device, with those of the task for omitted options.
 
     `options` are the parameters of a module for many devices. Raises InvalidParametersError.
     """
@@ -34,12 +34,12 @@ def read_devices(options: Options) -> list[Options]:
     counts = Counter(id_key(device["device_id"]) for device in devices)
     twice = [device_id for device_id, count in counts.items() if count > 1]
     if twice:
-        problems.append(f"devices has {join_truncated(map(repr, twice))} more than once: list each device once.")
+        problems.append(f"devices has {join_truncated(map(repr, twice))} more than once. List each device once.")
     if not 1 <= options["max_parallel"] <= _MOST_AT_WORK:
-        problems.append("max_parallel is {}, and must be 1 to {}.".format(options["max_parallel"], _MOST_AT_WORK))
+        problems.append("max_parallel is {}, but must be from 1 to {}.".format(options["max_parallel"], _MOST_AT_WORK))
     limit = options["max_requests_per_second"]
     if limit is not None and not limit > 0:
-        problems.append(f"max_requests_per_second is {limit}, and must be more than 0.")
+        problems.append(f"max_requests_per_second is {limit}, but must be more than 0.")
     if problems:
         raise InvalidParametersError(" ".join(problems))
     return [_with_defaults(device, options) for device in devices]
@@ -53,29 +53,29 @@ def _with_defaults(device: Options, task: Options) -> Options:
 
 
 def entry_of(device: Options, result: Result, warnings: list[str]) -> Result:
-    """Return what `devices` has of a device; `result` is that of the module for one, whether it failed or not."""
+    """Return the entry of a device in `devices`. `result` is the result of the module for one device."""
     return {"device_id": device["device_id"], "failed": False, "msg": "", **result, "warnings": warnings}
 
 
 def summary_of_failures(results: list[Result]) -> str:
-    """Return how many of the devices failed, and what is the matter with the first few, or "" when none did."""
+    """Return the number of failed devices and the first errors, or "" if no device failed."""
     failures = [result["msg"] for result in results if result["failed"]]
     if not failures:
         return ""
     more = len(failures) - NAMED
-    shown = failures[:NAMED] + ([f"And {more} more: see devices."] if more > 0 else [])
+    shown = failures[:NAMED] + ([f"{more} more errors are in devices."] if more > 0 else [])
     return "{} of {} devices failed. {}".format(len(failures), len(results), " ".join(shown))
 
 
 def summary_of_warnings(results: list[Result]) -> list[str]:
-    """Return each warning once, with the devices that it is about."""
+    """Return each warning once, with its devices."""
     devices: dict[str, list[str]] = {}
     for result in results:
         for warning in result["warnings"]:
             devices.setdefault(warning, []).append(result["device_id"])
     warnings = [f"{warning} (device {join_truncated(names)})" for warning, names in devices.items()]
     more = len(warnings) - NAMED
-    return warnings[:NAMED] + ([f"And {more} more warnings: see devices."] if more > 0 else [])
+    return warnings[:NAMED] + ([f"{more} more warnings are in devices."] if more > 0 else [])
 
 
 def diffs_of(results: list[Result]) -> list[dict[str, t.Any]]:

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Shows how far a task for many devices is, while it runs: in a file, and now and then in the system's log."""
+"""Report the progress of a task for many devices in a file and in the system log."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SECONDS_BETWEEN_LOGS = 10.0
 
 
 class Progress:
-    """Tells of so many `devices`, in the file at `path` if there is one, and to `log`, which takes a line.
+    """Reports the progress of this number of devices, in the file at `path`, if set, and with `log`.
 
-    Raises InvalidParametersError when there can be no such file.
+    Raises InvalidParametersError if the file cannot be written.
     """
 
     def __init__(self, path: str | None, devices: int, log: t.Callable[[str], None]) -> None:
@@ -37,8 +37,8 @@ class Progress:
             raise InvalidParametersError(f"progress_path: {path!r} cannot be written: {error}.") from error
 
     def report(self, results: t.Collection[Result]) -> None:
-        """Show the counts of the results so far."""
-        # An error here must not lose the results.
+        """Report the counts of the results so far."""
+        # An error in the report must not discard the results.
         with contextlib.suppress(Exception):
             self._report(results)
 
@@ -51,8 +51,10 @@ class Progress:
         try:
             self._write(counts)
         except OSError as error:
-            # By now there is more to lose than a look at the progress.
-            self._log(f"progress_path: {self._path!r} cannot be written any more: {error}.")
+            # The update of devices is more important than the progress file.
+            self._log(
+                f"progress_path: {self._path!r} cannot be written: {error}. No more progress is written to the file."
+            )
             self._path = None
 
     def _counts(self, results: t.Collection[Result]) -> dict[str, int]:

@@ -4,10 +4,9 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Keeps many devices at once: the threads, who of them works and who waits, and how all of it ends.
+"""Process many devices in parallel threads.
 
-OpenSSL works while other threads have the interpreter, so threads use a second processor for most of what a device
-costs, and cost nothing where there is none.
+OpenSSL releases the lock of the interpreter, so threads use several processors for most of the work.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import no_thread, unexpected_errors
 
-# A device that waits for a retry lets another one work, as long as there are threads for it.
+# While a device waits for a retry, another device is processed, up to this number of threads for each slot.
 _THREADS_FOR_EACH_AT_WORK = 8
-# In seconds: between two requests, a device can take twice its timeout and this time. That is enough to resolve a name
-# and to use a slow key. Only a file system that does not answer takes longer.
+# In seconds: between two requests, a device can take twice its timeout and this time. That is sufficient to resolve a
+# host name and to use a slow key. Only a file system that does not respond takes longer.
 _MARGIN = 30.0
-# In seconds: no more is counted between two looks at the threads, so time in which the process was suspended is not.
+# In seconds: the maximum that counts between two checks, so that the time of a suspended process does not count.
 _LONGEST_LOOK = 2.0
 
 Keep = t.Callable[[Options, t.Callable[[str], None], Contexts, Pause], Result]
 
 
 class _Job:
-    """A device whose work has begun.
+    """A device whose processing has started.
 
-    `silent` are the seconds without a sign of progress, counted up to `limit`. They are not counted while the device is
-    paused. `has_sent` is set before its first request. `is_over` means that it may send no other request.
+    `silent` are the seconds without progress, up to `limit`. They are not counted while the device is paused.
+    `has_sent` is set before its first request. `is_over` is whether it must not send another request.
     """
 
     def __init__(self, number: int, limit: float) -> None:
@@ -58,11 +57,11 @@ class _Job:
 
 
 class WorkerPool:
-    """Calls `keep` for each of `devices`, with at most `parallel` of them at work at a time.
+    """Calls `keep` for each of `devices`, for at most `parallel` of them at the same time.
 
-    `keep` gets the device's options, what takes its warnings, and the contexts and the pause of open_session. It
-    returns the result or raises a DeviceManagerError. Any other exception is a failure of that device, too. With
-    `fail_fast` the first failure stops all other devices.
+    The arguments of `keep` are the options of the device, a function for warnings, and the contexts and the pause of
+    open_session. It returns the result or raises a DeviceManagerError. Any other exception is an error of that device,
+    too. With `fail_fast`, the first error stops all other devices.
     """
 
     def __init__(self, devices: list[Options], keep: Keep, parallel: int, pace: RateLimiter, fail_fast: bool) -> None:
@@ -74,7 +73,7 @@ class WorkerPool:
         self._entries: dict[int, Result] = {}
         self._started = 0
         self._threads = 0
-        # Threads that work on a device that was given up.
+        # The number of threads whose device was reported as failed while they hang.
         self._hung = 0
         self._jobs: dict[int, _Job] = {}
         self._contexts: list[Contexts] = []
@@ -83,13 +82,13 @@ class WorkerPool:
         self._request: tuple[str, float] | None = None
         self._stopped = threading.Event()
         self._slots = threading.Semaphore(parallel)
-        # Held by the thread whose turn to send is next.
+        # Held by the thread that sends the next request.
         self._turnstile = threading.Lock()
-        # Held by who changes any of these, and notified when a thread ends.
+        # Held during changes of these attributes, and notified when a thread ends.
         self._lock = threading.Condition()
 
     def run(self, report: t.Callable[[t.Collection[Result]], None]) -> list[Result]:
-        """Return the entry of each device, in their order. Each second `report` is called with those so far."""
+        """Return the entry of each device, in their order. Each second, call `report` with the entries so far."""
         with self._lock:
             for _device in self._devices[: self._parallel]:
                 self._start_thread()
@@ -107,11 +106,11 @@ class WorkerPool:
             return [self._entries.get(number) or self._unfinished(number) for number in range(len(self._devices))]
 
     def request_stop(self, reason: str, grace: float) -> None:
-        """Let `run` call `stop` within a second. Signal handlers may call it: it takes no lock."""
+        """Make `run` call `stop` within a second. Signal handlers can call this, because it acquires no lock."""
         self._request = self._request or (reason, grace)
 
     def stop(self, reason: str, grace: float = float("inf")) -> None:
-        """Begin with no other device and wait for no retry; those at work have so many seconds to come to an end.
+        """Start no other device and wait for no retry. Devices in progress have `grace` seconds to finish.
 
         `reason` is a sentence.
         """
@@ -130,7 +129,7 @@ class WorkerPool:
 
     def _work(self) -> None:
         try:
-            # Without the memory for a failure, the device has no entry. `run` adds one.
+            # Without memory for an error, the device has no entry. `run` adds one.
             with contextlib.suppress(Exception):
                 while self._work_on_next():
                     pass
@@ -140,7 +139,7 @@ class WorkerPool:
                 self._lock.notify()
 
     def _work_on_next(self) -> bool:
-        """Work on the next device. Return whether this thread can work on another one."""
+        """Process the next device. Return whether this thread can process another one."""
         self._slots.acquire()
         job = None
         try:
@@ -186,14 +185,14 @@ class WorkerPool:
             self.stop("Another device failed, and fail_fast is true.")
 
     def _give_up_hung(self, seconds: float) -> None:
-        """Give up each device that has made no progress for too long. `seconds` have passed since the last call."""
+        """Report each device without progress for too long as failed. `seconds` are the time since the last call."""
         for job in [job for job in self._jobs.values() if not (job.is_paused or job.is_over)]:
             job.silent += seconds
             if job.silent > job.limit:
                 self._give_up(job)
 
     def _give_up(self, job: _Job) -> None:
-        """Report the device of `job` as failed, and let another thread take the place of the thread that hangs."""
+        """Report the device of `job` as failed, and replace the thread that hangs with another thread."""
         job.is_over = True
         device = self._devices[job.number]
         failure: DeviceManagerError
@@ -201,8 +200,9 @@ class WorkerPool:
             failure = _outcome_unknown(f"It made no progress for {job.limit:.0f} seconds.")
         else:
             failure = HostError(
-                f"No request was sent, because its files could not be read within {job.limit:.0f} seconds. Check the "
-                "file systems of client_cert, client_key and ca_path on the managed host."
+                "The module sent no request, because the files of the device could not be read within "
+                f"{job.limit:.0f} seconds. Check the file systems of client_cert, client_key and ca_path on the "
+                "managed host."
             )
         self._entries[job.number] = entry_of(device, failure.result(device["device_id"]), [])
         self._stop_if_fail_fast()
@@ -212,7 +212,7 @@ class WorkerPool:
             self._start_thread()
 
     def _pause_job(self, job: _Job, *arguments: t.Any) -> None:
-        """Call `_pause` for a device, which makes progress by that, unless it may send no other request."""
+        """Call `_pause` for a device, which counts as progress, unless it must not send another request."""
         job.is_paused = True
         try:
             self._pause(*arguments)
@@ -221,14 +221,14 @@ class WorkerPool:
             job.is_paused = False
         with self._lock:
             if job.is_over:
-                raise StoppedError(f"No other request was sent. {self._reason} Run the task again.")
+                raise StoppedError(f"The module sent no other request. {self._reason} Run the task again.")
             job.has_sent = True
 
     def _pause(self, wait: float | None, status: int | None) -> None:
         """Wait until a request may be sent. Refer to Session for the arguments. Raises StoppedError.
 
-        A request that must not wait is an update: its device keeps the place that it had for the read. While nobody may
-        send, such a request raises a StoppedError that is `again`, so that the record is read once more after the wait.
+        A request that must not wait is an update, and its device keeps the slot of the read. While all requests wait
+        after a 429, an update raises a StoppedError with `again`, so that the record is read again after the wait.
         """
         if wait is None:
             with self._lock:
@@ -243,13 +243,13 @@ class WorkerPool:
             with self._lock:
                 if self._started < len(self._devices) and self._threads < self._parallel * _THREADS_FOR_EACH_AT_WORK:
                     self._start_thread()
-            # Who is stopped here keeps no place, and then nobody needs one.
+            # If the wait is stopped, the thread has no slot. No slot is required then.
             self._sleep(wait)
             self._slots.acquire()
         self._take_turn()
 
     def _take_turn(self) -> None:
-        # Updates take turns without waiting, so the time of the next turn can move while a thread waits for it.
+        # Updates reserve time slots without a wait, so the time of the next slot can change during a wait.
         with self._turnstile:
             while True:
                 with self._lock:
@@ -262,10 +262,10 @@ class WorkerPool:
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0 and self._stopped.wait(seconds):
-            raise StoppedError(f"It was not waited for any longer. {self._reason} Run the task again.")
+            raise StoppedError(f"The wait for the device ended early. {self._reason} Run the task again.")
 
     def _unfinished(self, number: int) -> Result:
-        """Return the entry of a device that has none when the task has to end."""
+        """Return the entry of a device that has none when the task ends."""
         device = self._devices[number]
         job = self._jobs.get(number)
         reason = self._reason or "Its thread ended unexpectedly."
@@ -273,9 +273,9 @@ class WorkerPool:
         if number < self._started and (job is None or job.has_sent):
             failure = _outcome_unknown(reason)
         elif number < self._started:
-            failure = StoppedError(f"No request was sent. {reason} Run the task again.")
+            failure = StoppedError(f"The module sent no request. {reason} Run the task again.")
         elif self._reason:
-            failure = StoppedError(f"It was not tried. {self._reason} Run the task again.")
+            failure = StoppedError(f"The module did not process the device. {self._reason} Run the task again.")
         else:
             failure = no_thread()
         return entry_of(device, failure.result(device["device_id"]), [])
@@ -283,7 +283,7 @@ class WorkerPool:
 
 def _outcome_unknown(reason: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
-        f"The response of the API had not arrived when the task had to end, so whether the record was changed is "
-        f"unknown. {reason} Run the task again: it changes only what still differs.",
+        f"The task ended before it received the response of the API, so it is unknown whether the record has changed. "
+        f"{reason} Run the task again: it changes only fields that still differ.",
         changed=True,
     )

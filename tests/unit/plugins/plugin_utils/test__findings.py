@@ -217,7 +217,7 @@ def test_a_gateway_cannot_leave_devices_out_or_add_others():
     assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "failed"), ("gate", None, "failed")]
     assert [row["failure"]["message"] for row in report["devices"][1:]] == [
         "The result of the module has no entry for this device.",
-        "The result of the module has 3 entries that the task does not explain.",
+        "The result of the module has 3 entries that do not belong to devices of the task.",
     ]
 
 
@@ -234,7 +234,9 @@ def test_a_gateway_whose_arguments_are_not_known():
     many = {"changed": False, "devices": [kept(str(number), device_id=str(number)) for number in range(10005)]}
     findings = findings_of(task, many, failed=False)
     assert len(findings) == 10001
-    assert message_of(findings[-1]) == "The result of the module has 5 entries that the task does not explain."
+    assert (
+        message_of(findings[-1]) == "The result of the module has 5 entries that do not belong to devices of the task."
+    )
 
 
 def test_conditions_of_a_task_for_many_devices_excuse_no_entry():
@@ -286,9 +288,9 @@ def test_other_modules_and_successful_reading_say_nothing():
 
 
 INVALID = {
-    "no mapping": (DEVICE, ["x"]),
-    "no mapping: text": (DEVICE, "x"),
-    "no mapping: null": (DEVICE, None),
+    "not a mapping": (DEVICE, ["x"]),
+    "not a mapping: text": (DEVICE, "x"),
+    "not a mapping: null": (DEVICE, None),
     "device: list": (DEVICE, kept(device=["x"])),
     "device: text": (DEVICE, kept(device="x")),
     "device.id: number": (DEVICE, kept(device={"id": 7})),

@@ -57,10 +57,10 @@ def test_filters_of_every_kind():
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        ({"status": "ACTIVE"}, "filters has status, and can have device_identifier, "),
-        ({"created_from": "01.02.2026"}, "'01.02.2026', and must be a date"),
+        ({"status": "ACTIVE"}, "filters has status, but can only have device_identifier, "),
+        ({"created_from": "01.02.2026"}, "'01.02.2026', but must be a date"),
         ({"created_from": "2026-02-30"}, "must be a date"),
-        ({"division_id": 1}, "filters.division_id is 1, and must be a text"),
+        ({"division_id": 1}, "filters.division_id is 1, but must be a text"),
         ({"device_identifier": ""}, "must be a text"),
     ],
 )

@@ -64,7 +64,7 @@ def test_failures_are_counted_and_the_first_are_named():
     results = [result(str(number), failed=True, msg=f"Device {number}: no.") for number in range(7)]
     summary = _devices.summary_of_failures([*results, result("8")])
     assert summary.startswith("7 of 8 devices failed. Device 0: no. Device 1: no.")
-    assert summary.endswith("Device 4: no. And 2 more: see devices.")
+    assert summary.endswith("Device 4: no. 2 more errors are in devices.")
     assert _devices.summary_of_failures([result("8")]) == ""
     assert _devices.summary_of_failures(results[:1]) == "1 of 1 devices failed. Device 0: no."
 
@@ -76,7 +76,7 @@ def test_a_warning_is_told_once_with_its_devices():
 
 def test_many_warnings_are_counted():
     results = [result(str(number), warnings=[f"Beware {number}."]) for number in range(7)]
-    assert _devices.summary_of_warnings(results)[4:] == ["Beware 4. (device 4)", "And 2 more warnings: see devices."]
+    assert _devices.summary_of_warnings(results)[4:] == ["Beware 4. (device 4)", "2 more warnings are in devices."]
 
 
 def test_only_devices_that_change_have_a_diff():

@@ -206,7 +206,7 @@ def test_the_first_failure_stops_the_rest_when_that_is_asked_for():
     results = run(gateway(keep, parallel=2, fail_fast=True))
     assert kinds(results) == ["http_error"] + ["stopped"] * 19
     assert "fail_fast" in results[1]["msg"]
-    assert "not tried" in results[19]["msg"]
+    assert "did not process the device" in results[19]["msg"]
     assert not any(result["changed"] for result in results)
 
 
@@ -244,7 +244,7 @@ def test_who_is_told_to_stop_says_what_was_done():
     held.set()
     assert kinds(results) == [""] * 4 + ["outcome_unknown"] + ["stopped"] * 15
     assert [result["changed"] for result in results[3:6]] == [True, True, False]
-    assert "No request was sent" in results[5]["msg"]
+    assert "The module sent no request" in results[5]["msg"]
     assert "It is enough." in results[19]["msg"]
 
 
@@ -361,7 +361,7 @@ def hanging(monkeypatch):
 def test_a_device_that_hangs_before_its_first_request_fails_and_another_takes_its_place(hanging):
     results = run(gateway(hanging, parallel=1))
     assert kinds(results) == ["host_error"] + [""] * 19
-    assert "No request was sent" in results[0]["msg"]
+    assert "The module sent no request" in results[0]["msg"]
     assert not results[0]["changed"]
 
 

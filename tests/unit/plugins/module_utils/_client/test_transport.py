@@ -289,9 +289,7 @@ def test_a_proxy_that_is_not_trusted_is_named_and_nothing_is_sent(make_leaf, tmp
     network = Network(Tls(make_leaf(), tmp_path, server))
     monkeypatch.setattr(_transport, "_Wire", network)
     transport = _transport.Transport(trusting(), Proxy("localhost", 3128, trusting(), "Basic c2VjcmV0"))
-    with pytest.raises(
-        HandshakeFailedError, match=r"certificate of the proxy localhost failed.*ca_path"
-    ) as caught:
+    with pytest.raises(HandshakeFailedError, match=r"certificate of the proxy localhost failed.*ca_path") as caught:
         request(transport)
     assert not caught.value.may_have_applied
     assert server.request == b""

@@ -81,7 +81,7 @@ def test_at_the_edge_but_right(fields):
         (options([{"name": "A", "value": "\ud800"}]), "field 'A': the value is not valid Unicode"),
         (
             options([{"name": "A", "value": "x" * (MAXIMUM_VALUE_LENGTH + 1)}]),
-            f"field 'A': the value has {MAXIMUM_VALUE_LENGTH + 1} characters, but must have at most {MAXIMUM_VALUE_LENGTH}.",
+            f"the value has {MAXIMUM_VALUE_LENGTH + 1} characters, but must have at most {MAXIMUM_VALUE_LENGTH}.",
         ),
         (options([{"name": "A", "value": "1"}] * 2), "The field with the name 'A' is listed more than once"),
         (options([{"id": "a", "value": "1"}] * 3), "The field with the id 'a' is listed more than once"),
