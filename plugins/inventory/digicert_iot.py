@@ -6,29 +6,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: digicert_iot
-short_description: The devices of DigiCert IoT Device Manager as hosts
+short_description: DigiCert IoT Device Manager inventory source
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Lists the devices of an account, with an operator's API key, and makes a host of each.
-  - It takes files whose names end in C(digicert_iot.yml) or C(digicert_iot.yaml).
-  - Each key of a device's record becomes a variable with the prefix C(digicert_iot_), such as C(digicert_iot_id),
-    C(digicert_iot_status) and C(digicert_iot_device_identifier). In C(digicert_iot_fields) the values of the fields
-    stand by their names; a name that several fields share is followed by the ID of each.
-  - What a device has in its record is never taken for a template.
-  - O(compose) can set variables that decide how Ansible connects. If a value depends on the record, only
-    C(ansible_host), C(ansible_port) and C(ansible_user) are possible. C(ansible_host) must be a host name or an IP
-    address that is not of the controller, not link-local and not multicast. C(ansible_port) must be from V(1) to
-    V(65535). C(ansible_user) must consist of ASCII letters, digits and C(._@-). All other variables that begin with
-    C(ansible_) must have a value that is the same for all devices. If a value is unsafe, the plugin warns, removes the
-    variable and sets C(ansible_host) to a name below C(.invalid), so that the host is unreachable.
-  - A group that would have the name of another source's host, or of the controller, gets an underscore before its name.
-  - When the list cannot be read as a whole, no host comes of it. Ansible goes on with its other sources then, unless
-    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is V(true), which pipelines should set.
+  - Retrieves the devices of an account with an operator API key, and adds a host for each device.
+  - The names of inventory files must end in C(digicert_iot.yml) or C(digicert_iot.yaml).
+  - Each key of a device record becomes a host variable with the prefix C(digicert_iot_), for example
+    C(digicert_iot_id), C(digicert_iot_status) and C(digicert_iot_device_identifier).
+  - The variable C(digicert_iot_fields) contains the values of the fields, by field name. If several fields share a
+    name, the ID of each is appended to the name.
+  - Ansible never evaluates content of a device record as a template.
+  - O(compose) can set connection variables. If a value depends on the record, only C(ansible_host), C(ansible_port) and
+    C(ansible_user) are supported. All other variables that begin with C(ansible_) must have the same value for all
+    devices.
+  - From a record, C(ansible_host) must be a hostname or an IP address. It must not be an address of the controller, a
+    link-local address or a multicast address. C(ansible_port) must be from V(1) to V(65535). C(ansible_user) must
+    consist of ASCII letters, digits and C(._@-).
+  - If a value of a connection variable is unsafe, the plugin warns and removes the variable. It then sets
+    C(ansible_host) to a name in the domain C(.invalid), so that the host is unreachable.
+  - If the name of a group is also the name of a host of another inventory source or of the controller, the plugin
+    prefixes the name with an underscore.
+  - If the device list cannot be read completely, the plugin adds no hosts. Ansible then continues with the other
+    inventory sources. Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) to V(true) in pipelines to make this an error.
   - The cache is separate for each API key, O(api_url), O(filters), O(statuses) and O(mask_fields). While the cached
-    list is valid, the plugin does not send a request, so a revoked API key can read it until O(cache_timeout) is over.
-  - Files of P(ansible.builtin.jsonfile#cache) hold all values that O(mask_fields) does not mask. Keep them in a
+    list is valid, the plugin sends no request. A revoked API key can therefore read the list until O(cache_timeout)
+    expires.
+  - The files of P(ansible.builtin.jsonfile#cache) contain all values that O(mask_fields) does not mask. Store them in a
     directory that only one user can read.
   - If the cache is damaged, or cannot be read or written, the plugin warns and reads the list from the API.
 extends_documentation_fragment:
@@ -38,43 +43,43 @@ extends_documentation_fragment:
   - edgeops.digicert.connection.operator
 options:
   plugin:
-    description: Says that the file is for this plugin.
+    description: The name of this plugin.
     type: str
     required: true
     choices:
       - edgeops.digicert.digicert_iot
   api_url:
     description:
-      - The base URL of the API to which an operator comes with an API key. Only V(https) is allowed.
-      - It is not the one for devices, whose name begins with C(clientauth.) on DigiCert's own hosts.
+      - The base URL of the operator API, which authenticates clients with API keys. Only V(https) is supported.
+      - On the hosts of DigiCert, a hostname that begins with C(clientauth.) belongs to the device API. Do not use it.
     type: str
     default: https://one.digicert.com
     env:
       - name: DIGICERT_IOT_OPERATOR_API_URL
   api_key:
     description:
-      - The API key of the operator, or better of a service user who may do no more than read.
-      - It can be a template, with a lookup for example.
+      - The API key of an operator. Use a service user that has read access only.
+      - The value can be a template, for example with a lookup.
     type: str
     required: true
     env:
       - name: DIGICERT_IOT_API_KEY
   ca_path:
     description:
-      - A file or a folder with the certificates of the CAs to trust, instead of those that the system trusts.
+      - The path of a PEM file or a directory of CA certificates. It replaces the trust store of the system.
     type: path
     env:
       - name: DIGICERT_IOT_CA_PATH
   filters:
     description:
-      - Only devices that fit all of these are listed. The service applies them.
-      - V(device_identifier), V(division_id) and V(device_profile_id) are texts.
-      - V(created_from), V(created_to), V(updated_from) and V(updated_to) are dates like V(2026-01-31).
+      - The filters that the API applies. The plugin adds only devices that match all filters.
+      - V(device_identifier), V(division_id) and V(device_profile_id) are strings.
+      - V(created_from), V(created_to), V(updated_from) and V(updated_to) are dates such as V(2026-01-31).
     type: dict
     default: {}
   statuses:
     description:
-      - Only devices with one of these statuses become hosts.
+      - The statuses of devices. The plugin adds only devices with one of these statuses.
     type: list
     elements: str
     choices:
@@ -85,42 +90,45 @@ options:
       - ACTIVE
   hostnames:
     description:
-      - The names of hosts, as Jinja2 expressions over the keys of the record, where C(fields) has the values of the
-        fields by their names. The first expression that gives a usable name is used. If none does, the host is called
-        by the ID of the device, and the plugin warns about it.
-      - A device that may update its record can change its own name, so a name is used only if it can mean nothing else.
+      - The hostnames as Jinja2 expressions over the keys of the record. The key C(fields) contains the values of the
+        fields, by field name.
+      - The plugin uses the first expression that returns a valid name. If none does, it uses the ID of the device as
+        the hostname and warns.
+      - A device with write access can change its own name, so the plugin accepts only names that are unambiguous. The
+        rules for names follow.
       - The name has at most 200 characters, which are ASCII letters, digits, dots, hyphens and underscores. It begins
-        and ends with a letter or a digit. It has no two dots in a row.
-      - The name has a dot or a hyphen, because groups that Ansible makes of values never have one. If the names of your
-        devices have neither, add your own text, for example V('device-' ~ device_identifier).
-      - The last part of the name after a dot is no number, so that the name is no IP address. The name does not end
-        with C(.json), C(.yaml) or C(.yml), because C(host_vars/db-1.yml) belongs to the host C(db-1) as well.
+        and ends with a letter or a digit. It does not contain two dots in a row.
+      - The name contains a dot or a hyphen, because group names that Ansible creates from values contain neither. If
+        your device names contain neither, add a prefix, for example V('device-' ~ device_identifier).
+      - The last part of the name after a dot is not a number, so that the name is not an IP address. The name does not
+        end with C(.json), C(.yaml) or C(.yml), because C(host_vars/db-1.yml) belongs to the host C(db-1) too.
       - The name does not contain C(localhost), C(localdomain) or C(loopback), and is not a name of the controller.
-      - The name is no UUID and not the ID of another device.
-      - The name, in any case, is not that of a host or group of a source that was parsed before, unless that host has
-        the ID of the device in its variable C(digicert_iot_id).
-      - If other sources follow this one, their hosts are not known yet, and all devices are called by their IDs. List
-        this source last. Sources of this plugin and of P(ansible.builtin.constructed#inventory) can follow it.
-      - Where several devices share a name, each has its ID added to it, with a warning.
-      - An ID that breaks these rules is an invalid response.
+      - The name is neither a UUID nor the ID of another device.
+      - The name is not, in any letter case, the name of a host or group of an inventory source that was parsed before.
+        The only exception is a host with the ID of the device in its variable C(digicert_iot_id).
+      - If other inventory sources follow this one, their hosts are not known yet, and the plugin uses the IDs of all
+        devices as hostnames. List this source last. Sources of this plugin and of
+        P(ansible.builtin.constructed#inventory) can follow it.
+      - If several devices share a name, the plugin appends the ID to the name of each device and warns.
+      - If an ID violates these rules, the response is invalid.
     type: list
     elements: str
     default:
       - device_identifier
   mask_fields:
-    description: Names or IDs of fields whose values shall not be in the inventory nor in its cache.
+    description: The names or IDs of fields whose values are masked in the inventory and in its cache.
     type: list
     elements: str
     default: []
   page_size:
-    description: How many devices to ask for at a time, 1 to 1000. The service may give fewer.
+    description: The number of devices in each request, from V(1) to V(1000). The API can return fewer devices.
     type: int
     default: 100
 """
 
 EXAMPLES = r"""
-# The file fleet.digicert_iot.yml. With DIGICERT_IOT_API_KEY in the environment its first line is all that it needs.
-# The rest: the devices of one division, grouped by site and by profile.
+# The file fleet.digicert_iot.yml lists the devices of one division, grouped by site and by device profile.
+# If DIGICERT_IOT_API_KEY is set in the environment, only the first line is required.
 plugin: edgeops.digicert.digicert_iot
 api_key: "{{ lookup('community.hashi_vault.vault_kv2_get', 'digicert').secret.api_key }}"
 filters:
@@ -140,11 +148,11 @@ keyed_groups:
     prefix: profile
 mask_fields:
   - Admin password
-# List what is disabled too
+# Add disabled devices too.
 statuses:
   - ACTIVE
   - DISABLED
-# Keep what was read for ten minutes
+# Cache the list for ten minutes.
 cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/digicert_iot
@@ -297,7 +305,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _warn_of_cache(self, reason: object) -> None:
         self.display.warning(
-            f"The plugin cannot use the inventory cache ({reason}), so it reads the list of devices from the API."
+            f"The plugin cannot use the inventory cache ({reason}). It reads the device list from the API."
         )
 
     def _read(self, api_key: str) -> list[Record]:
@@ -305,7 +313,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         filters, problems = read_filters(self.get_option("filters"))
         page_size = self.get_option("page_size")
         if not 1 <= page_size <= 1000:
-            problems.append(f"page_size is {page_size}, and must be 1 to 1000.")
+            problems.append(f"page_size is {page_size}, but must be from 1 to 1000.")
         session = open_operator_session(options, problems, self.display.warning)
         try:
             api = OperatorApi(session, Redactor([options["api_key"]]))
@@ -314,7 +322,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             session.close()
         selected, unknown = select(records, self.get_option("statuses"), filters, self.get_option("mask_fields"))
         if unknown:
-            self.display.warning(f"mask_fields names {join_quoted(unknown)}, and no device has such a field.")
+            self.display.warning(f"mask_fields: no device has the field {join_quoted(unknown)}.")
         return selected
 
     def _rendered(self, api_key: t.Any) -> str:
@@ -328,7 +336,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         unfit = [device_id for device_id in ids if not is_fit_id(device_id, surroundings.local)]
         if unfit:
             raise InvalidResponseError(
-                f"The API returned devices whose IDs cannot be names of hosts: {join_quoted(unfit[:NAMED])}. "
+                f"The API returned device IDs that are not valid hostnames: {join_quoted(unfit[:NAMED])}. "
                 "Verify that api_url is the URL of the API and that no proxy responds instead."
             )
         names = [self._name(record, surroundings) for record in records]
@@ -336,13 +344,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if followers and any(name not in (None, device_id) for name, device_id in zip(names, ids)):
             names = [None] * len(records)
             self.display.warning(
-                "Other inventory sources follow this one, and their hosts and groups are not known yet, so all devices "
-                f"are called by their IDs. List this source after {join_truncated(followers)}."
+                "Other inventory sources follow this one, and their hosts and groups are not known yet. The IDs of all "
+                f"devices are used as hostnames. List this source after {join_truncated(followers)}."
             )
         elif None in names:
             nameless = [device_id for name, device_id in zip(names, ids) if name is None]
             self.display.warning(
-                "hostnames gives no name that can mean only this host, so these devices are called by their IDs: "
+                "hostnames returns no valid name for these devices, so their IDs are used as hostnames: "
                 f"{join_truncated(nameless)}. Refer to the option hostnames for the rules."
             )
         wanted = [name or device_id for name, device_id in zip(names, ids)]
@@ -350,7 +358,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         shared = [new for old, new in zip(wanted, result) if old != new]
         if shared:
             self.display.warning(
-                f"Several devices have one name, so their IDs are added to it: {join_truncated(shared)}."
+                f"Several devices share a name, so their IDs are appended to it: {join_truncated(shared)}."
             )
         return result
 
@@ -407,7 +415,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
         if unsafe:
             self.display.warning(
-                "compose gives values to connection variables of these hosts that are unsafe from a record, so Ansible "
+                "compose sets connection variables of these hosts to values that are unsafe from a record, so Ansible "
                 f"does not connect to them: {join_truncated(unsafe)}. Refer to the guide for operators."
             )
 

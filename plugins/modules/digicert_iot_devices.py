@@ -8,39 +8,47 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_devices
-short_description: Keep the records of many devices in DigiCert IoT Device Manager true
+short_description: Manage the records of many devices in DigiCert IoT Device Manager
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Does for many devices in one task what M(edgeops.digicert.digicert_iot_device) does for one, by the same rules and
-    with the same messages. It is for gateways and pipelines that hold the certificates of many devices.
-  - Each device comes with its own certificate over a connection of its own.
-  - A device that fails stops no other, unless O(fail_fast=true). The task fails at its end when any device failed.
+  - Idempotently sets the names and the fields of many device records in one task. The rules and the messages are those
+    of M(edgeops.digicert.digicert_iot_device).
+  - Use the module on gateways and in pipelines that hold the certificates of many devices.
+  - Each device authenticates with its own certificate (mutual TLS) over a separate connection.
+  - If a device fails, the module processes all other devices, unless O(fail_fast=true). The task fails at its end if
+    any device failed.
   - An error of the managed host, such as a lack of file descriptors, threads or disk space, is a failure of that device
     only. A device that makes no progress for 30 seconds plus twice its O(timeout) fails, too.
-  - On SIGTERM, SIGINT or SIGHUP the task ends within seconds and returns the results so far.
+  - On SIGTERM, SIGINT or SIGHUP, the task ends within seconds and returns the results so far.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_gateways
-    description: How a gateway keeps many devices, and sees how far it is.
+    description: How to manage many devices from a gateway, and to monitor progress.
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.record
 attributes:
   check_mode:
-    description: In check mode only reads are sent, and the predicted records are returned.
+    description: In check mode, the module sends read requests only and returns the predicted records.
     support: full
   diff_mode:
-    description: Shows each device whose record changes, by its ID. Devices that do not change show nothing.
+    description: Returns a diff for each device whose record changes, with the ID of the device as its title.
     support: full
+  idempotent:
+    description: A second run with the same parameters sends no update, unless another client changed a record.
+    support: partial
+    details:
+      - With O(on_read_denied=overwrite), each run sends an update to each device without read access.
 options:
   devices:
     description:
-      - The devices. Each can be listed once.
-      - An entry has the options of M(edgeops.digicert.digicert_iot_device). Those that it does not have are the
-        task's, whole, so that O(devices[].fields) replaces O(fields) and adds nothing to them.
-      - An entry with a certificate or a key of its own takes neither from the task.
+      - The devices. Each device can be listed once.
+      - Each entry accepts the options of M(edgeops.digicert.digicert_iot_device). Options that an entry omits default
+        to the task-level option of the same name.
+      - Lists are replaced, not merged. O(devices[].fields) overrides O(fields).
+      - If an entry sets a certificate or a key, it uses neither the certificate nor the key of the task.
     type: list
     elements: dict
     required: true
@@ -50,88 +58,88 @@ options:
         type: str
         required: true
       api_url:
-        description: As O(api_url).
+        description: Refer to O(api_url).
         type: str
       client_cert:
-        description: As O(client_cert).
+        description: Refer to O(client_cert).
         type: path
       client_cert_content:
-        description: As O(client_cert_content).
+        description: Refer to O(client_cert_content).
         type: str
       client_key:
-        description: As O(client_key).
+        description: Refer to O(client_key).
         type: path
       client_key_content:
-        description: As O(client_key_content).
+        description: Refer to O(client_key_content).
         type: str
       client_key_passphrase:
-        description: As O(client_key_passphrase).
+        description: Refer to O(client_key_passphrase).
         type: str
       ca_path:
-        description: As O(ca_path).
+        description: Refer to O(ca_path).
         type: path
       validate_certs:
-        description: As O(validate_certs).
+        description: Refer to O(validate_certs).
         type: bool
       timeout:
-        description: As O(timeout).
+        description: Refer to O(timeout).
         type: int
       retries:
-        description: As O(retries).
+        description: Refer to O(retries).
         type: int
       use_proxy:
-        description: As O(use_proxy).
+        description: Refer to O(use_proxy).
         type: bool
       device_identifier:
-        description: As O(device_identifier).
+        description: Refer to O(device_identifier).
         type: str
       fields:
-        description: As O(fields).
+        description: Refer to O(fields).
         type: list
         elements: dict
         suboptions:
           id:
-            description: As O(fields[].id).
+            description: Refer to O(fields[].id).
             type: str
           name:
-            description: As O(fields[].name).
+            description: Refer to O(fields[].name).
             type: str
           value:
-            description: As O(fields[].value).
+            description: Refer to O(fields[].value).
             type: raw
           state:
-            description: As O(fields[].state).
+            description: Refer to O(fields[].state).
             type: str
             choices:
               - present
               - absent
             default: present
       secret_fields:
-        description: As O(secret_fields).
+        description: Refer to O(secret_fields).
         type: list
         elements: dict
         suboptions:
           id:
-            description: As O(secret_fields[].id).
+            description: Refer to O(secret_fields[].id).
             type: str
           name:
-            description: As O(secret_fields[].name).
+            description: Refer to O(secret_fields[].name).
             type: str
           value:
-            description: As O(secret_fields[].value).
+            description: Refer to O(secret_fields[].value).
             type: raw
           state:
-            description: As O(secret_fields[].state).
+            description: Refer to O(secret_fields[].state).
             type: str
             choices:
               - present
               - absent
             default: present
       purge_fields:
-        description: As O(purge_fields).
+        description: Refer to O(purge_fields).
         type: bool
       keep_fields:
-        description: As O(keep_fields).
+        description: Refer to O(keep_fields).
         type: list
         elements: str
       mask_fields:
@@ -139,43 +147,45 @@ options:
         type: list
         elements: str
       on_read_denied:
-        description: As O(on_read_denied).
+        description: Refer to O(on_read_denied).
         type: str
         choices:
           - fail
           - overwrite
   max_parallel:
-    description: How many devices are worked on at a time, 1 to 100. One that waits before a retry is not counted.
+    description: The maximum number of devices to process in parallel, from V(1) to V(100). Devices that wait for a
+      retry do not count.
     type: int
     default: 16
   max_requests_per_second:
     description:
-      - How many requests are sent in a second at the most. If not set, there is no limit at first.
-      - When the service says that there are too many (HTTP status 429), the task slows down for all devices and then
-        finds out how much is taken.
-      - An update follows the read of its record without a wait, and later reads wait for longer. Short bursts can
-        therefore exceed the limit by up to O(max_parallel) requests, but the average does not.
+      - The maximum number of requests in a second. If not set, the initial rate is unlimited.
+      - If the API responds with HTTP status 429 (Too Many Requests), the module reduces the request rate for all
+        devices and then increases it gradually.
+      - The module sends an update immediately after the read of its record, and delays later reads instead. Short
+        bursts can therefore exceed the limit by up to O(max_parallel) requests, but the average does not.
     type: float
   fail_fast:
-    description: Whether the first device that fails stops the task. Devices not tried by then fail too.
+    description: Whether to stop the task at the first device that fails. Devices that the module has not processed by
+      then fail too.
     type: bool
     default: false
   return_records:
     description:
-      - Whether RV(devices[].device) is returned.
-      - Ansible shows the whole result of a task that fails, which is long with the records of many devices.
+      - Whether to return RV(devices[].device).
+      - Ansible shows the complete result of a failed task, which is long with the records of many devices.
     type: bool
     default: true
   progress_path:
     description:
-      - A file in which to see how far the task is. It holds a JSON object with the numbers V(devices), V(done),
-        V(changed) and V(failed), and is replaced each second, in check mode as well.
-      - Its folder must exist.
+      - The path of a file for the progress of the task. The file contains a JSON object with the numbers V(devices),
+        V(done), V(changed) and V(failed). The module replaces the file each second, in check mode too.
+      - The directory must exist.
     type: path
 """
 
 EXAMPLES = r"""
-- name: Keep the site of all sensors behind this gateway true
+- name: Set the site of all sensors behind a gateway
   edgeops.digicert.digicert_iot_devices:
     devices: "{{ sensors }}"
     fields:
@@ -190,7 +200,7 @@ EXAMPLES = r"""
         client_cert: /etc/pki/sensors/2.pem
         client_key: /etc/pki/sensors/2.key
 
-- name: Give each device values of its own, and what all have in common
+- name: Override the fields of the task for one device
   edgeops.digicert.digicert_iot_devices:
     devices:
       - device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
@@ -205,7 +215,7 @@ EXAMPLES = r"""
       - name: Site
         value: Rotterdam
 
-- name: Go gently, and show how far it is
+- name: Limit the request rate and monitor progress
   edgeops.digicert.digicert_iot_devices:
     devices: "{{ sensors }}"
     fields:
@@ -216,17 +226,17 @@ EXAMPLES = r"""
     return_records: false
   async: 7200
   poll: 30
-  register: kept
+  register: sensor_records
 
-- name: Name the devices that failed
+- name: Show the errors of the devices that failed
   ansible.builtin.debug:
-    msg: "{{ kept.devices | selectattr('failed') | map(attribute='msg') }}"
+    msg: "{{ sensor_records.devices | selectattr('failed') | map(attribute='msg') }}"
 """
 
 RETURN = r"""
 devices:
-  description: An entry for each device, in the order of O(devices).
-  returned: unless the task itself is wrong
+  description: The results of the devices, in the order of O(devices).
+  returned: always, unless the parameters are invalid
   type: list
   elements: dict
   contains:
@@ -240,15 +250,15 @@ devices:
       description: Whether the device failed.
       type: bool
     msg:
-      description: What went wrong, or nothing.
+      description: The error message of the device. Empty if the device did not fail.
       type: str
     warnings:
-      description: What is to be said of the device beside that.
+      description: Warnings about this device.
       type: list
       elements: str
     device:
-      description: The record as M(edgeops.digicert.digicert_iot_device) returns it.
-      returned: success, and O(return_records=true)
+      description: The device record, as M(edgeops.digicert.digicert_iot_device) returns it.
+      returned: success and O(return_records=true)
       type: dict
     changed_fields:
       description: The names of the fields that changed, as M(edgeops.digicert.digicert_iot_device) returns them.
@@ -256,13 +266,14 @@ devices:
       type: list
       elements: str
     diff:
-      description: The name and the fields before and after, as M(edgeops.digicert.digicert_iot_device) returns them.
+      description: The name and the fields before and after the update, as in M(edgeops.digicert.digicert_iot_device).
       returned: success
       type: dict
     failure:
       description:
-        - As M(edgeops.digicert.digicert_iot_device) returns it.
-        - The kind V(stopped) says that the task ended before the device was done, and that nothing was written for it.
+        - Machine-readable details of the error, as M(edgeops.digicert.digicert_iot_device) returns them.
+        - With V(stopped), the task ended before it finished the device. RV(devices[].changed) is V(false) if the task
+          sent no update for the device.
       returned: failure
       type: dict
   sample:

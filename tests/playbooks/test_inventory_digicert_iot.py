@@ -117,8 +117,8 @@ def test_all_that_a_source_can_say(lister, simulator):
     # Three devices have one site and one serial number.
     names = [f"Rotterdam-AP-0042_{simulator.records[name].id}" for name in ("access-point", "write-only", "disabled")]
     assert set(listed.hosts) == {"camera.harbour", "spare-access-point.harbour", *names}
-    assert "Several devices have one name" in listed.said
-    assert "mask_fields names 'Contakt', and no device has such a field" in listed.said
+    assert "Several devices share a name" in listed.said
+    assert "mask_fields: no device has the field 'Contakt'" in listed.said
     assert listed.hosts[names[0]]["ansible_host"] == "controller.harbour.example"
     assert listed.hosts[names[0]]["digicert_iot_fields"]["Contact"] == "********"
     assert "noc@harbour.example" not in str(listed)
@@ -260,7 +260,7 @@ def test_a_name_that_can_mean_something_else_is_not_used(lister, simulator, tmp_
         *(f"{name}.harbour" for name in usual),
     }
     assert not [host for host in ("web1", "db-1") if "digicert_iot_id" in listed.hosts[host]]
-    assert "are called by their IDs" in listed.said
+    assert "their IDs are used as hostnames" in listed.said
     assert "both group and host" not in listed.said
     assert listed.groups["webservers"] == {"hosts": ["web1"]}
 
@@ -471,7 +471,7 @@ def test_the_api_key_of_an_operator_never_goes_to_a_host(lister, simulator, tmp_
         ({"api_key": "a b"}, "api_key is empty, or has"),
         ({"api_url": "http://localhost"}, "does not begin with https://"),
         ({"filters": {"site": "x"}, "page_size": 0, "timeout": 0}, "filters has site, and can have"),
-        ({"filters": {}, "page_size": 0}, "page_size is 0, and must be 1 to 1000"),
+        ({"filters": {}, "page_size": 0}, "page_size is 0, but must be from 1 to 1000"),
         ({"statuses": ["active"]}, "statuses"),
     ],
 )
