@@ -7,37 +7,39 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: fleet_report
 type: aggregate
-short_description: Write a report on all devices of a playbook's run
+short_description: Write a fleet report in HTML and JSON at the end of a run
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Gathers what the modules of this collection say about devices, and writes one HTML page for people and one JSON file
-    for programs when the playbook ends.
-  - They tell how many devices are in sync, changed or failed, what differs, how long certificates are still valid, and
-    what to do about each kind of failure. In check mode it is a report on drift, for then nothing is changed.
-  - The page is one file that needs no network. It can be read, printed and sent as it is, works without scripts, and
-    with them lets you search and sort.
-  - A host that cannot be reached counts as a device that failed. A failure counts even where the playbook ignores or
-    rescues it, or where C(failed_when) is false. A task that C(failed_when) makes fail because the device changed
-    counts as drift. Tasks with C(poll=0) say nothing about devices.
-  - Each host speaks for itself only. A device that two hosts report has a row for each of them. A result that does not
-    have the documented form counts as a failure of the host that returned it.
-  - What the modules hide is hidden in the report, and a task with C(no_log=true) shows no more than whether it changed
-    or failed by the rules of its playbook.
-  - The plugin removes the files of an earlier run when the playbook starts, and writes new ones when it ends. An
-    interrupted run leaves no report. Ansible does not load the plugin if it fails before the first playbook starts, for
-    example because of a syntax error or a limit that matches no host. Remove old reports yourself before such a run.
+  - Collects the results of the modules of this collection. When the playbook ends, the plugin writes them to an HTML
+    page and to a JSON file.
+  - The report shows how many devices are in sync, changed or failed, the differences, the remaining days of
+    certificates, and the remedy for each kind of error. In check mode, it is a drift report.
+  - The page is a single file that requires no network. It can be read and printed without scripts. With scripts, it can
+    be searched and sorted.
+  - An unreachable host counts as a failed device. A failure counts even if the playbook ignores or rescues it, or if
+    C(failed_when) is false. If C(failed_when) fails a task because the device changed, the task counts as drift.
+  - Tasks with C(poll=0) are not in the report.
+  - Each result is that of its host. If two hosts report the same device, the report has a row for each of them. If a
+    result does not have the documented form, it counts as a failure of the host that returned it.
+  - The report masks all values that the modules mask. For a task with C(no_log=true), it shows only whether the task
+    changed or failed by the rules of its playbook.
+  - The plugin removes the files of an earlier run when the playbook starts, and writes new files when it ends. An
+    interrupted run leaves no report.
+  - Ansible does not load the plugin if it fails before the first playbook starts, for example because of a syntax error
+    or a limit that matches no host. Remove old reports yourself before such a run.
   - If one command runs several playbooks, the report covers all of them.
-  - The files get mode 0600 if there was no such file before. Otherwise, they keep the mode of the old file, and its
-    owner and group where the system permits that. A symbolic link stays, and the file that it points to is replaced. A
-    link of another user is rejected, and so is a path that is no regular file.
+  - New files have mode 0600. If a file exists, the new file keeps its mode, and its owner and group if the system
+    permits that.
+  - If the path is a symbolic link, the plugin replaces the file that the link points to. The plugin rejects a link of
+    another user, and a path that is not a regular file.
 requirements:
-  - to be enabled, for example by C(callbacks_enabled=edgeops.digicert.fleet_report) in C(ansible.cfg)
+  - enabled in the configuration, for example with C(callbacks_enabled=edgeops.digicert.fleet_report) in C(ansible.cfg)
 options:
   html_path:
     description:
-      - The path of the page. The directory must exist. An empty value or V(/dev/null) switches the page off.
+      - The path of the HTML page. The directory must exist. An empty value or V(/dev/null) disables the page.
       - A relative path in C(ansible.cfg) starts at the directory of that file.
     type: str
     default: fleet_report.html
@@ -48,7 +50,7 @@ options:
         key: html_path
   json_path:
     description:
-      - The path of the JSON file. The directory must exist. An empty value or V(/dev/null) switches the file off.
+      - The path of the JSON file. The directory must exist. An empty value or V(/dev/null) disables the file.
       - A relative path in C(ansible.cfg) starts at the directory of that file.
     type: str
     default: fleet_report.json
@@ -60,16 +62,16 @@ options:
 """
 
 EXAMPLES = r"""
-# In the environment of a pipeline, for a report on drift:
+# Write a drift report in a pipeline:
 #
 #   export ANSIBLE_CALLBACKS_ENABLED=edgeops.digicert.fleet_report
 #   ansible-playbook --check --inventory fleet.digicert_iot.yml site.yml
 #
-# How many devices would change and how many failed, from the JSON file:
+# Print the numbers of drifted and failed devices from the JSON file:
 #
 #   jq '.counts.drifted, .counts.failed' fleet_report.json
 
-# In ansible.cfg:
+# Write only the HTML page, with these settings in ansible.cfg:
 #
 #   [defaults]
 #   callbacks_enabled = edgeops.digicert.fleet_report
