@@ -208,7 +208,7 @@ reason:
   description: The reason why the certificate was due or was not due, as a sentence.
   returned: success
   type: str
-  sample: The certificate is valid for another 12.3 days, 13 % of its life, and remaining_days is 30.
+  sample: The certificate is valid for 12.3 more days, 13 % of its validity period, and remaining_days is 30.
 certificate:
   description: The certificate in O(client_cert) after the task.
   returned: success
