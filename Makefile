@@ -41,6 +41,7 @@ lint: $(READY) ## Check style, formatting and types (LONG=1: run the sessions of
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/python tests/words/check.py
 	$(BIN)/ansible-lint --offline --profile production
 	$(if $(LONG),$(MAKE) conformance)
 
