@@ -119,7 +119,8 @@ def test_the_first_failure_can_stop_the_rest(player, many, sensors):
 def test_a_device_that_is_listed_twice_costs_no_connection(player, many, simulator, sensors):
     (outcome,) = player._run([many([*sensors, sensors[2]], fields=DELFT, max_parallel=0)], [])
     assert outcome.result["msg"] == (
-        f"devices has '{sensors[2].id}' more than once: list each device once. max_parallel is 0, and must be 1 to 100."
+        f"devices has '{sensors[2].id}' more than once. List each device once. "
+        "max_parallel is 0, but must be from 1 to 100."
     )
     assert outcome.result["failure"]["kind"] == "invalid_parameters"
     assert simulator.connections == []
