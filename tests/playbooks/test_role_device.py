@@ -85,7 +85,7 @@ def test_a_host_is_brought_to_a_true_record_and_a_fresh_certificate(player, simu
 def test_a_field_without_a_value_is_an_error_that_says_how_to_remove_one(player, variables, value):
     outcomes = player._run([ROLE], [], play={"vars": {**variables, "digicert_iot_device_fields_all": {"Site": value}}})
     (failed,) = [outcome for outcome in outcomes if outcome.failed]
-    assert "no value to Site" in failed.result["msg"]
+    assert "no value for Site" in failed.result["msg"]
     assert "digicert_iot_device_absent_fields" in failed.result["msg"]
     assert player.simulator.connections == []
 
