@@ -224,14 +224,16 @@ def test_a_run_follows_another_default_branch_and_a_rewritten_history(short_pull
     assert pull.result["commit"] == pull.git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("form", ["branch", "tag", "commit", "short commit"])
+@pytest.mark.parametrize("form", ["branch", "tag", "annotated tag", "commit", "short commit"])
 def test_a_version_can_be_a_branch_a_tag_or_a_commit(short_pull, form):
     pull = short_pull
     commit = pull.say("wanted")
     pull.git("branch", "stable")
     pull.git("tag", "v1")
+    pull.git("tag", "--annotate", "--message", "Release it", "v2")
     pull.say("newer")
-    version = {"branch": "stable", "tag": "v1", "commit": commit, "short commit": commit[:9]}[form]
+    versions = {"branch": "stable", "tag": "v1", "annotated tag": "v2", "commit": commit, "short commit": commit[:9]}
+    version = versions[form]
     script = pull.folder / "run"
     script.write_text(script.read_text().replace("version=HEAD", f"version={version}"))
     for _run in range(2):
