@@ -350,7 +350,11 @@ REJECTED = [
     ("digicert_iot_pull_inventory", "-v"),
     ("digicert_iot_pull_inventory", "a b,"),
     ("digicert_iot_pull_interval", "1h\nUnit=other"),
+    ("digicert_iot_pull_interval", "often"),
+    ("digicert_iot_pull_interval", "infinity"),
+    ("digicert_iot_pull_interval", "1 hour or so"),
     ("digicert_iot_pull_randomized_delay", "30min;"),
+    ("digicert_iot_pull_randomized_delay", "30 minuets"),
     ("digicert_iot_pull_time_limit", 0),
     ("digicert_iot_pull_repository", "https://git.example/a b.git"),
     ("digicert_iot_pull_repository", "--upload-pack=id"),
@@ -358,6 +362,8 @@ REJECTED = [
     ("digicert_iot_pull_repository", f"https://{TOKEN}@git.example/edge.git"),
     ("digicert_iot_pull_repository", f"ssh://git:{TOKEN}@git.example/edge.git"),
     ("digicert_iot_pull_repository", f"HTTPS://git:{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_repository", f"HTTPS://{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_requirements", [f"--index-url=Https://{TOKEN}@git.example/simple"]),
     ("digicert_iot_pull_requirements", ["requests", f"git+https://git:{TOKEN}@git.example/x.git"]),
     ("digicert_iot_pull_collections", [f"git+https://{TOKEN}@git.example/x.git"]),
     ("digicert_iot_pull_password", f"{TOKEN}\nusername=other"),
@@ -368,6 +374,8 @@ ACCEPTED = [
     {"digicert_iot_pull_repository": "ssh://git@git.example:22/edge.git", "digicert_iot_pull_version": "release/1.0"},
     {"digicert_iot_pull_repository": "/srv/edge", "digicert_iot_pull_inventory": "inventory/hosts.yml"},
     {"digicert_iot_pull_password": TOKEN, "digicert_iot_pull_interval": "1h 30min"},
+    {"digicert_iot_pull_interval": "1.5 hours", "digicert_iot_pull_randomized_delay": "2min30s"},
+    {"digicert_iot_pull_interval": 3600, "digicert_iot_pull_randomized_delay": 0},
 ]
 
 
