@@ -363,6 +363,9 @@ REJECTED = [
     ("digicert_iot_pull_repository", f"ssh://git:{TOKEN}@git.example/edge.git"),
     ("digicert_iot_pull_repository", f"HTTPS://git:{TOKEN}@git.example/edge.git"),
     ("digicert_iot_pull_repository", f"HTTPS://{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_repository", f"https://git:a/{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_repository", f"https://git.example/edge.git?private_token={TOKEN}"),
+    ("digicert_iot_pull_requirements", [f"https://git.example/edge.tar.gz?a=b&Access_Token={TOKEN}"]),
     ("digicert_iot_pull_requirements", [f"--index-url=Https://{TOKEN}@git.example/simple"]),
     ("digicert_iot_pull_requirements", ["requests", f"git+https://git:{TOKEN}@git.example/x.git"]),
     ("digicert_iot_pull_collections", [f"git+https://{TOKEN}@git.example/x.git"]),
@@ -375,6 +378,8 @@ ACCEPTED = [
     {"digicert_iot_pull_repository": "/srv/edge", "digicert_iot_pull_inventory": "inventory/hosts.yml"},
     {"digicert_iot_pull_password": TOKEN, "digicert_iot_pull_interval": "1h 30min"},
     {"digicert_iot_pull_interval": "1.5 hours", "digicert_iot_pull_randomized_delay": "2min30s"},
+    {"digicert_iot_pull_repository": "https://git.example:8443/edge.git", "digicert_iot_pull_version": "a@b"},
+    {"digicert_iot_pull_requirements": ["git+https://git.example:8443/x.git@v1", "git+ssh://git@git.example/x.git@v1"]},
     {"digicert_iot_pull_interval": 3600, "digicert_iot_pull_randomized_delay": 0},
 ]
 
