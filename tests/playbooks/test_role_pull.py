@@ -224,14 +224,16 @@ def test_a_run_follows_another_default_branch_and_a_rewritten_history(short_pull
     assert pull.result["commit"] == pull.git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("form", ["branch", "tag", "commit", "short commit"])
+@pytest.mark.parametrize("form", ["branch", "tag", "annotated tag", "commit", "short commit"])
 def test_a_version_can_be_a_branch_a_tag_or_a_commit(short_pull, form):
     pull = short_pull
     commit = pull.say("wanted")
     pull.git("branch", "stable")
     pull.git("tag", "v1")
+    pull.git("tag", "--annotate", "--message", "Release it", "v2")
     pull.say("newer")
-    version = {"branch": "stable", "tag": "v1", "commit": commit, "short commit": commit[:9]}[form]
+    versions = {"branch": "stable", "tag": "v1", "annotated tag": "v2", "commit": commit, "short commit": commit[:9]}
+    version = versions[form]
     script = pull.folder / "run"
     script.write_text(script.read_text().replace("version=HEAD", f"version={version}"))
     for _run in range(2):
@@ -348,7 +350,11 @@ REJECTED = [
     ("digicert_iot_pull_inventory", "-v"),
     ("digicert_iot_pull_inventory", "a b,"),
     ("digicert_iot_pull_interval", "1h\nUnit=other"),
+    ("digicert_iot_pull_interval", "often"),
+    ("digicert_iot_pull_interval", "infinity"),
+    ("digicert_iot_pull_interval", "1 hour or so"),
     ("digicert_iot_pull_randomized_delay", "30min;"),
+    ("digicert_iot_pull_randomized_delay", "30 minuets"),
     ("digicert_iot_pull_time_limit", 0),
     ("digicert_iot_pull_repository", "https://git.example/a b.git"),
     ("digicert_iot_pull_repository", "--upload-pack=id"),
@@ -356,6 +362,11 @@ REJECTED = [
     ("digicert_iot_pull_repository", f"https://{TOKEN}@git.example/edge.git"),
     ("digicert_iot_pull_repository", f"ssh://git:{TOKEN}@git.example/edge.git"),
     ("digicert_iot_pull_repository", f"HTTPS://git:{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_repository", f"HTTPS://{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_repository", f"https://git:a/{TOKEN}@git.example/edge.git"),
+    ("digicert_iot_pull_repository", f"https://git.example/edge.git?private_token={TOKEN}"),
+    ("digicert_iot_pull_requirements", [f"https://git.example/edge.tar.gz?a=b&Access_Token={TOKEN}"]),
+    ("digicert_iot_pull_requirements", [f"--index-url=Https://{TOKEN}@git.example/simple"]),
     ("digicert_iot_pull_requirements", ["requests", f"git+https://git:{TOKEN}@git.example/x.git"]),
     ("digicert_iot_pull_collections", [f"git+https://{TOKEN}@git.example/x.git"]),
     ("digicert_iot_pull_password", f"{TOKEN}\nusername=other"),
@@ -366,6 +377,10 @@ ACCEPTED = [
     {"digicert_iot_pull_repository": "ssh://git@git.example:22/edge.git", "digicert_iot_pull_version": "release/1.0"},
     {"digicert_iot_pull_repository": "/srv/edge", "digicert_iot_pull_inventory": "inventory/hosts.yml"},
     {"digicert_iot_pull_password": TOKEN, "digicert_iot_pull_interval": "1h 30min"},
+    {"digicert_iot_pull_interval": "1.5 hours", "digicert_iot_pull_randomized_delay": "2min30s"},
+    {"digicert_iot_pull_repository": "https://git.example:8443/edge.git", "digicert_iot_pull_version": "a@b"},
+    {"digicert_iot_pull_requirements": ["git+https://git.example:8443/x.git@v1", "git+ssh://git@git.example/x.git@v1"]},
+    {"digicert_iot_pull_interval": 3600, "digicert_iot_pull_randomized_delay": 0},
 ]
 
 
