@@ -109,7 +109,8 @@ options:
       - If other inventory sources follow this one, their hosts are not known yet, and the plugin uses the IDs of all
         devices as hostnames. List this source last. Sources of this plugin and of
         P(ansible.builtin.constructed#inventory) can follow it.
-      - If several devices share a name, the plugin appends the ID to the name of each device and warns.
+      - If several devices share a name, the plugin appends the ID to the name of each device and warns. If devices of
+        several sources share a name, all of them have their IDs as hostnames.
       - If an ID violates these rules, the response is invalid.
     type: list
     elements: str
@@ -243,6 +244,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Add the devices to `inventory`, none of them when anything is wrong."""
         super().parse(inventory, loader, path, cache)
         self._path = path
+        # The names that devices of this source share with devices of earlier sources, in lower case.
+        self._contested: set[str] = set()
         self._read_options(path)
         try:
             records = self._records(path, cache)
@@ -250,7 +253,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             names = self._names(records, surroundings)
         except DeviceManagerError as failure:
             raise AnsibleParserError(f"{failure} (kind: {failure.kind})") from None
-        self._reserved_groups = {name.lower() for name in inventory.hosts} | surroundings.local | {"localhost"}
+        self._rename_contested()
+        self._reserved_groups = {name.lower() for name in inventory.hosts} | surroundings.local | _RESERVED_GROUPS
         new = [name for name in names if name not in inventory.hosts]
         try:
             self._add_all(names, records, surroundings)
@@ -340,6 +344,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 "Verify that api_url is the URL of the API and that no proxy responds instead."
             )
         names = [self._name(record, surroundings) for record in records]
+        names = [None if name is not None and name.lower() in self._contested else name for name in names]
         followers = self._followers()
         if followers and any(name not in (None, device_id) for name, device_id in zip(names, ids)):
             names = [None] * len(records)
@@ -378,7 +383,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     continue
             if is_safe_hostname(name, record["id"], surroundings):
                 return str(name)
+            if isinstance(name, str) and surroundings.owners.get(name.lower()) not in (None, record["id"].lower()):
+                self._contested.add(name.lower())
         return None
+
+    def _rename_contested(self) -> None:
+        """Give the hosts that an earlier source has named like a device of this source their IDs as names.
+
+        The order of the sources does not show which device owns the name.
+        """
+        hosts = [host for name, host in self.inventory.hosts.items() if name.lower() in self._contested]
+        for host in hosts:
+            device_id = host.vars["digicert_iot_id"]
+            groups = [group.name for group in host.get_groups() if host in group.hosts]
+            self.inventory.remove_host(host)
+            self.inventory.add_host(device_id)
+            for key, value in host.vars.items():
+                self.inventory.set_variable(device_id, key, value)
+            for group in groups:
+                self.inventory.add_child(group, device_id)
+        if hosts:
+            self.display.warning(
+                "Devices of several inventory sources share a name, so their IDs are used as hostnames: "
+                f"{join_truncated(host.vars['digicert_iot_id'] for host in hosts)}."
+            )
 
     def _followers(self) -> list[str]:
         """Return the sources after this one whose hosts can have the name of a device."""
@@ -451,6 +479,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return f"_{safe}" if safe.lower() in self._reserved_groups else safe
 
 
+# A value of a record that names a group must not name one of these.
+_RESERVED_GROUPS = {"all", "ungrouped", "localhost"}
 _CONSTRUCTED = ("constructed", "ansible.builtin.constructed")
 _CONNECTION = ("api_url", "ca_path", "validate_certs", "timeout", "retries", "use_proxy")
 # From ansible-core 2.19 on a text is a template only where its source is trusted, which this plugin does not claim.

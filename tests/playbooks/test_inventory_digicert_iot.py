@@ -323,15 +323,30 @@ def test_two_sources_that_list_one_device_share_its_host(lister, tmp_path):
     assert listed.hosts["camera.harbour"]["first"] == "yes"
 
 
+def test_devices_of_two_sources_that_share_a_name_have_their_ids(lister, simulator, tmp_path):
+    impostor, camera = simulator.records["disabled"], simulator.records["camera"]
+    impostor.device_identifier = "camera.harbour"
+    second = tmp_path / "second.digicert_iot.yml"
+    lister.list(statuses=["DISABLED"], keyed_groups=[{"key": "digicert_iot_status", "prefix": "status"}])
+    second.write_text(lister.file.read_text())
+    for statuses in (["ACTIVE"], ["ACTIVE", "DISABLED"]):
+        listed = lister.list(before=[second], statuses=statuses)
+        assert "camera.harbour" not in listed.hosts
+        assert {impostor.id, camera.id} <= set(listed.hosts)
+        assert listed.hosts[impostor.id]["digicert_iot_device_identifier"] == "camera.harbour"
+        assert impostor.id in listed.groups["status_DISABLED"]["hosts"]
+        assert "share a name" in listed.said
+
+
 def test_a_group_does_not_take_the_name_of_a_host(lister, simulator, tmp_path):
     (tmp_path / "static.ini").write_text("db1 ansible_password=secret\n")
     keyed = [{"key": "digicert_iot_fields.Site | default('')", "prefix": "", "separator": ""}]
     device = simulator.records["access-point"]
-    for site in ("db1", "localhost", "LocalHost"):
+    for site in ("db1", "localhost", "LocalHost", "all", "ungrouped"):
         device.values[device.field_id("Site")] = site
         listed = lister.list(before=[tmp_path / "static.ini"], keyed_groups=keyed)
         assert listed.groups[f"_{site}"]["hosts"] == ["access-point.harbour"]
-        assert site not in listed.groups
+        assert "access-point.harbour" not in listed.groups.get(site, {}).get("hosts", [])
         assert listed.hosts["db1"]["ansible_password"] == "secret"
 
 

@@ -255,6 +255,12 @@ def test_a_repository_that_is_gone_is_a_failure_in_the_fact(short_pull):
     assert (pull.result["rc"], pull.result["failed_step"]) == (0, "")
 
 
+def test_a_lock_that_cannot_be_opened_fails_in_the_fact(pull):
+    (pull.folder / "lock").mkdir()
+    assert pull.run().returncode == 2
+    assert (pull.result["rc"], pull.result["failed_step"]) == (2, "repository")
+
+
 def test_a_git_server_that_never_answers_is_ended_at_the_time_limit(player, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
