@@ -145,7 +145,6 @@ class InternalError(DeviceManagerError):
     kind = "internal_error"
     cause = "An error occurred that the collection does not handle."
     remedy = "Run the task again. If it fails again, report the error to the maintainers."
-    changes = Changes.NOTHING
 
 
 class ConnectionFailedError(DeviceManagerError):

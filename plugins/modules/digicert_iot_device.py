@@ -180,7 +180,6 @@ failure:
         - RV(ignore:changed) is V(true) if the task changed the record or may have changed it before it failed. It is
           also V(true) if the task completed an interrupted renewal of the certificate.
         - With V(invalid_parameters), V(missing_library) and V(read_denied), the task sent no update.
-        - With V(internal_error), it is unknown whether the task sent an update, and RV(ignore:changed) is V(false).
       type: str
     http_status:
       description: The HTTP status of the response that caused the error. V(null) if there was none.

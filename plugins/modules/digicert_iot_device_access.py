@@ -155,8 +155,8 @@ failure:
       V(read_denied) and V(write_denied). With V(list_incomplete), the list of devices could not be searched for
       O(device_identifier).
     - RV(ignore:changed) is V(true) if the task changed the status or a permission, or may have changed it, before it
-      failed. This is possible with each kind except V(invalid_parameters), V(missing_library), V(list_incomplete) and
-      V(internal_error).
+      failed. This is possible with each kind except V(invalid_parameters), V(missing_library) and
+      V(list_incomplete).
   returned: failure, unless Ansible rejects an option
   type: dict
   sample:

@@ -42,6 +42,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     join_truncated,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 # The key of the record for each permission option.
 _FLAGS = {flag.replace("device_api_", ""): flag for flag in PERMISSION_FLAGS}
@@ -139,18 +140,19 @@ def _write(
         steps.reverse()
     changed = False
     try:
-        for part, send in steps:
-            plan = plan_access(record, part)
-            if plan.changed:
-                plan, written = write_record(device, plan, send, functools.partial(plan_access, wanted=part), warn)
-                changed = changed or plan.changed
-                # The next step sends all values, so it requires the complete record, and not a partial response.
-                record = written if is_same(written, plan.after) else device.read()
-        lost = unapplied_changes(plan_access(record, wanted), record)
-        if lost:
-            raise UpdateNotAppliedError(
-                f"The record does not have the desired values of {join_quoted(lost)}. Another client may change it."
-            )
+        with unexpected_errors():
+            for part, send in steps:
+                plan = plan_access(record, part)
+                if plan.changed:
+                    plan, written = write_record(device, plan, send, functools.partial(plan_access, wanted=part), warn)
+                    changed = changed or plan.changed
+                    # The next step sends all values, so it requires the complete record, and not a partial response.
+                    record = written if is_same(written, plan.after) else device.read()
+            lost = unapplied_changes(plan_access(record, wanted), record)
+            if lost:
+                raise UpdateNotAppliedError(
+                    f"The record does not have the desired values of {join_quoted(lost)}. Another client may change it."
+                )
     except DeviceManagerError as failure:
         failure.changed = failure.changed or changed
         raise

@@ -46,6 +46,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     values_by_id,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import failure_from, unexpected_errors
 
 # The maximum number of repetitions of an update that another client overwrites.
 _MOST_OVERWRITTEN = 2
@@ -70,15 +71,16 @@ def ensure_device(
         warn(redactor.text(warning))
 
     try:
-        desired, problems = parse_desired_state(options)
-        recovered = not problems and recover_files(options, not check_mode, warn_redacted)
-        session = open_session(options, problems, folder, warn_redacted, contexts, pause)
-        try:
-            api = DeviceApi(session, options["device_id"], redactor)
-            overwrite = options["on_read_denied"] == "overwrite"
-            outcome = reconcile_record(api, desired, overwrite, check_mode, warn_redacted)
-        finally:
-            session.close()
+        with unexpected_errors():
+            desired, problems = parse_desired_state(options)
+            recovered = not problems and recover_files(options, not check_mode, warn_redacted)
+            session = open_session(options, problems, folder, warn_redacted, contexts, pause)
+            try:
+                api = DeviceApi(session, options["device_id"], redactor)
+                overwrite = options["on_read_denied"] == "overwrite"
+                outcome = reconcile_record(api, desired, overwrite, check_mode, warn_redacted)
+            finally:
+                session.close()
     except DeviceManagerError as failure:
         failure.changed = failure.changed or recovered
         # The original error has the secrets.
@@ -198,6 +200,7 @@ class _Writer:
         self._plan = plan
         self._attempts = api.attempts(immediate=replan is not None)
         self._overwritten = 0
+        self._has_begun = False
         # The record as read before the first request that may have changed it.
         self._base = plan.before
 
@@ -211,6 +214,11 @@ class _Writer:
         except DeviceManagerError as failure:
             failure.changed = failure.changed or self._overwritten > 0
             raise
+        except Exception as error:
+            # The outcome of the update is not known. A false report of a change is better than no report of a change.
+            unexpected = failure_from(error)
+            unexpected.changed = self._has_begun
+            raise unexpected from error
 
     @property
     def _may_have_written(self) -> bool:
@@ -221,6 +229,7 @@ class _Writer:
         if not self._may_have_written:
             self._base = self._plan.before
         try:
+            self._has_begun = True
             record = self._send(self._plan, self._attempts)
         except DeviceManagerError as failure:
             if failure.again:

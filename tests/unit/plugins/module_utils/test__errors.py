@@ -65,7 +65,7 @@ def test_every_kind_has_a_cause_and_a_remedy_in_sentences(error):
 
 def test_kinds_before_which_nothing_can_change():
     kinds = {changes: [error.kind for error in error_kinds() if error.changes is changes] for changes in Changes}
-    assert kinds[Changes.NOTHING] == ["internal_error", "list_incomplete"]
+    assert kinds[Changes.NOTHING] == ["list_incomplete"]
     # These errors occur before an update, or in a module that sends none.
     assert kinds[Changes.FILES] == [
         "invalid_parameters",
@@ -88,10 +88,10 @@ def sentence_of(module, ending: str) -> set[str]:
 def test_the_documentation_of_the_modules_lists_the_kinds_that_change_no_record():
     unchanged = {error.kind for error in error_kinds() if error.changes is not Changes.RECORD}
     of_device = set(re.findall(r"V\((\w+)\)", digicert_iot_device.RETURN)) & unchanged
-    assert of_device == {"invalid_parameters", "missing_library", "read_denied", "internal_error"}
-    assert sentence_of(digicert_iot_device, "the task sent no update.") == of_device - {"internal_error"}
+    assert of_device == {"invalid_parameters", "missing_library", "read_denied"}
+    assert sentence_of(digicert_iot_device, "the task sent no update.") == of_device
     of_access = of_device - {"read_denied"} | {"list_incomplete"}
-    assert sentence_of(digicert_iot_device_access, "V(internal_error).") == of_access
+    assert sentence_of(digicert_iot_device_access, "V(list_incomplete).") == of_access
 
 
 def test_secrets_are_masked_in_a_new_error():

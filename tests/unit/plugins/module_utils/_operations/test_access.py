@@ -214,6 +214,15 @@ def test_a_last_step_that_resets_an_earlier_one_is_told(account):
     assert caught.value.changed
 
 
+def test_an_unexpected_error_after_a_step_has_changed_something(account, monkeypatch):
+    account.records["1"]["status"] = "DISABLED"
+    monkeypatch.setattr(_access, "is_same", lambda _record, _other: {}["x"])
+    with pytest.raises(_errors.InternalError) as caught:
+        keep(allow_write=True, enabled=True)
+    assert caught.value.changed
+    assert account.records["1"]["status"] == "ACTIVE"
+
+
 def test_check_mode_only_reads_and_foretells(account):
     foretold = keep(check_mode=True, allow_write=True, enabled=False)
     assert account.calls == ["read"]

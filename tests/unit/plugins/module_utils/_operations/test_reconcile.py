@@ -302,6 +302,15 @@ def test_an_update_that_another_client_overwrites_is_repeated():
     assert api.payloads[1]["fields"] == [{"id": "a", "value": "2"}, {"id": "b", "value": "y"}]
 
 
+@pytest.mark.parametrize("error", [KeyError("x"), MemoryError()])
+@pytest.mark.parametrize("sent", [False, True])
+def test_an_unexpected_error_after_an_update_began_can_have_changed_something(error, sent):
+    calls = [("read", OLD), ("update", error)] if sent else [("read", error)]
+    with pytest.raises((_errors.DeviceManagerError, type(error))) as caught:
+        keep(Api(*calls))
+    assert getattr(caught.value, "changed", False) is sent
+
+
 def test_an_update_that_is_always_overwritten_is_repeated_twice():
     outcomes = [("read", record_of("1", "0"))]
     for number in "123":
@@ -364,7 +373,7 @@ def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer
     assert closed == [True]
 
 
-@pytest.mark.parametrize("answer", [OLD, LOST])
+@pytest.mark.parametrize("answer", [OLD, LOST, KeyError("x")])
 def test_a_completed_renewal_is_a_change(monkeypatch, answer):
     warnings = []
 
@@ -386,8 +395,8 @@ def test_a_completed_renewal_is_a_change(monkeypatch, answer):
         "on_read_denied": "fail",
         "client_key_passphrase": "Zq82-secret",
     }
-    if answer is LOST:
-        with pytest.raises(_errors.ConnectionFailedError) as caught:
+    if isinstance(answer, Exception):
+        with pytest.raises((_errors.ConnectionFailedError, _errors.InternalError)) as caught:
             _reconcile.ensure_device(options, str, True, warnings.append)
         assert caught.value.changed
     else:
