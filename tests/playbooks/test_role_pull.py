@@ -346,6 +346,7 @@ REJECTED = [
     ("digicert_iot_pull_directory", "/var/lib/a\nExecStart=/bin/id"),
     ("digicert_iot_pull_directory", "/var/lib/pull\n"),
     ("digicert_iot_pull_directory", "relative"),
+    *(("digicert_iot_pull_directory", path) for path in ("/", "/.", "//", "/var/../", "/var/./..", "/..")),
     ("digicert_iot_pull_virtualenv", '/opt/"quoted"'),
     ("digicert_iot_pull_virtualenv", "/opt/pull;id"),
     ("digicert_iot_pull_virtualenv", "/opt/caf\u00e9"),
@@ -386,6 +387,7 @@ ACCEPTED = [
     {"digicert_iot_pull_interval": "1.5 hours", "digicert_iot_pull_randomized_delay": "2min30s"},
     {"digicert_iot_pull_repository": "https://git.example:8443/edge.git", "digicert_iot_pull_version": "a@b"},
     {"digicert_iot_pull_requirements": ["git+https://git.example:8443/x.git@v1", "git+ssh://git@git.example/x.git@v1"]},
+    {"digicert_iot_pull_directory": "/srv/.pull/..a/b.c/", "digicert_iot_pull_virtualenv": "/opt/x@1+2_3-4"},
     {"digicert_iot_pull_interval": 3600, "digicert_iot_pull_randomized_delay": 0},
 ]
 
