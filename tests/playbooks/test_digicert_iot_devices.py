@@ -169,7 +169,7 @@ def test_devices_with_files_do_not_need_a_temporary_directory(player, many, simu
     # No process can create a directory in /proc.
     (outcome,) = player._run([many(sensors, own, fields=DELFT)], [], environment={"ANSIBLE_REMOTE_TMP": "/proc"})
     assert failures(outcome) == ["host_error"] + [None] * 5
-    assert "temporary directory" in outcome.result["results"][0]["msg"]
+    assert "temporary directory" in outcome.result["devices"][0]["msg"]
     assert sites(sensors) == ["Rotterdam"] + ["Delft"] * 5
 
 
