@@ -429,7 +429,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         connection = {
             name: self._constant(expression) for name, expression in compose.items() if name.startswith("ansible_")
         }
-        unsafe = []
+        unsafe, ungrouped = [], []
         for name, record in zip(names, records):
             variables = _mark_unsafe(host_variables(record))
             self.inventory.add_host(name)
@@ -440,12 +440,31 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if connection and not self._check_connection(name, record["id"], connection, surroundings):
                 unsafe.append(name)
             self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
-            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+            ungrouped += [
+                name
+                for keyed in self.get_option("keyed_groups") or []
+                if not self._add_to_keyed_group(keyed, name, variables, strict)
+            ]
+        if ungrouped:
+            self.display.warning(
+                "keyed_groups gives these hosts a group that cannot be a child of its parent_group: "
+                f"{join_truncated(ungrouped)}. Set a prefix for the groups."
+            )
         if unsafe:
             self.display.warning(
                 "compose sets connection variables of these hosts to values that are unsafe from a record, so Ansible "
                 f"does not connect to them: {join_truncated(unsafe)}. Refer to the guide for operators."
             )
+
+    def _add_to_keyed_group(self, keyed: t.Any, name: str, variables: dict[str, t.Any], strict: bool) -> bool:
+        """Return whether the group has the parent that it must have. A value of a record can prevent that."""
+        try:
+            self._add_host_to_keyed_groups([keyed], variables, name, strict=strict)
+        except AnsibleParserError:  # an error in the options
+            raise
+        except Exception:  # noqa: BLE001 (a group that is its own parent has no class of its own)
+            return False
+        return True
 
     def _constant(self, expression: str) -> t.Any:
         """Return the value that an expression has without any record, which is the operator's own, or None."""

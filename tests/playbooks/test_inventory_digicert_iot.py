@@ -350,6 +350,16 @@ def test_a_group_does_not_take_the_name_of_a_host(lister, simulator, tmp_path):
         assert listed.hosts["db1"]["ansible_password"] == "secret"
 
 
+def test_a_value_that_names_the_parent_of_its_group_leaves_all_hosts(lister, simulator):
+    keyed = [{"key": "digicert_iot_fields.Site | default('')", "prefix": "", "separator": "", "parent_group": "sites"}]
+    device = simulator.records["access-point"]
+    device.values[device.field_id("Site")] = "sites"
+    listed = lister.list(keyed_groups=keyed)
+    assert (listed.return_code, len(listed.hosts)) == (0, 5)
+    assert "Rotterdam" in listed.groups["sites"]["children"]
+    assert "cannot be a child of its parent_group: access-point.harbour" in listed.said
+
+
 HOSTILE_ADDRESSES = [
     *(
         "-oProxyCommand=touch x",
