@@ -152,7 +152,7 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     assert "Another run is in progress." in host.run("/var/lib/digicert-iot-pull/run")
 
     journal = host.run("journalctl --no-pager --unit digicert-iot-pull")
-    assert "Keep the record" in journal
+    assert "Update the device record" in journal
     assert "PLAY RECAP" in journal
     key = host.run(f"cat {PKI}/device.key").splitlines()[1]
     assert key not in host.run("journalctl --no-pager")
