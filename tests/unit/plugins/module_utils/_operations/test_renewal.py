@@ -256,7 +256,7 @@ def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
         ({"client_key_content": "x"}, "client_key_content cannot be renewed"),
         ({"client_cert": "a\0b"}, "client_cert: 'a.x00b' cannot be a path"),
         ({"client_key": "\ud800"}, "client_key: .* cannot be a path"),
-        ({"csr_path": "a\0b"}, "csr_path: .* cannot be used: embedded null"),
+        ({"csr_path": "a\0b"}, "csr_path: .* cannot be used: .*embedded null"),
         ({"csr_path": "a", "csr_content": "b"}, "mutually exclusive"),
         ({"csr_path": "a", "regenerate_key": True}, "csr_path and regenerate_key are mutually exclusive"),
         ({"key_type": "ecdsa_p256"}, "key_type requires regenerate_key"),
