@@ -49,14 +49,16 @@ def host_errors(operation: str, may_have_applied: bool = False) -> t.Iterator[No
 
 
 @contextlib.contextmanager
-def unexpected_errors() -> t.Iterator[None]:
-    """Raise a DeviceManagerError in place of other exceptions."""
+def unexpected_errors(changed: bool = False) -> t.Iterator[None]:
+    """Raise a DeviceManagerError in place of other exceptions. `changed` is that of the new error."""
     try:
         yield
     except DeviceManagerError:
         raise
     except Exception as error:
-        raise failure_from(error) from error
+        failure = failure_from(error)
+        failure.changed = changed
+        raise failure from error
 
 
 def host_error(error: BaseException, operation: str) -> HostError | None:

@@ -46,7 +46,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     values_by_id,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
-from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import failure_from, unexpected_errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 # The maximum number of repetitions of an update that another client overwrites.
 _MOST_OVERWRITTEN = 2
@@ -200,25 +200,22 @@ class _Writer:
         self._plan = plan
         self._attempts = api.attempts(immediate=replan is not None)
         self._overwritten = 0
-        self._has_begun = False
         # The record as read before the first request that may have changed it.
         self._base = plan.before
 
     def run(self) -> UpdateResult:
         """Return the last plan and the resulting record. Raises a DeviceManagerError."""
         try:
-            while True:
-                outcome = self._cycle()
-                if outcome is not None:
-                    return outcome
+            # Each cycle starts with an update, and after an unexpected error its outcome is not known. A false report
+            # of a change is better than no report of a change.
+            with unexpected_errors(changed=True):
+                while True:
+                    outcome = self._cycle()
+                    if outcome is not None:
+                        return outcome
         except DeviceManagerError as failure:
             failure.changed = failure.changed or self._overwritten > 0
             raise
-        except Exception as error:
-            # The outcome of the update is not known. A false report of a change is better than no report of a change.
-            unexpected = failure_from(error)
-            unexpected.changed = self._has_begun
-            raise unexpected from error
 
     @property
     def _may_have_written(self) -> bool:
@@ -229,7 +226,6 @@ class _Writer:
         if not self._may_have_written:
             self._base = self._plan.before
         try:
-            self._has_begun = True
             record = self._send(self._plan, self._attempts)
         except DeviceManagerError as failure:
             if failure.again:
