@@ -19,6 +19,16 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import
 OLD = {"id": "d", "device_identifier": "gate", "status": "ACTIVE", "fields": [{"id": "a", "name": "A", "value": "1"}]}
 NEW = dict(OLD, fields=[{"id": "a", "name": "A", "value": "2"}])
 OTHER = dict(OLD, fields=[{"id": "a", "name": "A", "value": "3"}])
+# The options of a task that lists no field.
+OPTIONS = {
+    "device_id": "d",
+    "fields": None,
+    "secret_fields": None,
+    "purge_fields": False,
+    "keep_fields": [],
+    "mask_fields": [],
+    "on_read_denied": "fail",
+}
 WISHES = DesiredState(None, (DesiredField("a", None, "2"),), False, ())
 
 LOST = _errors.ConnectionFailedError("The line was cut.", retries=2, may_have_applied=True)
@@ -357,16 +367,7 @@ def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer
         _reconcile, "open_session", lambda *_arguments: SimpleNamespace(close=lambda: closed.append(True))
     )
     monkeypatch.setattr(_reconcile, "DeviceApi", lambda *_arguments: api)
-    options = {
-        "device_id": "d",
-        "device_identifier": "gate-7",
-        "fields": None,
-        "secret_fields": None,
-        "purge_fields": False,
-        "keep_fields": [],
-        "mask_fields": [],
-        "on_read_denied": "fail",
-    }
+    options = {**OPTIONS, "device_identifier": "gate-7"}
     with contextlib.suppress(_errors.ConnectionFailedError):
         result = _reconcile.ensure_device(options, str, True, [].append)
         assert set(result) == {"changed", "device", "device_id", "changed_fields", "diff"}
@@ -384,17 +385,7 @@ def test_a_completed_renewal_is_a_change(monkeypatch, answer):
     monkeypatch.setattr(_reconcile, "recover_files", recover_files)
     monkeypatch.setattr(_reconcile, "open_session", lambda *_arguments: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr(_reconcile, "DeviceApi", lambda *_arguments: Api(("read", answer)))
-    options = {
-        "device_id": "d",
-        "device_identifier": OLD["device_identifier"],
-        "fields": None,
-        "secret_fields": None,
-        "purge_fields": False,
-        "keep_fields": [],
-        "mask_fields": [],
-        "on_read_denied": "fail",
-        "client_key_passphrase": "Zq82-secret",
-    }
+    options = {**OPTIONS, "device_identifier": OLD["device_identifier"], "client_key_passphrase": "Zq82-secret"}
     if isinstance(answer, Exception):
         with pytest.raises((_errors.ConnectionFailedError, _errors.InternalError)) as caught:
             _reconcile.ensure_device(options, str, True, warnings.append)
