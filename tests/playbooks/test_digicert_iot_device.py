@@ -69,6 +69,7 @@ def test_fields_are_set_removed_and_kept(player, access_point, valueless):
     assert "device_identifier" not in payload
 
 
+@pytest.mark.thorough
 def test_a_rename_alone_keeps_every_value(player, access_point):
     before = access_point.named_values
     real = player.triple(player.task(device_identifier="gate-7"))
@@ -85,6 +86,7 @@ def test_a_purge_leaves_mandatory_and_kept_fields(player, access_point):
     assert sorted(access_point.named_values) == ["Firmware", "Serial number"]
 
 
+@pytest.mark.thorough
 def test_ids_are_compared_without_regard_to_case(player, access_point):
     access_point.valueless = "null"
     contact, redirector, owner, site = (
@@ -122,6 +124,7 @@ def test_a_field_without_a_value_can_be_set_by_its_name(player, simulator, value
     assert spare.named_values["Site"] == "Delft"
 
 
+@pytest.mark.thorough
 def test_a_field_that_is_not_listed_can_be_set_by_its_id(player, simulator):
     spare = simulator.records["spare-access-point"]
     task = player.task("spare-access-point", fields=[{"id": spare.field_id("Site"), "value": "Delft"}])
@@ -141,6 +144,7 @@ def test_fields_that_share_a_name_can_be_set_by_id(player, simulator):
     assert (camera.values[first], camera.values[second]) == ("Pier 1", "South mast")
 
 
+@pytest.mark.thorough
 def test_values_have_one_text(player, access_point):
     texts = {"Firmware": "1.10", "Site": " é€😀 ", "Owner": "7", "Contact": "true", "Redirector": "x" * 1024}
     values = {**texts, "Owner": 7, "Contact": True}
@@ -240,6 +244,7 @@ def test_a_device_that_may_not_write_fails_before_the_update(player):
         assert (as_it_is.result["changed"], as_it_is.methods) == (False, ["GET"])
 
 
+@pytest.mark.thorough
 def test_a_flag_that_changes_in_between_is_an_error_of_the_service(player, access_point):
     def forbid(records):
         records["access-point"].device_api_allow_write = False
@@ -290,12 +295,14 @@ def test_a_device_that_may_read_is_compared_although_it_may_be_overwritten(playe
     assert access_point.named_values == {**before, "Site": "Delft"}
 
 
+@pytest.mark.thorough
 def test_a_device_that_is_not_active_is_a_warning(player):
     outcome = player.run_one(player.task("disabled", fields=SITE))
     assert outcome.result["changed"]
     assert "DISABLED" in outcome.result["warnings"][0]
 
 
+@pytest.mark.thorough
 def test_a_device_id_is_one_segment_of_the_path(player):
     outcome = player.run_one(player.task(device_id="a/b?c#d %2F\u00e9", fields=SITE))
     assert_failed(outcome, "device_not_found", "a/b?c#d %2F\u00e9", "Check device_id")
@@ -331,6 +338,7 @@ def test_an_answer_that_is_of_no_use_changes_nothing(player, access_point):
     assert access_point.named_values["Site"] == "Rotterdam"
 
 
+@pytest.mark.thorough
 def test_an_update_that_is_redirected_is_not_followed(player, access_point):
     script = [Answer(method="PUT", status=307, headers={"Location": "https://elsewhere.example/x"})]
     outcome = player.run_one(player.task(fields=SITE), script=script)
@@ -416,6 +424,7 @@ def test_what_another_client_writes_during_a_wait_survives(player, access_point)
     assert access_point.named_values["Contact"] == f"client {len(troubles) - 1}"
 
 
+@pytest.mark.thorough
 def test_what_another_client_did_during_a_wait_is_no_change(player, access_point):
     script = [Answer(method="PUT", status=429, before=refill("Delft"))]
     (outcome,) = player._run([player.task(fields=SITE, retries=1)], [], script=script)

@@ -175,6 +175,7 @@ def test_bad_input_costs_no_connection(operator):
     assert outcome.connections == []
 
 
+@pytest.mark.thorough
 def test_the_devices_door_says_that_it_is_the_wrong_one(operator, simulator, device):
     outcome = operator.player.run_one(operator.task(device_id=device.id, allow_read=False, api_url=simulator.url))
     assert outcome.result["failure"]["kind"] == "handshake_failed"
@@ -252,6 +253,7 @@ def test_what_another_client_writes_while_a_device_is_enabled_survives(operator,
     assert "'Site' changed during this update" in " ".join(outcome.result["warnings"])
 
 
+@pytest.mark.thorough
 def test_the_environment(operator, device, player):
     task = operator.task(device_id=device.id, allow_write=True)
     del task[MODULE]["api_key"], task[MODULE]["api_url"]

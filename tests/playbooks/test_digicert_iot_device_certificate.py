@@ -283,6 +283,7 @@ def test_a_certificate_that_cannot_be_stored_is_not_requested(player, device, pr
     assert check.result["msg"] == real.result["msg"] or prevent is full
 
 
+@pytest.mark.thorough
 def test_devices_of_one_directory_are_renewed_at_the_same_time(player, simulator, tmp_path):
     devices = simulator.add_devices(5)
     folder, inventory = tmp_path / "sensors", tmp_path / "hosts.ini"
@@ -464,6 +465,7 @@ def test_a_request_is_repeated_only_where_it_did_not_act(player, device):
     assert (outcome.result["failure"]["kind"], outcome.methods) == ("http_error", ["POST"])
 
 
+@pytest.mark.thorough
 def test_a_device_that_may_not_read_or_not_renew(player, simulator, device):
     record = simulator.records["access-point"]
     record.device_api_allow_read = False
@@ -476,6 +478,7 @@ def test_a_device_that_may_not_read_or_not_renew(player, simulator, device):
     assert "device_api_allow_renew_certificate" in outcome.result["msg"]
 
 
+@pytest.mark.thorough
 def test_an_expired_certificate_cannot_renew_itself(player, simulator, device):
     leaf = simulator.certificates["expired"]
     paths = {"client_cert": str(leaf.pem), "client_key": str(leaf.key)}

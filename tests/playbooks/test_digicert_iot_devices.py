@@ -126,6 +126,7 @@ def test_a_device_that_is_listed_twice_costs_no_connection(player, many, simulat
     assert simulator.connections == []
 
 
+@pytest.mark.thorough
 def test_no_devices_are_nothing_to_do(player, many):
     outcome = player.run_one(many([], fields=DELFT))
     assert (outcome.result["changed"], outcome.result["devices"]) == (False, [])

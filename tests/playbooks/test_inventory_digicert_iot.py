@@ -323,6 +323,7 @@ def test_two_sources_that_list_one_device_share_its_host(lister, tmp_path):
     assert listed.hosts["camera.harbour"]["first"] == "yes"
 
 
+@pytest.mark.thorough
 def test_devices_of_two_sources_that_share_a_name_have_their_ids(lister, simulator, tmp_path):
     impostor, camera = simulator.records["disabled"], simulator.records["camera"]
     impostor.device_identifier = "camera.harbour"
@@ -338,6 +339,7 @@ def test_devices_of_two_sources_that_share_a_name_have_their_ids(lister, simulat
         assert "share a name" in listed.said
 
 
+@pytest.mark.thorough
 def test_a_group_does_not_take_the_name_of_a_host(lister, simulator, tmp_path):
     (tmp_path / "static.ini").write_text("db1 ansible_password=secret\n")
     keyed = [{"key": "digicert_iot_fields.Site | default('')", "prefix": "", "separator": ""}]

@@ -213,6 +213,7 @@ def test_a_parameter_of_the_wrong_type_shows_no_secret(player, loudly, tmp_path,
     assert_hidden([secret.splitlines()[-1]], outcomes[-1], tmp_path, is_logged=False)
 
 
+@pytest.mark.thorough
 def test_line_ends_do_not_show_a_secret_in_the_log(player, simulator, loudly, tmp_path):
     key = simulator.certificates["access-point"].key.read_text()
     device = player.connection(client_key=None, client_key_content=key)
@@ -252,6 +253,7 @@ def test_a_purged_value_can_be_masked(player, access_point, loudly, tmp_path):
     assert_hidden([OLD], outcomes[-1], tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("secret", ["a", "3", "true"])
 def test_a_short_secret_leaves_the_result_as_it_is(player, access_point, secret):
     outcome = player.run_one(player.task(secret_fields=[{"name": "Contact", "value": secret}]))
@@ -292,6 +294,7 @@ def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
         assert_hidden([API_KEY, OLD], outcome, tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_key_that_everyone_can_read_is_a_warning(player, simulator, tmp_path):
     keys = {mode: tmp_path / f"{mode:o}.key" for mode in (0o644, 0o640)}
     for mode, path in keys.items():
