@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+OLDEST := $(VENV)/core-2.16
 LINK := $(VENV)/collections/ansible_collections/edgeops/digicert
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -29,8 +30,10 @@ help:
 demo: $(READY) ## Show the module at work against the simulator
 	$(BIN)/python tests/demo/demo.py
 
+# pytest runs beside the others, which have one process each. The output of each is printed when it has ended.
 .PHONY: test
-test: lint docs sanity pytest ## Run everything that has to pass before a commit
+test: $(READY) ## Run everything that has to pass before a commit
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target pytest lint docs sanity
 
 .PHONY: lint
 lint: $(READY) ## Check style, formatting and types (LONG=1: run the sessions of antsibull-nox, too)
@@ -67,8 +70,13 @@ site: $(READY) ## Build the documentation as a site in .venv/site/html
 	sphinx-build -M html $(SITE)/rst $(SITE) -c docs/site -W --keep-going --quiet
 
 .PHONY: sanity
-sanity: $(READY) ## Run ansible-test sanity (LONG=1: with each ansible-core)
-	$(BIN)/python tests/sanity/$(if $(LONG),each_core.py,ansible_test.py sanity)
+sanity: $(READY) ## Run ansible-test sanity on the collection (LONG=1: and on its tests, with each ansible-core)
+	$(BIN)/python tests/sanity/$(if $(LONG),each_core.py,ansible_test.py sanity --exclude tests/)
+
+.PHONY: units
+units: $(READY) $(OLDEST)/ready ## Run ansible-test units with the oldest and the newest Python (LONG=1: with all)
+	$(OLDEST)/bin/python tests/sanity/ansible_test.py units --python 3.7
+	$(BIN)/python tests/sanity/ansible_test.py units $(if $(LONG),,--python 3.13)
 
 .PHONY: integration
 integration: $(READY) ## Run ansible-test integration (TESTS=TARGET: one target)
@@ -113,6 +121,14 @@ clean: ## Remove the files that the other targets made
 
 # The parts of the targets above, and targets for the release and the CI.
 
+.PHONY: thorough
+thorough: $(READY)
+	$(BIN)/pytest -n auto -m thorough tests/playbooks
+
+.PHONY: sanity-oldest
+sanity-oldest: $(READY) $(OLDEST)/ready
+	$(OLDEST)/bin/python tests/sanity/ansible_test.py sanity
+
 .PHONY: conformance
 conformance: export CI = true
 conformance: $(READY)
@@ -156,4 +172,9 @@ $(READY): tests/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -r tests/requirements.txt
 	mkdir -p $(VENV)/home $(dir $(LINK))
 	ln -sfn ../../../.. $(LINK)
+	touch $@
+
+$(OLDEST)/ready:
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check 'ansible-core==2.16.*' aiohttp cryptography requests
 	touch $@
