@@ -207,6 +207,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import parse_operator
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi, parse_records
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
@@ -218,6 +219,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     join_truncated,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._inventory_hosts import (
     Surroundings,
     deduplicate_hostnames,
@@ -313,14 +315,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
 
     def _read(self, api_key: str) -> list[Record]:
-        options = {**{name: self.get_option(name) for name in _CONNECTION}, "api_key": api_key}
+        operator = parse_operator({**{name: self.get_option(name) for name in _CONNECTION}, "api_key": api_key})
         filters, problems = read_filters(self.get_option("filters"))
         page_size = self.get_option("page_size")
         if not 1 <= page_size <= 1000:
             problems.append(f"page_size is {page_size}, but must be from 1 to 1000.")
-        session = open_operator_session(options, problems, self.display.warning)
+        session = open_operator_session(operator, problems, Runtime(self.display.warning))
         try:
-            api = OperatorApi(session, Redactor([options["api_key"]]))
+            api = OperatorApi(session, Redactor([operator.api_key]))
             records = read_list(lambda offset: api.page(filters, page_size, offset), api.find)
         finally:
             session.close()

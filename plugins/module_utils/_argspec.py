@@ -4,13 +4,67 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The options that the modules of the collection have for their connection, and for a record."""
+"""The options of the modules for their connection, and the values that these options are parsed into."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
+
+
+class Trust(t.NamedTuple):
+    """The servers to trust: any without `validate_certs`, else those of the CAs in `ca_path` or of the system."""
+
+    validate_certs: bool
+    ca_path: str | None
+
+
+class Connection(t.NamedTuple):
+    """The URL of an API, and how to connect to it. `timeout` is in seconds."""
+
+    api_url: str
+    trust: Trust
+    timeout: int
+    retries: int
+    use_proxy: bool
+
+
+class Operator(t.NamedTuple):
+    """The connection to the operator API, and the API key of an operator."""
+
+    connection: Connection
+    api_key: str
+
+
+class Credentials(t.NamedTuple):
+    """The certificate of a device and its key, each as a path or as text. The key can be in the certificate's file."""
+
+    client_cert: str | None
+    client_cert_content: str | None
+    client_key: str | None
+    client_key_content: str | None
+    client_key_passphrase: str | None
+
+
+def parse_connection(params: t.Mapping[str, t.Any]) -> Connection:
+    """Return the connection in the parameters of a module."""
+    trust = Trust(params["validate_certs"], params["ca_path"])
+    return Connection(params["api_url"], trust, params["timeout"], params["retries"], params["use_proxy"])
+
+
+def parse_operator(params: t.Mapping[str, t.Any]) -> Operator:
+    """Return the connection and the API key in the parameters of a module."""
+    return Operator(parse_connection(params), params["api_key"])
+
+
+def parse_credentials(params: t.Mapping[str, t.Any]) -> Credentials:
+    """Return the client certificate and its key in the parameters of a module."""
+    return Credentials(*(params[option] for option in Credentials._fields))
+
+
+# The constraints of connection_argument_spec.
+PAIR_EXCLUSIONS = (("client_cert", "client_cert_content"), ("client_key", "client_key_content"))
 
 
 def _from_environment(option: str) -> dict[str, t.Any]:
@@ -58,47 +112,3 @@ def _common_argument_spec() -> dict[str, dict[str, t.Any]]:
         "retries": {"type": "int", "default": 5},
         "use_proxy": {"type": "bool", "default": True},
     }
-
-
-def mask_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the fields whose values are masked in results."""
-    return {"mask_fields": {"type": "list", "elements": "str", "default": []}}
-
-
-def record_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the desired state of a record."""
-    field_spec = {
-        "id": {"type": "str"},
-        "name": {"type": "str"},
-        "value": {"type": "raw"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
-    return {
-        "device_identifier": {"type": "str"},
-        "fields": {"type": "list", "elements": "dict", "options": field_spec},
-        "secret_fields": {
-            "type": "list",
-            "elements": "dict",
-            # Without this, Ansible warns because of the name of the option. Only `value` is a secret.
-            "no_log": False,
-            "options": {**field_spec, "value": {"type": "raw", "no_log": True}},
-        },
-        "purge_fields": {"type": "bool", "default": False},
-        "keep_fields": {"type": "list", "elements": "str", "default": []},
-        **mask_argument_spec(),
-        "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
-    }
-
-
-def devices_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of a module for many devices, each with the options for one device.
-
-    Omitted options of a device default to those of the task, so only these have defaults.
-    """
-    task = {**connection_argument_spec(), **record_argument_spec()}
-    device = {
-        option: {key: value for key, value in rule.items() if key not in ("default", "fallback")}
-        for option, rule in task.items()
-    }
-    del task["device_id"]
-    return {**task, "devices": {"type": "list", "elements": "dict", "required": True, "options": device}}

@@ -24,40 +24,47 @@ class Changes(enum.Enum):
     RECORD = 2
 
 
+class ErrorDetails(t.NamedTuple):
+    """The HTTP status of a response, its error code and its message, if there was one, and the number of retries."""
+
+    http_status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    retries: int = 0
+
+
+_NO_DETAILS = ErrorDetails()
+
+
 class DeviceManagerError(Exception):
     """The base class of all errors.
 
     `kind` is the error for programs, and the message is the error for people. `cause` and `remedy` are sentences on all
     errors of the kind, and `changes` is what a task that fails with the kind can have changed.
 
-    `http_status`, `code` and `api_message` are from the response of the API, if there was one. `retries` is the number
-    of retries. `may_have_applied` is whether a request was sent that may have changed the record, with an unknown
-    outcome. `changed` is whether the task changed files or the record, or may have changed them. `again` is whether to
-    send the request again.
+    `may_have_applied` is whether a request was sent that may have changed the record, with an unknown outcome.
+    `changed` is whether the task changed files or the record, or may have changed them. `again` is whether to send the
+    request again.
     """
 
     kind: t.ClassVar[str] = "error"
     cause: t.ClassVar[str] = ""
     remedy: t.ClassVar[str] = ""
     changes: t.ClassVar[Changes] = Changes.RECORD
+    # Set if the task did not name the device by its ID.
+    device_id: str | None = None
 
     def __init__(
         self,
         message: str,
-        http_status: int | None = None,
-        code: str | None = None,
-        api_message: str | None = None,
-        retries: int = 0,
+        details: ErrorDetails = _NO_DETAILS,
         may_have_applied: bool = False,
         changed: bool = False,
         again: bool = False,
     ) -> None:
         # The message can contain text of the API, with control characters or invalid Unicode.
         super().__init__("".join(character if character.isprintable() else " " for character in message))
-        self.http_status = http_status
-        self.code = code
-        self.api_message = api_message
-        self.retries = retries
+        self.details = details
         self.may_have_applied = may_have_applied
         self.changed = changed
         self.again = again
@@ -65,23 +72,18 @@ class DeviceManagerError(Exception):
     @classmethod
     def caused_by(cls, error: DeviceManagerError, message: str, changed: bool = False) -> DeviceManagerError:
         """Return an error of this kind with the details of `error`, which caused it."""
-        return cls(
-            message,
-            http_status=error.http_status,
-            code=error.code,
-            api_message=error.api_message,
-            retries=error.retries,
-            changed=changed,
-        )
+        return cls(message, error.details, changed=changed)
 
-    def replace(self, message: str, **details: t.Any) -> DeviceManagerError:
-        """Return an error of the same kind with another message, and with these details in place of its own."""
-        return type(self)(message, **{**vars(self), **details})
+    def replace(self, message: str, **attributes: t.Any) -> DeviceManagerError:
+        """Return an error of the same kind with another message, and with these attributes in place of its own."""
+        error = type(self)(message)
+        vars(error).update({**vars(self), **attributes})
+        return error
 
     def redacted(self, redactor: Redactor) -> DeviceManagerError:
         """Return the error without secrets in its texts. The API can return in an error what it received."""
-        code, api_message = (text if text is None else redactor.text(text) for text in (self.code, self.api_message))
-        return self.replace(redactor.text(str(self)), code=code, api_message=api_message)
+        code, text = (text and redactor.text(text) for text in (self.details.code, self.details.message))
+        return self.replace(redactor.text(str(self)), details=self.details._replace(code=code, message=text))
 
     def result(self, device_id: str) -> dict[str, t.Any]:
         """Return the result of a module that failed for this device."""
@@ -90,18 +92,12 @@ class DeviceManagerError(Exception):
             "device_id": device_id,
             "msg": f"Device {device_id}: {self}",
             "changed": self.changed,
-            "failure": self.details(),
+            "failure": self.failure(),
         }
 
-    def details(self) -> dict[str, t.Any]:
+    def failure(self) -> dict[str, t.Any]:
         """Return the `failure` value of a module's result."""
-        return {
-            "kind": self.kind,
-            "http_status": self.http_status,
-            "code": self.code,
-            "message": self.api_message,
-            "retries": self.retries,
-        }
+        return {"kind": self.kind, **self.details._asdict()}
 
 
 class InvalidParametersError(DeviceManagerError):
@@ -278,9 +274,7 @@ class RenewalPendingError(DeviceManagerError):
     remedy = "Configure the certificate profile to approve renewals automatically."
     changes = Changes.FILES
 
-    def __init__(self, message: str, certificate_request_id: str | None, **details: t.Any) -> None:
-        super().__init__(message, **details)
-        self.certificate_request_id = certificate_request_id
+    certificate_request_id: str | None = None
 
 
 class RenewalUnverifiedError(DeviceManagerError):

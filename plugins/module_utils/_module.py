@@ -21,6 +21,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._parameters impor
     shown,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 
 class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
@@ -36,22 +37,34 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
     def __init__(self, argument_spec: dict[str, t.Any], **settings: t.Any) -> None:
         self.redactor = Redactor()
         self._problems: list[str] = []
+        self._is_valid = False
         super().__init__(argument_spec=argument_spec, **settings)
         if self._problems:
-            failure = InvalidParametersError(" ".join(self._problems))
-            self._problems = []
-            device_id = self.params.get("device_id")
-            result = {"msg": str(failure), "failure": failure.details()}
-            self.fail_json(**(failure.result(device_id) if device_id else result))
+            problems, self._problems = self._problems, []
+            self.fail_json(" ".join(problems))
+        self._is_valid = True
 
     def _load_params(self) -> None:
         super()._load_params()
-        check = ParameterCheck(fill_from_environment(self.params, self.argument_spec, os.environ), self.argument_spec)
+        # For the constraints of AnsibleModule, an option that is null is set.
+        params = {option: value for option, value in self.params.items() if value is not None}
+        check = ParameterCheck(fill_from_environment(params, self.argument_spec, os.environ), self.argument_spec)
         self.params = check.params
         self.redactor.add(check.secrets)
         self._problems = check.problems
 
-    def folder(self) -> str:
+    def runtime(self, repeat_warnings: bool = True) -> Runtime:
+        """Return what functions that process one device require of the module."""
+        known: set[str] = set()
+
+        def warn(warning: str) -> None:
+            if repeat_warnings or warning not in known:
+                known.add(warning)
+                self.warn(warning)
+
+        return Runtime(warn, self.check_mode, self.temporary_directory)
+
+    def temporary_directory(self) -> str:
         """Return the path of the module's temporary directory. Raises HostError if there is none."""
         try:
             return str(self.tmpdir)
@@ -85,7 +98,18 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
             error.args = (self.redactor.text(str(error)),)
             error.__cause__ = error.__context__ = None
         msg = " ".join([*self._problems, str(msg)])
+        if not self._is_valid:
+            result, msg = self._invalid_parameters(msg, result)
         super().fail_json(**self._redacted({**result, "msg": msg}))
+
+    def _invalid_parameters(self, msg: str, result: dict[str, t.Any]) -> tuple[dict[str, t.Any], str]:
+        """Return the result and the message of an error in the parameters, which AnsibleModule reports."""
+        failure = InvalidParametersError(msg)
+        device_id = self.params.get("device_id")
+        if not isinstance(device_id, str):
+            return {**result, "failure": failure.failure()}, msg
+        named = failure.result(device_id)
+        return {**result, **named}, named.pop("msg")
 
     def _redacted(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = result.get("invocation", {}).get("module_args", self.params)

@@ -163,6 +163,19 @@ class ParameterCheck:
         return f"is not the path of a file on this host. Set an absolute path.{advice}"
 
 
+def secrets_of(params: t.Mapping[str, t.Any], spec: Spec) -> list[str]:
+    """Return the texts of the secret options in parameters that Ansible has validated."""
+    texts: list[str] = []
+    for option, value in params.items():
+        rule = spec.get(option, {})
+        if rule.get("no_log"):
+            texts += texts_of(value)
+        elif "options" in rule:
+            for entry in value or ():
+                texts += secrets_of(entry, rule["options"])
+    return texts
+
+
 def shown(params: t.Mapping[str, t.Any], spec: Spec) -> Params:
     """Return the parameters as Ansible returns them, without secret options and without options that `spec` lacks."""
     return {option: _shown(value, spec[option]) for option, value in params.items() if option in spec}

@@ -201,21 +201,28 @@ failure:
     retries: 0
 """
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
-    connection_argument_spec,
-    record_argument_spec,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import PAIR_EXCLUSIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import (
+    device_argument_spec,
+    parse_device_task,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import RECORD_OPTIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
-    module = Module(argument_spec={**connection_argument_spec(), **record_argument_spec()}, supports_check_mode=True)
+    module = Module(
+        argument_spec=device_argument_spec(),
+        mutually_exclusive=PAIR_EXCLUSIONS,
+        required_one_of=[PAIR_EXCLUSIONS[0], RECORD_OPTIONS],
+        supports_check_mode=True,
+    )
     try:
         with unexpected_errors():
-            result = ensure_device(module.params, module.folder, module.check_mode, module.warn)
+            result = ensure_device(parse_device_task(module.params), module.runtime())
     except DeviceManagerError as failure:
         module.fail_json(**failure.result(module.params["device_id"]))
     module.exit_json(**result)

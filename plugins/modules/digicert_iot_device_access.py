@@ -167,34 +167,26 @@ failure:
     retries: 0
 """
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import operator_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import ensure_access
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import (
+    ACCESS_CONSTRAINTS,
+    access_argument_spec,
+    ensure_access,
+    parse_access_task,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
-    module = Module(
-        argument_spec={
-            **operator_argument_spec(),
-            "device_id": {"type": "str"},
-            "device_identifier": {"type": "str"},
-            "division_id": {"type": "str"},
-            "allow_read": {"type": "bool"},
-            "allow_write": {"type": "bool"},
-            "allow_renew_certificate": {"type": "bool"},
-            "enabled": {"type": "bool"},
-        },
-        supports_check_mode=True,
-    )
-    options = module.params
+    module = Module(argument_spec=access_argument_spec(), supports_check_mode=True, **ACCESS_CONSTRAINTS)
+    task = parse_access_task(module.params)
     try:
         with unexpected_errors():
-            result = ensure_access(options, module.redactor, module.check_mode, module.warn)
+            result = ensure_access(task, module.redactor, module.runtime())
     except DeviceManagerError as failure:
-        result = failure.result(options["device_id"] or options["device_identifier"])
-        module.fail_json(**{**result, "device_id": options["device_id"]})
+        result = failure.result(task.device_id or task.device_identifier)
+        module.fail_json(**{**result, "device_id": task.device_id or failure.device_id})
     module.exit_json(**result)
 
 

@@ -279,83 +279,81 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    PAIR_EXCLUSIONS,
+    Credentials,
+    connection_argument_spec,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import remaining_days
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
+    CSR_EXCLUSION,
+    renewal_argument_spec,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import renew_when_due
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
+    RenewalResult,
+    parse_renewal_task,
+    renew_when_due,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
+# The options of set_fs_attributes_if_different.
+_FILE_OPTIONS = ("owner", "group", "seuser", "serole", "setype", "selevel")
 
-def main() -> None:
-    attribute_spec: dict[str, dict[str, t.Any]] = {
-        "id": {"type": "str", "required": True},
-        "value": {"type": "str", "required": True},
-    }
-    # It can be an enrollment code, but the other attributes are in the certificate.
-    device_attribute_spec = {**attribute_spec, "value": {**attribute_spec["value"], "no_log": True}}
-    module = Module(
-        argument_spec={
-            **connection_argument_spec(),
-            "remaining_days": {"type": "int"},
-            "remaining_percentage": {"type": "int"},
-            "force": {"type": "bool", "default": False},
-            "csr_path": {"type": "path"},
-            "csr_content": {"type": "str"},
-            "regenerate_key": {"type": "bool", "default": False},
-            "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": "same"},
-            "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
-            "device_attributes": {"type": "list", "elements": "dict", "options": device_attribute_spec},
-            "backup": {"type": "bool", "default": False},
-            "mode": {"type": "raw"},
-            **{name: {"type": "str"} for name in ("owner", "group", "seuser", "serole", "setype", "selevel")},
-        },
-        supports_check_mode=True,
-    )
-    options = module.params
-    warnings: set[str] = set()
 
-    def warn(text: str) -> None:
-        # The same pair is loaded more than once.
-        if text not in warnings:
-            warnings.add(text)
-            module.warn(text)
-
-    def connect(changes: dict[str, t.Any]) -> t.Any:
-        # What talks to the network takes as long to load as all else, and is needed a few times a year.
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
-
-        changed_options = {**options, **changes}
-        session = open_session(changed_options, [], module.folder, warn)
-        return DeviceApi(session, options["device_id"], module.redactor)
-
-    def set_attributes() -> bool:
-        path = os.path.realpath(options["client_cert"])
-        file_options = module.load_file_common_arguments(options, path=path)
-        return bool(module.set_fs_attributes_if_different(file_options, False))
-
-    try:
-        with unexpected_errors():
-            outcome = renew_when_due(options, connect, set_attributes, module.check_mode, warn)
-    except DeviceManagerError as failure:
-        request_id = getattr(failure, "certificate_request_id", None)
-        module.fail_json(**failure.result(options["device_id"]), certificate_request_id=request_id)
+def _result_of(outcome: RenewalResult) -> dict[str, t.Any]:
+    """Return the result of the module."""
     facts = outcome.facts._asdict()
     facts["remaining_days"] = remaining_days(outcome.facts.not_after, datetime.datetime.now(datetime.timezone.utc))
     for name in ("not_before", "not_after"):
         facts[name] = f"{facts[name]:%Y-%m-%dT%H:%M:%SZ}"
-    renewal = outcome.renewal
-    module.exit_json(
-        device_id=options["device_id"],
-        changed=outcome.changed,
-        should_renew=outcome.decision.should_renew,
-        reason=outcome.decision.reason,
-        certificate=facts,
-        **({} if renewal is None else {key: value for key, value in renewal._asdict().items() if key != "pem"}),
+    renewal = {} if outcome.renewal is None else outcome.renewal._asdict()
+    return {
+        "changed": outcome.changed,
+        "should_renew": outcome.decision.should_renew,
+        "reason": outcome.decision.reason,
+        "certificate": facts,
+        **{key: value for key, value in renewal.items() if key != "pem"},
         **({"backup_files": outcome.backup_files} if outcome.backup_files else {}),
+    }
+
+
+def main() -> None:
+    module = Module(
+        argument_spec={
+            **connection_argument_spec(),
+            **renewal_argument_spec(),
+            "mode": {"type": "raw"},
+            **{option: {"type": "str"} for option in _FILE_OPTIONS},
+        },
+        mutually_exclusive=[*PAIR_EXCLUSIONS, CSR_EXCLUSION],
+        required_one_of=[PAIR_EXCLUSIONS[0]],
+        supports_check_mode=True,
     )
+    task = parse_renewal_task(module.params)
+    # The same pair is loaded more than once.
+    runtime = module.runtime(repeat_warnings=False)
+
+    def connect(credentials: Credentials) -> t.Any:
+        # The network code takes as long to load as all other code, and few runs require it.
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+
+        return DeviceApi(open_session(task.connection, credentials, [], runtime), task.device_id, module.redactor)
+
+    def set_attributes() -> bool:
+        path = os.path.realpath(str(task.credentials.client_cert))
+        file_options = module.load_file_common_arguments(module.params, path=path)
+        return bool(module.set_fs_attributes_if_different(file_options, False))
+
+    try:
+        with unexpected_errors():
+            outcome = renew_when_due(task, connect, set_attributes, runtime)
+    except DeviceManagerError as failure:
+        request_id = getattr(failure, "certificate_request_id", None)
+        module.fail_json(**failure.result(task.device_id), certificate_request_id=request_id)
+    module.exit_json(device_id=task.device_id, **_result_of(outcome))
 
 
 if __name__ == "__main__":

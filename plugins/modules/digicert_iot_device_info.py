@@ -113,38 +113,49 @@ failure:
 """
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    PAIR_EXCLUSIONS,
     connection_argument_spec,
-    mask_argument_spec,
+    parse_connection,
+    parse_credentials,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import mask_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
     by_name,
     join_quoted,
     masked,
     resolve,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
-    module = Module(argument_spec={**connection_argument_spec(), **mask_argument_spec()}, supports_check_mode=True)
-    options = module.params
+    module = Module(
+        argument_spec={**connection_argument_spec(), **mask_argument_spec()},
+        mutually_exclusive=PAIR_EXCLUSIONS,
+        required_one_of=[PAIR_EXCLUSIONS[0]],
+        supports_check_mode=True,
+    )
+    device_id = module.params["device_id"]
+    credentials = parse_credentials(module.params)
+    runtime = module.runtime()
     try:
         with unexpected_errors():
             # Only for its warnings: the session uses the pair that works.
-            recover_files(options, False, module.warn)
-            session = open_session(options, [], module.folder, module.warn)
-            record = DeviceApi(session, options["device_id"], module.redactor).read()
+            recover_files(credentials, runtime._replace(check_mode=True))
+            session = open_session(parse_connection(module.params), credentials, id_problems(device_id), runtime)
+            record = DeviceApi(session, device_id, module.redactor).read()
     except DeviceManagerError as failure:
-        module.fail_json(**failure.result(options["device_id"]))
-    sensitive, unknown = resolve(record, options["mask_fields"])
+        module.fail_json(**failure.result(device_id))
+    sensitive, unknown = resolve(record, module.params["mask_fields"])
     if unknown:
         module.warn(f"mask_fields names {join_quoted(unknown)}, and the record has no such field.")
     device = masked(record, sensitive)
-    module.exit_json(changed=False, device_id=options["device_id"], device=device, fields_by_name=by_name(device))
+    module.exit_json(changed=False, device_id=device_id, device=device, fields_by_name=by_name(device))
 
 
 if __name__ == "__main__":

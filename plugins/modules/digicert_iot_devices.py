@@ -301,33 +301,32 @@ devices:
 import signal
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import devices_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import PAIR_EXCLUSIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import (
-    Options,
     Result,
+    devices_argument_spec,
     diffs_of,
-    read_devices,
+    parse_devices,
     summary_of_failures,
     summary_of_warnings,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.progress import Progress
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Pause
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError, HostError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import DeviceTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import secrets_of
+from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import secrets_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
-def _stop_on_signals(gateway: WorkerPool) -> None:
-    """Let a signal that asks the process to end stop the gateway, so that the task returns its results."""
+def _stop_on_signals(pool: WorkerPool) -> None:
+    """Let a signal that asks the process to end stop the pool, so that the task returns its results."""
 
     def stop(number: int, _frame: t.Any) -> None:
-        gateway.request_stop(f"The task received {signal.Signals(number).name}.", grace=5.0)
+        pool.request_stop(f"The task received {signal.Signals(number).name}.", grace=5.0)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # A signal that the parent process ignores, as nohup does, stays ignored.
@@ -335,13 +334,13 @@ def _stop_on_signals(gateway: WorkerPool) -> None:
             signal.signal(number, stop)
 
 
-def _folder_of(module: Module) -> t.Callable[[], str]:
-    """Return what returns the path of the module's temporary directory, or raises HostError if there is none.
+def _shared_directory(module: Module) -> t.Callable[[], str]:
+    """Return a function that returns the module's temporary directory, or raises HostError if there is none.
 
     The directory is created at once, because AnsibleModule has no locks for threads that create it.
     """
     try:
-        path = module.folder()
+        path = module.temporary_directory()
     except HostError as failure:
         message = str(failure)
 
@@ -353,47 +352,35 @@ def _folder_of(module: Module) -> t.Callable[[], str]:
 
 
 def main() -> None:
-    module = Module(
-        argument_spec={
-            **devices_argument_spec(),
-            "max_parallel": {"type": "int", "default": 16},
-            "max_requests_per_second": {"type": "float"},
-            "fail_fast": {"type": "bool", "default": False},
-            "return_records": {"type": "bool", "default": True},
-            "progress_path": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
-    task = module.params
-    folder = _folder_of(module)
+    module = Module(argument_spec=devices_argument_spec(), mutually_exclusive=PAIR_EXCLUSIONS, supports_check_mode=True)
+    params = module.params
 
-    def keep(device: Options, warn: t.Callable[[str], None], contexts: Contexts, pause: Pause) -> Result:
-        result = ensure_device(device, folder, module.check_mode, warn, contexts, pause)
-        if not task["return_records"]:
+    def ensure(task: DeviceTask, runtime: Runtime) -> Result:
+        result = ensure_device(task, runtime)
+        if not params["return_records"]:
             del result["device"]
         return result
 
     try:
         with unexpected_errors():
-            devices = read_devices(task)
-            progress = Progress(task["progress_path"], len(devices), module.log)
-            gateway = WorkerPool(
-                devices, keep, task["max_parallel"], RateLimiter(task["max_requests_per_second"]), task["fail_fast"]
-            )
-            _stop_on_signals(gateway)
-            results = gateway.run(progress.report)
+            runtime = module.runtime()._replace(tmpdir=_shared_directory(module))
+            tasks, limits = parse_devices(params)
+            progress = Progress(params["progress_path"], len(tasks), module.log)
+            pool = WorkerPool(tasks, ensure, runtime, limits)
+            _stop_on_signals(pool)
+            results = pool.run(progress.report)
             progress.report(results)
     except DeviceManagerError as failure:
-        module.fail_json(msg=str(failure), failure=failure.details())
+        module.fail_json(msg=str(failure), failure=failure.failure())
     # To search each text for each secret takes minutes with thousands of both. The secrets of a device are enough.
-    results = [Redactor(secrets_of(device)).data(result) for device, result in zip(devices, results)]
-    module.redactor = Redactor(secrets_of(task))
+    results = [Redactor(task.secrets).data(result) for task, result in zip(tasks, results)]
+    module.redactor = Redactor(secrets_of({**params, "devices": None}, module.argument_spec))
     for warning in summary_of_warnings(results):
         module.warn(warning)
     outcome = {
         "changed": any(result["changed"] for result in results),
         "devices": results,
-        "invocation": {"module_args": {**task, "devices": [{"device_id": device["device_id"]} for device in devices]}},
+        "invocation": {"module_args": {**params, "devices": [{"device_id": task.device_id} for task in tasks]}},
         **({"diff": diffs_of(results)} if module._diff else {}),
     }
     summary = summary_of_failures(results)

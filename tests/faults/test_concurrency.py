@@ -14,11 +14,16 @@ import typing as t
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    connection_argument_spec,
+    parse_connection,
+    parse_credentials,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import reconcile_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredField, DesiredState
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from simulator import Answer
 
 RUNS, LIMIT = 200, 50
@@ -59,12 +64,12 @@ def keep(simulator, device):
     ) -> tuple[bool, list[str]]:
         wishes = tuple(DesiredField(device.field_id(name), None, value) for name, value in fields.items())
         warnings: list[str] = []
-        session = open_session({**options, **own}, [], str, warnings.append)
-        session._sleep = sleep
+        params = {**options, **own}
+        runtime = Runtime(warnings.append)
+        session = open_session(parse_connection(params), parse_credentials(params), [], runtime)
+        session._clock = session._clock._replace(sleep=sleep)
         api = DeviceApi(session, device.id)
-        outcome = reconcile_record(
-            api, DesiredState(device_identifier, wishes, False, ()), False, False, warnings.append
-        )
+        outcome = reconcile_record(api, DesiredState(device_identifier, wishes, False, ()), runtime)
         session._manager.clear()
         return outcome.plan.changed, warnings
 

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import typing as t
 
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import parse_device_task
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from simulator import DENIAL, FOREVER, Answer, Simulator
 
 FOREIGN: dict[str, object] = {
@@ -74,7 +75,7 @@ def test_a_foreign_denial_writes_nothing(simulator, record_property, name, times
     warnings: list[str] = []
     with pytest.raises(DeviceManagerError) as caught:
         ensure_device(
-            options_of(simulator, "access-point", on_read_denied), tempfile.gettempdir, False, warnings.append
+            parse_device_task(options_of(simulator, "access-point", on_read_denied)), Runtime(warnings.append)
         )
     assert (caught.value.kind, caught.value.changed) == ("http_error", False)
     assert [request.method for request in simulator.requests] == ["GET"]
@@ -85,6 +86,6 @@ def test_a_foreign_denial_writes_nothing(simulator, record_property, name, times
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_denial_of_the_api_itself_allows_to_overwrite(simulator, record_property, status):
     simulator.script(Answer(method="GET", status=status, body=DENIAL))
-    ensure_device(options_of(simulator, "write-only", "overwrite"), tempfile.gettempdir, False, lambda _warning: None)
+    ensure_device(parse_device_task(options_of(simulator, "write-only", "overwrite")), Runtime([].append))
     assert [request.method for request in simulator.requests] == ["GET", "PUT"]
     record_property("denial", "overwrite, written")

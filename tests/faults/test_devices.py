@@ -9,16 +9,17 @@ from __future__ import annotations
 import collections
 import os
 import random
-import tempfile
 import threading
 import time
 import typing as t
 
 import pytest
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import Limits
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import parse_device_task
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from faults.catalogue import FAULTS
 from faults.fault_server import FaultServer, ScheduledFault
 from faults.test_matrix import Device
@@ -99,10 +100,8 @@ def options_of(simulator: Simulator, device: t.Any, **changes: t.Any) -> dict[st
 def keep_all(devices: list[dict[str, t.Any]], limit: float | None = None, parallel: int = 16) -> list[dict[str, t.Any]]:
     """Do what the module's main() does."""
 
-    def keep(device: t.Any, warn: t.Any, contexts: t.Any, pause: t.Any) -> dict[str, t.Any]:
-        return ensure_device(device, tempfile.gettempdir, False, warn, contexts, pause)
-
-    return WorkerPool(devices, keep, parallel, RateLimiter(limit), fail_fast=False).run(len)
+    tasks = [parse_device_task(device) for device in devices]
+    return WorkerPool(tasks, ensure_device, Runtime(print), Limits(parallel, limit, fail_fast=False)).run(len)
 
 
 def judge(sensors: list[t.Any], entries: list[dict[str, t.Any]], before: list[dict[str, str]]) -> None:

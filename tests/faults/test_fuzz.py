@@ -22,15 +22,20 @@ from hypothesis import strategies as st
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, parse_record
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts, wait_before_retry
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import (
+    Attempts,
+    back_off,
+    parse_retry_after,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Response
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import parse_device_task
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import reconcile_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
     DesiredField,
     DesiredState,
-    parse_desired_state,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.plan import plan_change
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from simulator.certificates import Authority
 
 RECORD: dict[str, t.Any] = {
@@ -193,9 +198,11 @@ def test_answers(answers: list[Response], wishes: DesiredState, overwrite: bool,
     overwrite = overwrite and all(wish.id and wish.value for wish in wishes.fields)
     warnings: list[str] = []
     try:
-        outcome = reconcile_record(DeviceApi(service, "d"), wishes, overwrite, check_mode, warnings.append)
+        outcome = reconcile_record(
+            DeviceApi(service, "d"), wishes._replace(overwrite=overwrite), Runtime(warnings.append, check_mode)
+        )
     except _errors.DeviceManagerError as failure:
-        assert_sound([str(failure), failure.details(), warnings])
+        assert_sound([str(failure), failure.failure(), warnings])
         assert str(failure).isprintable()
         assert len(service.requests) == 1 or service.requests[1][0] == "PUT"
     else:
@@ -206,7 +213,7 @@ def test_answers(answers: list[Response], wishes: DesiredState, overwrite: bool,
         assert readable(answers[0]) or (overwrite and answers[0].status in (401, 403))
         json.loads(service.requests[1][2])
     for answer in answers:
-        assert 0 <= wait_before_retry(3, answer.status, answer.headers.get("Retry-After"), 0.0, 0.5) <= 330
+        assert 0 <= parse_retry_after(answer.headers.get("Retry-After"), 0.0) + back_off(3, answer.status, 0.5) <= 330
 
 
 FIELDS = st.lists(
@@ -268,7 +275,8 @@ OPTIONS = st.fixed_dictionaries(
 @fuzz("FUZZ_ARGUMENTS", 600)
 @given(OPTIONS)
 def test_arguments(options: dict[str, t.Any]) -> None:
-    wishes, problems = parse_desired_state(options)
+    task = parse_device_task(options)
+    wishes, problems = task.desired, task.problems
     assert all(problem.isprintable() for problem in problems)
     if not problems:
         try:
@@ -278,7 +286,7 @@ def test_arguments(options: dict[str, t.Any]) -> None:
         except _errors.InvalidDesiredStateError as failure:
             assert_sound(str(failure))
     try:
-        open_session(options, problems, tempfile.gettempdir, [].append)
+        open_session(task.connection, task.credentials, problems, Runtime([].append))
     except _errors.InvalidParametersError as failure:
         assert_sound(str(failure))
         assert str(failure).isprintable()

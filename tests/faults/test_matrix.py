@@ -15,7 +15,6 @@ import dataclasses
 import json
 import os
 import socket
-import tempfile
 import time
 import tracemalloc
 import typing as t
@@ -25,11 +24,12 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import parse_device_task
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import (
     UpdateResult,
     reconcile_record,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import parse_desired_state
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from faults import proxy as proxies
 from faults.catalogue import FAULTS, HUGE, PROXY_FAULTS
 from faults.fault_server import Fault as ServerFault
@@ -128,12 +128,12 @@ class Device:
 
     def keep(self) -> UpdateResult:
         """Do what the module's main() does."""
-        wishes, problems = parse_desired_state(self.options)
-        session = open_session(self.options, problems, tempfile.gettempdir, self.warnings.append)
-        session._sleep = lambda _seconds: None
+        task, runtime = parse_device_task(self.options), Runtime(self.warnings.append)
+        session = open_session(task.connection, task.credentials, task.problems, runtime)
+        session._clock = session._clock._replace(sleep=lambda _seconds: None)
         with contextlib.ExitStack() as stack:
             stack.callback(session.close)
-            return reconcile_record(DeviceApi(session, self.record.id), wishes, False, False, self.warnings.append)
+            return reconcile_record(DeviceApi(session, self.record.id), task.desired, runtime)
 
     def keep_and_judge(self) -> tuple[str, UpdateResult | _errors.DeviceManagerError]:
         """Keep the record true, see that what is claimed is so, and return the outcome in a word."""

@@ -12,12 +12,17 @@ import typing as t
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import parse_operator
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import session as _session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import ensure_access
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import (
+    ensure_access,
+    parse_access_task,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from simulator import API_KEY, DENIAL, Answer, Simulator
 from simulator.records import PERMISSION_FLAGS
 
@@ -38,7 +43,8 @@ FAULTS = {
 @pytest.fixture
 def options(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     """The options of an operator, who does not wait before a retry."""
-    monkeypatch.setattr(_session, "wait_before_retry", lambda *_circumstances: 0)
+    monkeypatch.setattr(_session, "parse_retry_after", lambda *_circumstances: 0)
+    monkeypatch.setattr(_session, "back_off", lambda *_circumstances: 0)
     return {
         "api_url": simulator.operator_url,
         "api_key": API_KEY,
@@ -76,7 +82,7 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
     names = {"device_id": device.id, "device_identifier": None, "division_id": None}
     warnings: list[str] = []
     try:
-        result = ensure_access({**options, **wishes, **names}, Redactor(), False, warnings.append)
+        result = ensure_access(parse_access_task({**options, **wishes, **names}), Redactor(), Runtime(warnings.append))
     except _errors.DeviceManagerError as failure:
         assert failure.changed or _state(device) == before, f"It was written, and this is said: {failure}"
         assert API_KEY not in str(failure)
@@ -106,16 +112,19 @@ def test_what_another_client_writes_during_a_wait_survives(simulator, options, f
     simulator.script(*[Answer(method="PUT")] * number, spoilt)
     wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "enabled": enabled}
     names = {"device_id": device.id, "device_identifier": None, "division_id": None}
-    assert ensure_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
+    task = parse_access_task({**options, **wishes, **names})
+    assert ensure_access(task, Redactor(), Runtime([].append))["changed"]
     assert _state(device) == ("ACTIVE" if enabled else "DISABLED", True, True, True)
     assert device.named_values["Site"] == "Antwerp"
     assert device.more_flags == {"device_api_allow_revoke": False, "device_api_allow_enroll_certificate": True}
-    assert not ensure_access({**options, **wishes, **names}, Redactor(), False, [].append)["changed"]
+    assert not ensure_access(parse_access_task({**options, **wishes, **names}), Redactor(), Runtime([].append))[
+        "changed"
+    ]
 
 
 def list_ids(simulator: Simulator, options: dict[str, t.Any]) -> list[str] | None:
     """Return the IDs of all devices, or None when there is no list."""
-    session = open_operator_session(options, [], print)
+    session = open_operator_session(parse_operator(options), [], Runtime(print))
     api = OperatorApi(session)
     try:
         return [record["id"] for record in read_list(lambda offset: api.page({}, 100, offset), api.find)]

@@ -31,9 +31,11 @@ PURE = (
     "_bulk/devices",
     "_certificate/pem",
     "_certificate/policy",
+    "_certificate/renewal_options",
     "_client/pagination",
     "_client/rate_limiter",
     "_client/retry",
+    "_operations/device_task",
 )
 # What has an effect or depends on the environment.
 IMPURE = {
@@ -103,6 +105,14 @@ def test_what_decides_is_pure():
     for path in paths:
         assert not imports_of(path) & IMPURE, path
         assert not re.search(r"\.(now|utcnow|today)\(\)|\bopen\(", path.read_text()), path
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=name_of)
+def test_functions_are_short_and_have_few_parameters(path):
+    for function in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)):
+        parameters = [*function.args.args, *function.args.kwonlyargs]
+        assert function.end_lineno - function.lineno < 50, function.name
+        assert len([each for each in parameters if each.arg not in ("self", "cls")]) <= 5, function.name
 
 
 def test_only_plugins_end_a_task():

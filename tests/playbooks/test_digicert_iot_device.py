@@ -197,7 +197,7 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
     words += ["state=absent", "'Contact'", "1025", "exactly one", "more than once"]
     cases = [
         (everything, words),
-        (player.task(), ["device_identifier, fields and secret_fields is required"]),
+        (player.task(), ["one of the following is required: device_identifier, fields, secret_fields"]),
         (player.task(device_identifier="x", purge_fields=True), ["purge_fields requires fields"]),
         (player.task(device_identifier="i" * 256), ["256"]),
         (player.task(client_key=str(tmp_path / "missing.key"), fields=SITE), ["missing.key"]),

@@ -168,11 +168,18 @@ def test_a_deleted_device_stays_deleted(operator, device):
 
 
 def test_bad_input_costs_no_connection(operator):
-    outcome = operator.player.run_one(operator.task(device_id=".", api_key="a\nb", allow_read=None))
-    assert outcome.result["failure"]["kind"] == "invalid_parameters"
-    for words in ("device_id '.' cannot be", "One of allow_read", "api_key is empty, or has"):
-        assert words in outcome.result["msg"]
-    assert outcome.connections == []
+    cases = (
+        ({"device_id": ".", "api_key": "a\nb"}, ["device_id '.' cannot be", "api_key is empty, or has"]),
+        ({"device_id": "d", "allow_read": None}, ["one of the following is required: allow_read, allow_write"]),
+        ({"allow_read": True}, ["one of the following is required: device_id, device_identifier"]),
+        ({"device_id": "d", "device_identifier": "gate"}, ["mutually exclusive: device_id|device_identifier"]),
+        ({"device_id": "d", "division_id": "e"}, ["missing parameter(s) required by 'division_id': device_identifier"]),
+    )
+    outcomes = operator.player.run(*(operator.task(**{"allow_read": True, **options}) for options, _words in cases))
+    for outcome, (_options, words) in zip(outcomes, cases, strict=True):
+        assert outcome.result["failure"]["kind"] == "invalid_parameters"
+        assert all(word in outcome.result["msg"] for word in words)
+        assert outcome.connections == []
 
 
 @pytest.mark.thorough

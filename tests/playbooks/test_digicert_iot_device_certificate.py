@@ -346,7 +346,8 @@ def test_a_request_can_be_given(player, device, tmp_path):
             device.task(csr_path=str(foreign)),
             device.task(csr_path=str(tmp_path / "nothing")),
             device.task(csr_content="-----BEGIN CERTIFICATE REQUEST-----"),
-            device.task(csr_path=str(request), csr_content="", regenerate_key=True),
+            device.task(csr_path=str(request), csr_content=""),
+            device.task(csr_path=str(request), regenerate_key=True),
             device.task(key_type="ecdsa_p256", remaining_days=-1, remaining_percentage=101),
             device.task(
                 client_cert=None, client_cert_content="first-word", client_key=None, client_key_content="other-word"
@@ -356,7 +357,8 @@ def test_a_request_can_be_given(player, device, tmp_path):
             ["csr_path", "does not match the key"],
             ["csr_path", "No such file"],
             ["csr_content cannot be used"],
-            ["csr_path and csr_content are mutually exclusive", "regenerate_key are mutually exclusive"],
+            ["mutually exclusive: csr_path|csr_content"],
+            ["csr_path and regenerate_key are mutually exclusive"],
             ["key_type requires regenerate_key", "remaining_days is -1", "remaining_percentage is 101"],
             ["client_cert_content cannot be renewed", "client_key_content cannot be renewed"],
         ),

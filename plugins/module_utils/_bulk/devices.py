@@ -12,6 +12,11 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import (
+    DeviceTask,
+    device_argument_spec,
+    parse_device_task,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import NAMED, id_key, join_truncated
 
 # A device that has one of these options inherits none of them from the task.
@@ -20,41 +25,72 @@ _PAIR = ("client_cert", "client_cert_content", "client_key", "client_key_content
 # Each device requires a thread and a connection, and eight can wait for each. The usual limit is 1,024 open files.
 _MOST_AT_WORK = 100
 
-Options = t.Dict[str, t.Any]
+Params = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
 
 
-def read_devices(options: Options) -> list[Options]:
-    """Return the options of each device, with those of the task for omitted options.
+def devices_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of a module for many devices, each with the options for one device.
 
-    `options` are the parameters of a module for many devices. Raises InvalidParametersError.
+    Omitted options of a device default to those of the task, so only these have defaults.
     """
-    devices = options["devices"]
+    task = device_argument_spec()
+    device = {
+        option: {key: value for key, value in rule.items() if key not in ("default", "fallback")}
+        for option, rule in task.items()
+    }
+    del task["device_id"]
+    return {
+        **task,
+        "devices": {"type": "list", "elements": "dict", "required": True, "options": device},
+        "max_parallel": {"type": "int", "default": 16},
+        "max_requests_per_second": {"type": "float"},
+        "fail_fast": {"type": "bool", "default": False},
+        "return_records": {"type": "bool", "default": True},
+        "progress_path": {"type": "path"},
+    }
+
+
+class Limits(t.NamedTuple):
+    """The limits of a task for many devices. Refer to the options."""
+
+    max_parallel: int
+    max_requests_per_second: float | None
+    fail_fast: bool
+
+
+def parse_devices(params: Params) -> tuple[list[DeviceTask], Limits]:
+    """Return the task of each device in the parameters of a module for many devices, and the limits for all of them.
+
+    Options that a device omits are those of the task. Raises InvalidParametersError.
+    """
+    devices = params["devices"]
+    limits = Limits(params["max_parallel"], params["max_requests_per_second"], params["fail_fast"])
     problems = []
     counts = Counter(id_key(device["device_id"]) for device in devices)
     twice = [device_id for device_id, count in counts.items() if count > 1]
     if twice:
         problems.append(f"devices has {join_truncated(map(repr, twice))} more than once. List each device once.")
-    if not 1 <= options["max_parallel"] <= _MOST_AT_WORK:
-        problems.append("max_parallel is {}, but must be from 1 to {}.".format(options["max_parallel"], _MOST_AT_WORK))
-    limit = options["max_requests_per_second"]
-    if limit is not None and not limit > 0:
-        problems.append(f"max_requests_per_second is {limit}, but must be more than 0.")
+    if not 1 <= limits.max_parallel <= _MOST_AT_WORK:
+        problems.append(f"max_parallel is {limits.max_parallel}, but must be from 1 to {_MOST_AT_WORK}.")
+    rate = limits.max_requests_per_second
+    if rate is not None and not rate > 0:
+        problems.append(f"max_requests_per_second is {rate}, but must be more than 0.")
     if problems:
         raise InvalidParametersError(" ".join(problems))
-    return [_with_defaults(device, options) for device in devices]
+    return [parse_device_task(_with_defaults(device, params)) for device in devices], limits
 
 
-def _with_defaults(device: Options, task: Options) -> Options:
+def _with_defaults(device: Params, task: Params) -> Params:
     own = {option: value for option, value in device.items() if value is not None}
     if any(option in own for option in _PAIR):
         own = {**dict.fromkeys(_PAIR), **own}
     return {**{option: task.get(option) for option in device}, **own}
 
 
-def entry_of(device: Options, result: Result, warnings: list[str]) -> Result:
+def entry_of(device_id: str, result: Result, warnings: list[str]) -> Result:
     """Return the entry of a device in `devices`. `result` is the result of the module for one device."""
-    return {"device_id": device["device_id"], "failed": False, "msg": "", **result, "warnings": warnings}
+    return {"device_id": device_id, "failed": False, "msg": "", **result, "warnings": warnings}
 
 
 def summary_of_failures(results: list[Result]) -> str:

@@ -17,16 +17,16 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import Options, Result, entry_of
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import Limits, Result, entry_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.rate_limiter import RateLimiter
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Pause
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     DeviceManagerError,
     HostError,
     OutcomeUnknownError,
     StoppedError,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import DeviceTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Contexts, Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import no_thread, unexpected_errors
 
 # While a device waits for a retry, another device is processed, up to this number of threads for each slot.
@@ -37,7 +37,7 @@ _MARGIN = 30.0
 # In seconds: the maximum that counts between two checks, so that the time of a suspended process does not count.
 _LONGEST_LOOK = 2.0
 
-Keep = t.Callable[[Options, t.Callable[[str], None], Contexts, Pause], Result]
+Ensure = t.Callable[[DeviceTask, Runtime], Result]
 
 
 class _Job:
@@ -57,19 +57,19 @@ class _Job:
 
 
 class WorkerPool:
-    """Calls `keep` for each of `devices`, for at most `parallel` of them at the same time.
+    """Calls `ensure` for the task of each device, with `limits`.
 
-    The arguments of `keep` are the options of the device, a function for warnings, and the contexts and the pause of
-    open_session. It returns the result or raises a DeviceManagerError. Any other exception is an error of that device,
-    too. With `fail_fast`, the first error stops all other devices.
+    `ensure` gets the task, and `runtime` with the warnings, the contexts and the pause of that device. It returns the
+    result or raises a DeviceManagerError. Any other exception is an error of that device, too.
     """
 
-    def __init__(self, devices: list[Options], keep: Keep, parallel: int, pace: RateLimiter, fail_fast: bool) -> None:
-        self._devices = devices
-        self._keep = keep
-        self._parallel = parallel
-        self._pace = pace
-        self._fail_fast = fail_fast
+    def __init__(self, tasks: list[DeviceTask], ensure: Ensure, runtime: Runtime, limits: Limits) -> None:
+        self._tasks = tasks
+        self._ensure = ensure
+        self._runtime = runtime
+        self._parallel = limits.max_parallel
+        self._rate_limiter = RateLimiter(limits.max_requests_per_second)
+        self._fail_fast = limits.fail_fast
         self._entries: dict[int, Result] = {}
         self._started = 0
         self._threads = 0
@@ -81,7 +81,7 @@ class WorkerPool:
         self._end = float("inf")
         self._request: tuple[str, float] | None = None
         self._stopped = threading.Event()
-        self._slots = threading.Semaphore(parallel)
+        self._slots = threading.Semaphore(limits.max_parallel)
         # Held by the thread that sends the next request.
         self._turnstile = threading.Lock()
         # Held during changes of these attributes, and notified when a thread ends.
@@ -90,7 +90,7 @@ class WorkerPool:
     def run(self, report: t.Callable[[t.Collection[Result]], None]) -> list[Result]:
         """Return the entry of each device, in their order. Each second, call `report` with the entries so far."""
         with self._lock:
-            for _device in self._devices[: self._parallel]:
+            for _task in self._tasks[: self._parallel]:
                 self._start_thread()
             looked = time.monotonic()
             while self._threads > self._hung and time.monotonic() < self._end:
@@ -103,7 +103,7 @@ class WorkerPool:
                 report(self._entries.values())
             for job in self._jobs.values():
                 job.is_over = True
-            return [self._entries.get(number) or self._unfinished(number) for number in range(len(self._devices))]
+            return [self._entries.get(number) or self._unfinished(number) for number in range(len(self._tasks))]
 
     def request_stop(self, reason: str, grace: float) -> None:
         """Make `run` call `stop` within a second. Signal handlers can call this, because it acquires no lock."""
@@ -156,27 +156,30 @@ class WorkerPool:
 
     def _begin_next(self) -> _Job | None:
         with self._lock:
-            if self._started == len(self._devices) or self._stopped.is_set():
+            if self._started == len(self._tasks) or self._stopped.is_set():
                 return None
-            job = _Job(self._started, 2 * (self._devices[self._started].get("timeout") or 0) + _MARGIN)
+            job = _Job(self._started, 2 * self._tasks[self._started].connection.timeout + _MARGIN)
             self._jobs[self._started] = job
             self._started += 1
             return job
 
     def _work_on(self, job: _Job) -> None:
-        device = self._devices[job.number]
+        task = self._tasks[job.number]
         warnings: list[str] = []
         with self._lock:
             contexts = self._contexts.pop() if self._contexts else {}
         try:
             with unexpected_errors():
-                result = self._keep(device, warnings.append, contexts, functools.partial(self._pause_job, job))
+                pause = functools.partial(self._pause_job, job)
+                result = self._ensure(
+                    task, self._runtime._replace(warn=warnings.append, contexts=contexts, pause=pause)
+                )
         except DeviceManagerError as failure:
-            result = failure.result(device["device_id"])
+            result = failure.result(task.device_id)
             self._stop_if_fail_fast()
         with self._lock:
             if not job.is_over:
-                self._entries[job.number] = entry_of(device, result, warnings)
+                self._entries[job.number] = entry_of(task.device_id, result, warnings)
                 del self._jobs[job.number]
             self._contexts.append(contexts)
 
@@ -194,7 +197,6 @@ class WorkerPool:
     def _give_up(self, job: _Job) -> None:
         """Report the device of `job` as failed, and replace the thread that hangs with another thread."""
         job.is_over = True
-        device = self._devices[job.number]
         failure: DeviceManagerError
         if job.has_sent:
             failure = _outcome_unknown(f"It made no progress for {job.limit:.0f} seconds.")
@@ -204,7 +206,7 @@ class WorkerPool:
                 f"{job.limit:.0f} seconds. Check the file systems of client_cert, client_key and ca_path on the "
                 "managed host."
             )
-        self._entries[job.number] = entry_of(device, failure.result(device["device_id"]), [])
+        self._entries[job.number] = self._failed(job.number, failure)
         self._stop_if_fail_fast()
         self._hung += 1
         self._slots.release()
@@ -232,16 +234,16 @@ class WorkerPool:
         """
         if wait is None:
             with self._lock:
-                if not self._pace.charge(time.monotonic()):
+                if not self._rate_limiter.charge(time.monotonic()):
                     raise StoppedError("The update was postponed, because the API limits the rate.", again=True)
             return
         if status == 429:
             with self._lock:
-                self._pace.on_throttled(time.monotonic(), wait)
+                self._rate_limiter.on_throttled(time.monotonic(), wait)
         if wait:
             self._slots.release()
             with self._lock:
-                if self._started < len(self._devices) and self._threads < self._parallel * _THREADS_FOR_EACH_AT_WORK:
+                if self._started < len(self._tasks) and self._threads < self._parallel * _THREADS_FOR_EACH_AT_WORK:
                     self._start_thread()
             # If the wait is stopped, the thread has no slot. No slot is required then.
             self._sleep(wait)
@@ -254,9 +256,9 @@ class WorkerPool:
             while True:
                 with self._lock:
                     now = time.monotonic()
-                    turn = self._pace.next(now)
+                    turn = self._rate_limiter.next(now)
                     if turn <= now:
-                        self._pace.acquire(now)
+                        self._rate_limiter.acquire(now)
                         return
                 self._sleep(turn - now)
 
@@ -266,7 +268,6 @@ class WorkerPool:
 
     def _unfinished(self, number: int) -> Result:
         """Return the entry of a device that has none when the task ends."""
-        device = self._devices[number]
         job = self._jobs.get(number)
         reason = self._reason or "Its thread ended unexpectedly."
         failure: DeviceManagerError
@@ -278,7 +279,11 @@ class WorkerPool:
             failure = StoppedError(f"The module did not process the device. {self._reason} Run the task again.")
         else:
             failure = no_thread()
-        return entry_of(device, failure.result(device["device_id"]), [])
+        return self._failed(number, failure)
+
+    def _failed(self, number: int, failure: DeviceManagerError) -> Result:
+        device_id = self._tasks[number].device_id
+        return entry_of(device_id, failure.result(device_id), [])
 
 
 def _outcome_unknown(reason: str) -> OutcomeUnknownError:

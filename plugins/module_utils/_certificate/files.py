@@ -57,11 +57,6 @@ class CertificateFiles(t.NamedTuple):
     certificate: str
     key: str | None
 
-    @property
-    def options(self) -> dict[str, str | None]:
-        """The options of a module for these files."""
-        return {"client_cert": self.certificate, "client_key": self.key}
-
 
 class Recovery(t.NamedTuple):
     """The files that match, and whether the recovery changed files, or would change files."""

@@ -11,8 +11,6 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-DEFAULT_REMAINING_DAYS = 30
-
 
 class Policy(t.NamedTuple):
     """When to renew: always, or below one of two thresholds. None is no threshold of that kind."""
@@ -27,22 +25,6 @@ class Decision(t.NamedTuple):
 
     should_renew: bool
     reason: str
-
-
-def read_policy(options: dict[str, t.Any]) -> tuple[Policy, list[str]]:
-    """Return the policy in `options`, the parameters of a module, and all errors as sentences.
-
-    Without both thresholds, DEFAULT_REMAINING_DAYS applies.
-    """
-    days, percentage = options["remaining_days"], options["remaining_percentage"]
-    problems = []
-    if days is not None and days < 0:
-        problems.append(f"remaining_days is {days}, but must be 0 or more.")
-    if percentage is not None and not 0 <= percentage <= 100:
-        problems.append(f"remaining_percentage is {percentage}, but must be from 0 to 100.")
-    if days is None and percentage is None:
-        days = DEFAULT_REMAINING_DAYS
-    return Policy(options["force"], days, percentage), problems
 
 
 def decide(begin: datetime.datetime, end: datetime.datetime, policy: Policy, now: datetime.datetime) -> Decision:

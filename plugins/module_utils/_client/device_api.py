@@ -24,6 +24,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.session i
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     DeviceManagerError,
     DeviceNotFoundError,
+    ErrorDetails,
     HttpError,
     InvalidResponseError,
     OutcomeUnknownError,
@@ -135,10 +136,9 @@ class DeviceApi:
             f"Enable {flag} for this device in the console. Check that client_cert is a certificate of this device, "
             "and that api_url is the URL of the device API, whose host name at DigiCert starts with 'clientauth.'."
         )
-        denials = {"access_denied": denied}
-        return error_from_response(
-            response, verb, denials, advice, "client_cert", self.redactor, self._session.certificate_validity_hint
-        )
+        hint = self._session.identity.certificate_validity_hint
+        denials = Denials({"access_denied": denied}, advice, "client_cert", hint)
+        return error_from_response(response, verb, denials, self.redactor)
 
 
 def _parse_renewal(response: Response, redactor: Redactor) -> Renewal:
@@ -146,22 +146,21 @@ def _parse_renewal(response: Response, redactor: Redactor) -> Renewal:
         content = parse_object(response.body)
     except ValueError as error:
         raise InvalidResponseError(
-            f"Invalid response to the renewal request: {error}.", http_status=response.status, may_have_applied=True
+            f"Invalid response to the renewal request: {error}.", _details_of(response), may_have_applied=True
         ) from error
     words = {key: word for key, word in content.items() if isinstance(word, str)}
     if words.get("pem"):
         return Renewal(words["pem"], words.get("certificate_id"), words.get("certificate_request_id"))
-    request_id = words.get("certificate_request_id")
-    raise RenewalPendingError(
+    failure = RenewalPendingError(
         "The API accepted the certificate request, but did not issue a certificate: request {}, status {}, result {}. "
         "The current certificate and its key are unchanged. Configure the certificate profile to approve renewals "
         "automatically. The API cannot return the certificate later: the next run requests another one.".format(
             *(_truncate(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result"))
         ),
-        request_id,
-        http_status=response.status,
-        retries=response.retries,
+        _details_of(response),
     )
+    failure.certificate_request_id = words.get("certificate_request_id")
+    raise failure
 
 
 def parse_record(body: bytes, device_id: str) -> Record:
@@ -266,75 +265,90 @@ def invalid_response(response: Response, verb: str, error: ValueError, advice: s
     return InvalidResponseError(
         f"Invalid response to the {verb} request: {error}. Check api_url, and check whether a proxy or a login page "
         f"intercepts the request{advice}.",
-        http_status=response.status,
-        retries=response.retries,
+        _details_of(response),
         may_have_applied=True,
     )
 
 
-def error_from_response(
-    response: Response,
-    verb: str,
-    denied: t.Mapping[str, type[DeviceManagerError]],
-    denied_advice: str,
-    credential: str,
-    redactor: Redactor,
-    certificate_validity_hint: t.Callable[[], str] = str,
-) -> DeviceManagerError:
-    """Return the error for a response whose status is an error. Its texts are masked before they are truncated.
+def _details_of(response: Response, code: str | None = None, message: str | None = None) -> ErrorDetails:
+    return ErrorDetails(response.status, code, message, response.retries)
 
-    `denied` has the documented codes with which the API denies the operation, and the error for each. `denied_advice`
-    is the advice for them. A status 401 or 403 with another body does not show that the API denied the operation,
-    because a firewall or a gateway can be its sender. `credential` is the option that authenticates the request.
+
+class Denials(t.NamedTuple):
+    """The documented codes with which an API denies an operation, with the error for each, and the advice for them.
+
+    `credential` is the option that authenticates the request. `certificate_validity_hint` is that of a session.
     """
+
+    errors: t.Mapping[str, type[DeviceManagerError]]
+    advice: str
+    credential: str
+    certificate_validity_hint: t.Callable[[], str] = str
+
+
+class _Body(t.NamedTuple):
+    """The code and the message of an error of the API, or None, and the title of an HTML page, without masks."""
+
+    code: str | None
+    message: str | None
+    title: str
+
+
+def error_from_response(response: Response, verb: str, denials: Denials, redactor: Redactor) -> DeviceManagerError:
+    """Return the error for a response whose status is an error. Its texts are masked before they are truncated."""
     code, message = _error_of(response.body)
-    is_api_error = code is not None and message is not None
-    title = _title_of(response.body) if message is None else ""
-    shown_code, message, shown_title = (text and _truncate(text, redactor) for text in (code, message, title))
-    details: dict[str, t.Any] = {
-        "http_status": response.status,
-        "code": shown_code,
-        "api_message": message,
-        "retries": response.retries,
-        "may_have_applied": response.may_have_applied,
-        "again": response.again,
-    }
-    reason = ": ".join(part for part in (shown_code, message, shown_title) if part)
-    outcome = "The {} failed with HTTP status {}{}.".format(
-        verb,
-        response.status,
-        f" ({reason})" if reason else "",
+    body = _Body(code, message, _title_of(response.body) if message is None else "")
+    code, message, title = (text and _truncate(text, redactor) for text in body)
+    reason = ": ".join(part for part in (code, message, title) if part)
+    kind, advice = _kind_and_advice(response, body, denials)
+    if kind is RedirectedError:
+        location = _truncate(response.headers.get("Location", "an unknown location"), redactor)
+        advice = f"The API redirected to {location}. {advice}"
+    return kind(
+        f"The {verb} failed with HTTP status {response.status}{f' ({reason})' if reason else ''}. {advice}",
+        _details_of(response, code, message),
+        may_have_applied=response.may_have_applied,
+        again=response.again,
     )
-    advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in title), None)
+
+
+def _kind_and_advice(response: Response, body: _Body, denials: Denials) -> tuple[type[DeviceManagerError], str]:
+    """Return the kind of an error and its advice.
+
+    A status 401 or 403 without an error of the API does not show that the API denied the operation, because a firewall
+    or a gateway can be its sender.
+    """
+    status = response.status
+    is_api_error = body.code is not None and body.message is not None
+    advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in body.title), None)
     if advice is not None:
-        return HttpError(f"{outcome} {advice}{certificate_validity_hint()}", **details)
-    if 300 <= response.status < 400:
-        where = _truncate(response.headers.get("Location", "an unknown location"), redactor)
-        advice = (
-            f"The API redirected to {where}. Redirects are not followed, so that {credential} is not sent to another "
-            "host. If the location is correct, set api_url to it."
+        return HttpError, advice + denials.certificate_validity_hint()
+    if 300 <= status < 400:
+        return RedirectedError, (
+            f"Redirects are not followed, so that {denials.credential} is not sent to another host. If the location is "
+            "correct, set api_url to it."
         )
-        return RedirectedError(f"{outcome} {advice}", **details)
-    if is_api_error and code in _UNKNOWN_DEVICE_CODES and response.status in (400, 404):
-        advice = "Check device_id, and check that api_url is the URL of the account that has the device."
-        return DeviceNotFoundError(f"{outcome} {advice}", **details)
-    if response.status in (401, 403) and is_api_error:
-        return denied.get(str(code), HttpError)(f"{outcome} {denied_advice}", **details)
+    if is_api_error and body.code in _UNKNOWN_DEVICE_CODES and status in (400, 404):
+        return DeviceNotFoundError, (
+            "Check device_id, and check that api_url is the URL of the account that has the device."
+        )
+    if status in (401, 403) and is_api_error:
+        return denials.errors.get(str(body.code), HttpError), denials.advice
+    return HttpError, _http_advice(response, is_api_error, denials.credential)
+
+
+def _http_advice(response: Response, is_api_error: bool, credential: str) -> str:
     if response.status == 407:
-        return HttpError(
-            f"{outcome} The proxy requires a username and a password. Add them to the URL of the proxy.", **details
-        )
+        return "The proxy requires a username and a password. Add them to the URL of the proxy."
     if response.status == 429 or response.status >= 500:
-        sent = "%s times" % (response.retries + 1) if response.retries else "once"
-        advice = f"The request was sent {sent}. Run the task again later, or raise retries."
-        return HttpError(f"{outcome} {advice}", **details)
-    if not is_api_error:
-        advice = (
-            "The response is not an error of the API. Check api_url, and check whether a proxy, a firewall or a "
-            f"gateway on the network path rejects {credential}."
-        )
-        return HttpError(f"{outcome} {advice}", **details)
-    return HttpError(f"{outcome} Correct the cause and run the task again.", **details)
+        sent = f"{response.retries + 1} times" if response.retries else "once"
+        return f"The request was sent {sent}. Run the task again later, or raise retries."
+    if is_api_error:
+        return "Correct the cause and run the task again."
+    return (
+        "The response is not an error of the API. Check api_url, and check whether a proxy, a firewall or a gateway on "
+        f"the network path rejects {credential}."
+    )
 
 
 def _error_of(body: bytes) -> tuple[str | None, str | None]:

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import (
     DEVICES_PATH,
+    Denials,
     DeviceApi,
     error_from_response,
     invalid_response,
@@ -93,8 +94,8 @@ def _failure(response: Response, verb: str, redactor: Redactor) -> DeviceManager
         "Check that api_key is valid, that its user has the permission, and that api_url is the URL of the operator "
         "API of the same account."
     )
-    denied = dict.fromkeys(("access_denied", "invalid_api_key"), ApiKeyRejectedError)
-    return error_from_response(response, verb, denied, advice, "api_key", redactor)
+    errors = dict.fromkeys(("access_denied", "invalid_api_key"), ApiKeyRejectedError)
+    return error_from_response(response, verb, Denials(errors, advice, "api_key"), redactor)
 
 
 def parse_page(body: bytes) -> Page:

@@ -18,6 +18,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry imp
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     ConnectionFailedError,
     DeviceManagerError,
+    ErrorDetails,
     HttpError,
     InvalidResponseError,
 )
@@ -97,7 +98,7 @@ class Proxy(t.NamedTuple):
         )
         return HttpError(
             f"The connection to {target} failed: the proxy {self.host} responded with HTTP status {status}. {advice}",
-            http_status=status,
+            ErrorDetails(status),
         )
 
 

@@ -72,25 +72,18 @@ def may_have_been_processed(status: int) -> bool:
     return status < 200 or status in (303, 408) or status >= 500
 
 
-def wait_before_retry(
-    retry: int, status: int | None, retry_after: str | None, now: float, random: float, rate_limited: bool = False
-) -> float:
-    """Return the seconds to wait before retry number `retry` (from 0).
+def back_off(retry: int, status: int | None, random: float, rate_limited: bool = False) -> float:
+    """Return the seconds to wait before retry number `retry` (from 0), in addition to those of Retry-After.
 
-    `status` and `retry_after` are from the response, and None without one. `now` is the time in seconds since the
-    epoch. `random` is in [0, 1). The wait is Retry-After, up to a limit, and an exponential back-off with jitter, so
-    that devices that failed at the same time do not retry at the same time. After a 429 the jitter is widest, because
-    each early retry adds to the load. In a process that limits its own request rate (`rate_limited`), a 429 adds no
-    back-off.
+    `status` is from the response, and None without one. `random` is in [0, 1). The back-off is exponential with jitter,
+    so that devices that failed at the same time do not retry at the same time. After a 429 the jitter is widest,
+    because each early retry adds to the load. In a process that limits its own request rate (`rate_limited`), a 429
+    adds no back-off.
     """
-    growth = 2 ** min(retry, 9)
-    if status == 429 and rate_limited:
-        back_off = 0.0
-    elif status == 429:
-        back_off = min(LONGEST_WAIT, FIRST_SPREAD * growth) * random
-    else:
-        back_off = min(LONGEST_WAIT, FIRST_WAIT * growth) * (0.5 + random / 2)
-    return parse_retry_after(retry_after, now) + back_off
+    growth: int = 2 ** min(retry, 9)
+    if status != 429:
+        return min(LONGEST_WAIT, FIRST_WAIT * growth) * (0.5 + random / 2)
+    return 0.0 if rate_limited else min(LONGEST_WAIT, FIRST_SPREAD * growth) * random
 
 
 def parse_retry_after(retry_after: str | None, now: float) -> float:

@@ -14,6 +14,7 @@ import ssl
 import time
 import typing as t
 from random import random as random_number
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 try:
@@ -23,10 +24,12 @@ except ImportError:
 else:
     HAS_URLLIB3 = True
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Connection
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.proxy import Proxy, read_proxy
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import (
     Attempts,
-    wait_before_retry,
+    back_off,
+    parse_retry_after,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
     CLOSED_ADVICE,
@@ -42,10 +45,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     HandshakeFailedError,
     MissingLibraryError,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Pause
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_error
-
-# Refer to Session.
-Pause = t.Callable[[t.Optional[float], t.Optional[int]], None]
 
 
 class Response(t.NamedTuple):
@@ -63,50 +64,66 @@ class Response(t.NamedTuple):
     again: bool = False
 
 
-class Session:
-    """Sends requests below `api_url` over connections that authenticate with the certificate of `context`.
+class TlsContexts(t.NamedTuple):
+    """The context for TLS to the API, and a function that returns the context for TLS to a proxy."""
 
-    `timeout` is in seconds, for each request from the connection to the end of the response. `proxy_context` returns a
-    context for TLS to a proxy. `has_leaf` is whether `context` has a client certificate, which an operator does not
-    have. `certificate_validity_hint` returns a sentence on the validity period of a rejected certificate. `headers` are
-    added to each request.
+    api: ssl.SSLContext
+    proxy: t.Callable[[], ssl.SSLContext]
+
+
+class Identity(t.NamedTuple):
+    """The credential of the requests: the client certificate of the context (`has_leaf`), or one of `headers`.
+
+    `certificate_validity_hint` returns a sentence on the validity period of a rejected certificate.
+    """
+
+    has_leaf: bool = True
+    headers: t.Mapping[str, str] = MappingProxyType({})
+    certificate_validity_hint: t.Callable[[], str] = str
+
+
+class Clock(t.NamedTuple):
+    """The functions for waits, which tests replace."""
+
+    sleep: t.Callable[[float], None] = time.sleep
+    now: t.Callable[[], float] = time.time
+    random: t.Callable[[], float] = random_number
+
+
+_CLOCK = Clock()
+
+
+class Session:
+    """Sends requests below the URL of `connection` with the credential of `identity`.
+
+    The timeout of the connection is for each request, from the connection to the end of the response.
 
     `pause` limits the request rate of a process for many devices. It is called before each request with the seconds to
     wait after the previous request, or 0, and the status of the previous response, or None. Its exceptions end the
-    request. For a request that must not wait, the argument is None instead of 0 seconds. Tests can replace `sleep`,
-    `now` and `random`.
+    request. For a request that must not wait, the argument is None instead of 0 seconds.
     """
 
     def __init__(
         self,
-        context: ssl.SSLContext,
-        api_url: str,
-        timeout: float,
-        retries: int,
-        use_proxy: bool,
-        proxy_context: t.Callable[[], ssl.SSLContext] = ssl.create_default_context,
-        has_leaf: bool = True,
-        certificate_validity_hint: t.Callable[[], str] = str,
-        headers: t.Mapping[str, str] | None = None,
+        connection: Connection,
+        contexts: TlsContexts,
+        identity: Identity,
         pause: Pause | None = None,
-        sleep: t.Callable[[float], None] = time.sleep,
-        now: t.Callable[[], float] = time.time,
-        random: t.Callable[[], float] = random_number,
+        clock: Clock = _CLOCK,
     ) -> None:
         if not HAS_URLLIB3:
             raise _missing_requests()
-        self._api_url = api_url.rstrip("/")
-        self._timeout = timeout
-        self._retries = retries
-        self._transport = Transport(context, _proxy_of(api_url, proxy_context) if use_proxy else None)
+        self._api_url = connection.api_url.rstrip("/")
+        self._timeout = connection.timeout
+        self._retries = connection.retries
+        proxy = _proxy_of(connection.api_url, contexts.proxy) if connection.use_proxy else None
+        self._transport = Transport(contexts.api, proxy)
         self._manager = self._transport.manager()
-        self._has_leaf = has_leaf
-        self.certificate_validity_hint = certificate_validity_hint
+        self.identity = identity
         # Whether the server has closed all connections so far without a response.
         self._is_only_closed = True
-        self._headers = headers or {}
         self._pause = pause
-        self._sleep, self._now, self._random = sleep, now, random
+        self._clock = clock
         # The seconds to wait before the next request of any kind, and the status that is the reason for the wait.
         self._due: tuple[float, int | None] = (0.0, None)
 
@@ -155,7 +172,8 @@ class Session:
             if attempts.failed(failure.may_have_applied, isinstance(failure, ConnectionFailedError)):
                 failure.again = True
                 self._schedule(attempts, None, None)
-            failure.retries, failure.may_have_applied = retries, attempts.may_have_applied
+            failure.details = failure.details._replace(retries=retries)
+            failure.may_have_applied = attempts.may_have_applied
             raise
         retry_after = response.headers.get("Retry-After")
         again = attempts.answered(response.status, retry_after)
@@ -170,12 +188,13 @@ class Session:
         if self._pause is not None:
             self._pause(None if immediate and not wait else wait, status)
         elif wait:
-            self._sleep(wait)
+            self._clock.sleep(wait)
 
     def _schedule(self, attempts: Attempts, status: int | None, retry_after: str | None) -> None:
         """Set the wait before the next request, after an attempt with this response, if there was one."""
         rate_limited = self._pause is not None
-        wait = wait_before_retry(attempts.retries - 1, status, retry_after, self._now(), self._random(), rate_limited)
+        after = parse_retry_after(retry_after, self._clock.now())
+        wait = after + back_off(attempts.retries - 1, status, self._clock.random(), rate_limited)
         self._due = (wait, status)
 
     def _send_once(self, method: str, path: str, body: bytes | None) -> Response:
@@ -183,7 +202,7 @@ class Session:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "edgeops.digicert",
-            **self._headers,
+            **self.identity.headers,
         }
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -224,8 +243,8 @@ class Session:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can fail during a response, too.
                 meaning = (
-                    describe_handshake_error(cause, host, self._has_leaf)
-                    + self.certificate_validity_hint()
+                    describe_handshake_error(cause, host, self.identity.has_leaf)
+                    + self.identity.certificate_validity_hint()
                     + self._caution()
                 )
                 return HandshakeFailedError(meaning, may_have_applied=has_sent and not is_about_leaf(cause))
@@ -236,8 +255,8 @@ class Session:
         is_closed = is_closing(causes) and not self._transport.is_at_proxy
         self._is_only_closed = self._is_only_closed and is_closed
         advice = "Check api_url, the network, and the proxy settings of this host, or raise retries or timeout."
-        if self._is_only_closed and self._has_leaf:
-            advice = CLOSED_ADVICE + self.certificate_validity_hint()
+        if self._is_only_closed and self.identity.has_leaf:
+            advice = CLOSED_ADVICE + self.identity.certificate_validity_hint()
         outcome = "sent no complete response" if has_sent else "could not be reached"
         return ConnectionFailedError(
             f"{self._way(host, outcome)}: {reason or causes[-1]}. {advice}",

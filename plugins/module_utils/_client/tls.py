@@ -16,6 +16,7 @@ import stat
 import tempfile
 import typing as t
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials, Trust
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import (
     BOM,
     CERTIFICATE,
@@ -28,6 +29,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_unicode
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Contexts, Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 
 # PEM_BUFSIZE of OpenSSL.
@@ -37,77 +39,69 @@ _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 # The first line of a PEM file that refers to a key in hardware -> the provider of OpenSSL 3 for the key.
 _PROVIDERS = ((b"-----BEGIN TSS2 PRIVATE KEY", "tpm2"), (b"-----BEGIN PKCS#11 PROVIDER URI", "pkcs11"))
 
-# By trust store (validate_certs, ca_path) and algorithm of the client key, b"" for a context without a certificate.
-Contexts = t.Dict[t.Tuple[bool, t.Optional[str], t.Optional[bytes]], ssl.SSLContext]
 
-
-def pair_problems(options: dict[str, t.Any], folder: t.Callable[[], str], warn: t.Callable[[str], None]) -> list[str]:
-    """Return why OpenSSL cannot use the certificate and the key of `options`, without a check of the trust store."""
+def pair_problems(credentials: Credentials, runtime: Runtime) -> list[str]:
+    """Return why OpenSSL cannot use the certificate and the key, without a check of the trust store."""
     problems: list[str] = []
     with contextlib.ExitStack() as files:
-        pair = _find_pair(options, folder, files, problems)
-        return problems + (_load_pair(_new_context(), pair, options["client_key_passphrase"], warn) if pair else [])
+        pair = _find_pair(credentials, runtime.tmpdir, files, problems)
+        if pair is None:
+            return problems
+        return problems + _load_pair(_new_context(), pair, credentials.client_key_passphrase, runtime.warn)
 
 
-def client_context(
-    options: dict[str, t.Any],
-    folder: t.Callable[[], str],
-    warn: t.Callable[[str], None],
-    contexts: Contexts | None = None,
-) -> tuple[ssl.SSLContext, list[str]]:
+def client_context(trust: Trust, credentials: Credentials, runtime: Runtime) -> tuple[ssl.SSLContext, list[str]]:
     """Return a context with the client certificate of the device, and all errors as sentences.
 
-    `options` are the connection options of a module. `folder` returns a directory that only its user can read. Of the
-    environment, only the location of the system's trust store is read. OpenSSL never prompts for a passphrase. Raises
-    InvalidParametersError if OpenSSL does not support TLS.
+    Of the environment, only the location of the system's trust store is read. OpenSSL never prompts for a passphrase.
+    Raises InvalidParametersError if OpenSSL does not support TLS.
 
-    `contexts` keeps contexts for reuse by another device, because most of the time is spent on loading the trust store.
-    All connections of the previous device must be closed.
+    The contexts of `runtime` keep contexts for reuse by another device, because most of the time is spent on loading
+    the trust store. All connections of the previous device must be closed.
     """
-    contexts = {} if contexts is None else contexts
+    contexts: Contexts = {} if runtime.contexts is None else runtime.contexts
     problems: list[str] = []
     with contextlib.ExitStack() as files:
-        pair = _find_pair(options, folder, files, problems)
+        pair = _find_pair(credentials, runtime.tmpdir, files, problems)
         kind = key_algorithm(pair.certificate.content) if pair else None
-        use = (options["validate_certs"], options["ca_path"], kind)
+        use = (trust, kind)
         # It is kept only without errors, because another device cannot use a context with a part of this pair.
         context = contexts.pop(use, None)
         if context is None:
-            context, trust_problems = server_auth_context(options)
+            context, trust_problems = server_auth_context(trust)
             problems = trust_problems + problems
         if pair:
-            problems += _load_pair(context, pair, options["client_key_passphrase"], warn)
+            problems += _load_pair(context, pair, credentials.client_key_passphrase, runtime.warn)
     if kind and not problems:
         contexts[use] = context
     return context, problems
 
 
-def proxy_context(options: dict[str, t.Any], contexts: Contexts | None = None) -> ssl.SSLContext:
+def proxy_context(trust: Trust, contexts: Contexts | None = None) -> ssl.SSLContext:
     """Return a context for TLS to a proxy. It never has a client certificate.
 
     It trusts the CAs of ca_path and those of the system, which usually include the CA of a company's proxy. `contexts`
-    keeps it for reuse, as in `client_context`, which has reported the errors of `options` before.
+    keeps it for reuse, as in `client_context`, which has reported the errors of `trust` before.
     """
-    use = (options["validate_certs"], options["ca_path"], b"")
+    use = (trust, b"")
     contexts = {} if contexts is None else contexts
     if use not in contexts:
-        context = server_auth_context(options)[0]
+        context = server_auth_context(trust)[0]
         if context.verify_mode != ssl.CERT_NONE:
             context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         contexts[use] = context
     return contexts[use]
 
 
-def server_auth_context(options: dict[str, t.Any]) -> tuple[ssl.SSLContext, list[str]]:
-    """Return a context without a client certificate, with the trust store of `options`, and all errors as sentences.
+def server_auth_context(trust: Trust) -> tuple[ssl.SSLContext, list[str]]:
+    """Return a context without a client certificate, with the trust store, and all errors as sentences.
 
     Raises InvalidParametersError if OpenSSL does not support TLS.
     """
     context = _new_context()
-    problems = (
-        _load_trust_store(context, options["ca_path"]) if options["validate_certs"] else _disable_verification(context)
-    )
-    return context, problems
+    if trust.validate_certs:
+        return context, _load_trust_store(context, trust.ca_path)
+    return context, _disable_verification(context)
 
 
 def key_algorithm(pem: bytes) -> bytes | None:
@@ -168,11 +162,21 @@ def _load_trust_store(context: ssl.SSLContext, ca_path: str | None) -> list[str]
 
 
 def _find_pair(
-    options: dict[str, t.Any], folder: t.Callable[[], str], files: contextlib.ExitStack, problems: list[str]
+    credentials: Credentials, tmpdir: t.Callable[[], str], files: contextlib.ExitStack, problems: list[str]
 ) -> _PemCredentials | None:
-    """Return the certificate and the key of `options`, or None with the reason in `problems`."""
-    certificate, key = (_find_pem(option, options, folder, files, problems) for option in ("client_cert", "client_key"))
-    passphrase = options["client_key_passphrase"]
+    """Return the certificate and the key, or None with the reason in `problems`. `files` keeps a content readable."""
+
+    def find(option: str) -> _Pem | None:
+        path, text = getattr(credentials, option), getattr(credentials, f"{option}_content")
+        if text is None:
+            return None if path is None else _read_pem(option, path, problems)
+        if path is not None:
+            problems.append(f"{option} and {option}_content are mutually exclusive.")
+        content = text.encode("utf-8", "replace")
+        return _Pem(files.enter_context(_nameless_file(content, tmpdir())), f"{option}_content", content)
+
+    certificate, key = find("client_cert"), find("client_key")
+    passphrase = credentials.client_key_passphrase
     if certificate is None and not problems:
         problems.append("One of client_cert and client_cert_content is required.")
     # If Python rejects a passphrase during a call of OpenSSL 1.1.1, the result is a SystemError.
@@ -342,41 +346,23 @@ class _PemCredentials(t.NamedTuple):
     key: _Pem | None
 
 
-def _find_pem(
-    option: str,
-    options: dict[str, t.Any],
-    folder: t.Callable[[], str],
-    files: contextlib.ExitStack,
-    problems: list[str],
-) -> _Pem | None:
-    """Return the PEM of `option` or of the option for its content, or None. `files` keeps a content readable."""
-    path, text = options[option], options[f"{option}_content"]
-    if text is not None:
-        if path is not None:
-            problems.append(f"{option} and {option}_content are mutually exclusive.")
-        content = text.encode("utf-8", "replace")
-        pem = _Pem(files.enter_context(_nameless_file(content, folder)), f"{option}_content", content)
-    elif path is not None:
-        try:
-            pem = _Pem(path, f"{option}: {path}", read_regular_file(path))
-        except OSError as error:
-            problems.append(f"{option}: {path} cannot be read: {error.strerror}.")
-            return None
-        except ValueError as error:
-            problems.append(f"{option}: {path!r} cannot be a path: {error}.")
-            return None
-    else:
-        return None
-    return pem
+def _read_pem(option: str, path: str, problems: list[str]) -> _Pem | None:
+    """Return the PEM in the file of `option`, or None with the reason in `problems`."""
+    try:
+        return _Pem(path, f"{option}: {path}", read_regular_file(path))
+    except OSError as error:
+        problems.append(f"{option}: {path} cannot be read: {error.strerror}.")
+    except ValueError as error:
+        problems.append(f"{option}: {path!r} cannot be a path: {error}.")
+    return None
 
 
 @contextlib.contextmanager
-def _nameless_file(content: bytes, folder: t.Callable[[], str]) -> t.Iterator[str]:
+def _nameless_file(content: bytes, directory: str) -> t.Iterator[str]:
     """Yield a path at which this process can open `content`, because OpenSSL reads only files.
 
     The file has no name when `content` is written, so it is removed when the process ends for any reason.
     """
-    directory = folder()
     try:
         descriptor, path = tempfile.mkstemp(dir=directory)
     except OSError as error:
@@ -418,7 +404,7 @@ def _no_temporary_file(directory: str, error: OSError) -> HostError:
     )
 
 
-def certificate_validity_hint(options: dict[str, t.Any]) -> str:
+def certificate_validity_hint(credentials: Credentials) -> str:
     """Return a sentence if the current time is not in the validity period of the device certificate, else "".
 
     This requires the package cryptography, which is not required otherwise, so it is for errors only.
@@ -431,9 +417,9 @@ def certificate_validity_hint(options: dict[str, t.Any]) -> str:
 
     if not HAS_CRYPTOGRAPHY:
         return ""
-    content = options["client_cert_content"]
+    content = credentials.client_cert_content
     try:
-        pem = read_regular_file(options["client_cert"]) if content is None else content.encode("ascii")
+        pem = read_regular_file(str(credentials.client_cert)) if content is None else content.encode("ascii")
         begin, end = certificate_info(read_chain(pem)[0])[2:4]
     except (OSError, ValueError):
         return ""

@@ -11,10 +11,12 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
-    id_problems,
-    open_operator_session,
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    Operator,
+    operator_argument_spec,
+    parse_operator,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import (
     OperatorApi,
     OperatorDeviceApi,
@@ -41,7 +43,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     join_quoted,
     join_truncated,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 # The key of the record for each permission option.
@@ -53,27 +57,66 @@ _STATUSES = {True: ACTIVE, False: "DISABLED"}
 _PAGE = 100
 
 
-def ensure_access(
-    options: dict[str, t.Any], redactor: Redactor, check_mode: bool, warn: t.Callable[[str], None]
-) -> dict[str, t.Any]:
-    """Apply `options`, the parameters of a module, to the flags and the status of one device.
+class AccessTask(t.NamedTuple):
+    """A device, by its ID or by its name, and the desired values of the keys of its record.
 
-    Return the result of the module. `redactor` has the secrets of the task. Raises a DeviceManagerError.
+    `problems` are errors in the parameters as sentences.
     """
-    session = open_operator_session(options, _problems(options), warn)
+
+    operator: Operator
+    device_id: str | None
+    device_identifier: str
+    division_id: str | None
+    desired: dict[str, t.Any]
+    problems: list[str]
+
+
+def access_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the module for the API access of a device."""
+    return {
+        **operator_argument_spec(),
+        "device_id": {"type": "str"},
+        "device_identifier": {"type": "str"},
+        "division_id": {"type": "str"},
+        **{option: {"type": "bool"} for option in _KEYS},
+    }
+
+
+# The constraints of access_argument_spec.
+ACCESS_CONSTRAINTS = {
+    "mutually_exclusive": [("device_id", "device_identifier")],
+    "required_one_of": [("device_id", "device_identifier"), tuple(_KEYS)],
+    "required_by": {"division_id": ["device_identifier"]},
+}
+
+
+def parse_access_task(params: t.Mapping[str, t.Any]) -> AccessTask:
+    """Return the task in the parameters of the module, which meet its constraints."""
+    device_id, device_identifier = params["device_id"], params["device_identifier"]
+    problems = [] if device_id is None else id_problems(device_id)
+    if device_identifier == "":
+        problems.append("device_identifier is empty. Set the name of the device, or set device_id.")
+    desired = {key: params[option] for option, key in _KEYS.items() if params[option] is not None}
+    if "status" in desired:
+        desired["status"] = _STATUSES[desired["status"]]
+    operator = parse_operator(params)
+    return AccessTask(operator, device_id, device_identifier, params["division_id"], desired, problems)
+
+
+def ensure_access(task: AccessTask, redactor: Redactor, runtime: Runtime) -> dict[str, t.Any]:
+    """Apply the task to the flags and the status of its device. Return the result of the module.
+
+    `redactor` has the secrets of the task. Raises a DeviceManagerError, with `device_id` if a lookup found the device.
+    """
+    session = open_operator_session(task.operator, task.problems, runtime)
     try:
         api = OperatorApi(session, redactor)
-        device = api.device(options["device_id"] or _find(api, options["device_identifier"], options["division_id"]))
-        wanted = {key: options[option] for option, key in _KEYS.items() if options[option] is not None}
-        if "status" in wanted:
-            wanted["status"] = _STATUSES[wanted["status"]]
-        plan = plan_access(device.read(), wanted)
-        for warning in plan.warnings:
-            warn(warning)
-        if check_mode or not plan.changed:
-            changed, record = plan.changed, plan.after
-        else:
-            changed, record = _write(device, plan.before, wanted, warn)
+        device = api.device(task.device_id or _find(api, task.device_identifier, task.division_id))
+        try:
+            changed, plan, record = _ensure(device, task.desired, runtime)
+        except DeviceManagerError as failure:
+            failure.device_id = device.device_id
+            raise
     finally:
         session.close()
     before, after = _access_of(plan.before), _access_of(record)
@@ -86,16 +129,15 @@ def ensure_access(
     }
 
 
-def _problems(options: dict[str, t.Any]) -> list[str]:
-    device_id, device_identifier = options["device_id"], options["device_identifier"]
-    problems = [] if device_id is None else id_problems(device_id)
-    if (device_id is None) == (device_identifier is None) or device_identifier == "":
-        problems.append("Exactly one of device_id and device_identifier is required.")
-    if options["division_id"] is not None and device_identifier is None:
-        problems.append("division_id requires device_identifier, because it limits the lookup of the name.")
-    if all(options[option] is None for option in _KEYS):
-        problems.append(f"One of {', '.join(_KEYS)} is required.")
-    return problems
+def _ensure(device: OperatorDeviceApi, desired: dict[str, t.Any], runtime: Runtime) -> tuple[bool, Plan, Record]:
+    """Return whether the record changed or would change, the plan, and the resulting record."""
+    plan = plan_access(device.read(), desired)
+    for warning in plan.warnings:
+        runtime.warn(warning)
+    if runtime.check_mode or not plan.changed:
+        return plan.changed, plan, plan.after
+    changed, record = _write(device, plan.before, desired, runtime.warn)
+    return changed, plan, record
 
 
 def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> str:
@@ -123,7 +165,7 @@ def _find(api: OperatorApi, device_identifier: str, division_id: str | None) -> 
 
 
 def _write(
-    device: OperatorDeviceApi, record: Record, wanted: dict[str, t.Any], warn: t.Callable[[str], None]
+    device: OperatorDeviceApi, record: Record, desired: dict[str, t.Any], warn: t.Callable[[str], None]
 ) -> tuple[bool, Record]:
     """Apply the desired values to `record`. Return whether that changed the record, and the resulting record.
 
@@ -133,8 +175,8 @@ def _write(
     def send_status(plan: Plan, attempts: Attempts) -> Record:
         return device.set_status(plan.after["status"], attempts)
 
-    status = {key: value for key, value in wanted.items() if key == "status"}
-    flags = {key: value for key, value in wanted.items() if key != "status"}
+    status = {key: value for key, value in desired.items() if key == "status"}
+    flags = {key: value for key, value in desired.items() if key != "status"}
     steps = [(status, send_status), (flags, send_update(device))]
     if status.get("status") != ACTIVE:
         steps.reverse()
@@ -144,11 +186,11 @@ def _write(
             for part, send in steps:
                 plan = plan_access(record, part)
                 if plan.changed:
-                    plan, written = write_record(device, plan, send, functools.partial(plan_access, wanted=part), warn)
+                    plan, written = write_record(device, plan, send, functools.partial(plan_access, desired=part), warn)
                     changed = changed or plan.changed
                     # The next step sends all values, so it requires the complete record, and not a partial response.
                     record = written if is_same(written, plan.after) else device.read()
-            lost = unapplied_changes(plan_access(record, wanted), record)
+            lost = unapplied_changes(plan_access(record, desired), record)
             if lost:
                 raise UpdateNotAppliedError(
                     f"The record does not have the desired values of {join_quoted(lost)}. Another client may change it."

@@ -13,8 +13,6 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Pause
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import Contexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     DeviceManagerError,
     OutcomeUnknownError,
@@ -23,11 +21,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     UpdateNotAppliedError,
     WriteDeniedError,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
-    DesiredState,
-    parse_desired_state,
-    secrets_of,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import DeviceTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredState
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.plan import (
     Plan,
     concurrent_changes,
@@ -46,39 +41,24 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     values_by_id,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 # The maximum number of repetitions of an update that another client overwrites.
 _MOST_OVERWRITTEN = 2
 
 
-def ensure_device(
-    options: dict[str, t.Any],
-    folder: t.Callable[[], str],
-    check_mode: bool,
-    warn: t.Callable[[str], None],
-    contexts: Contexts | None = None,
-    pause: Pause | None = None,
-) -> dict[str, t.Any]:
-    """Apply `options`, the parameters of a module, to the record of one device. Return the result of the module.
-
-    The other arguments are those of open_session. Raises a DeviceManagerError.
-    """
-    redactor = Redactor(secrets_of(options))
+def ensure_device(task: DeviceTask, runtime: Runtime) -> dict[str, t.Any]:
+    """Apply the task to the record of its device. Return the result of the module. Raises a DeviceManagerError."""
+    redactor = Redactor(task.secrets)
+    runtime = runtime._replace(warn=_redacting(runtime.warn, redactor))
     recovered = False
-
-    def warn_redacted(warning: str) -> None:
-        warn(redactor.text(warning))
-
     try:
         with unexpected_errors():
-            desired, problems = parse_desired_state(options)
-            recovered = not problems and recover_files(options, not check_mode, warn_redacted)
-            session = open_session(options, problems, folder, warn_redacted, contexts, pause)
+            recovered = not task.problems and recover_files(task.credentials, runtime)
+            session = open_session(task.connection, task.credentials, task.problems, runtime)
             try:
-                api = DeviceApi(session, options["device_id"], redactor)
-                overwrite = options["on_read_denied"] == "overwrite"
-                outcome = reconcile_record(api, desired, overwrite, check_mode, warn_redacted)
+                outcome = reconcile_record(DeviceApi(session, task.device_id, redactor), task.desired, runtime)
             finally:
                 session.close()
     except DeviceManagerError as failure:
@@ -91,49 +71,12 @@ def ensure_device(
     if recovered:
         for side, state in {"before": "interrupted", "after": "completed"}.items():
             shown["diff"][side]["certificate_renewal"] = state
-    return {"changed": plan.changed or recovered, "device_id": options["device_id"], **shown}
+    return {"changed": plan.changed or recovered, "device_id": task.device_id, **shown}
 
 
-class UpdateResult(t.NamedTuple):
-    """The plan, and the record after the update. In check mode, the predicted record."""
-
-    plan: Plan
-    record: Record
-
-
-def reconcile_record(
-    api: DeviceApi,
-    desired: DesiredState,
-    overwrite: bool,
-    check_mode: bool,
-    warn: t.Callable[[str], None],
-) -> UpdateResult:
-    """Apply the desired state to the record and return the result.
-
-    With `overwrite`, the update is sent without a comparison if the API denies read access. Raises a
-    DeviceManagerError.
-    """
-    warn = _once(warn)
-
-    def replan(record: Record) -> Plan:
-        api.redactor.add(current_secrets(record, desired))
-        return _plan_record(record, desired, warn)
-
-    try:
-        record = api.read()
-    except ReadDeniedError:
-        if not overwrite:
-            raise
-        plan = plan_overwrite(api.device_id, desired)
-        warn(plan.warnings[0])
-        readable = False
-    else:
-        plan = replan(record)
-        readable = True
-    if check_mode or not plan.changed:
-        return UpdateResult(plan, plan.masked(plan.after))
-    plan, record = write_record(api, plan, send_update(api), replan if readable else None, warn)
-    return UpdateResult(plan, plan.masked(record))
+def _redacting(warn: t.Callable[[str], None], redactor: Redactor) -> t.Callable[[str], None]:
+    """Return a function that emits each warning without secrets, also without those that `redactor` gets later."""
+    return lambda warning: warn(redactor.text(warning))
 
 
 def _once(warn: t.Callable[[str], None]) -> t.Callable[[str], None]:
@@ -146,6 +89,38 @@ def _once(warn: t.Callable[[str], None]) -> t.Callable[[str], None]:
             warn(warning)
 
     return warn_once
+
+
+class UpdateResult(t.NamedTuple):
+    """The plan, and the record after the update. In check mode, the predicted record."""
+
+    plan: Plan
+    record: Record
+
+
+def reconcile_record(api: DeviceApi, desired: DesiredState, runtime: Runtime) -> UpdateResult:
+    """Apply the desired state to the record and return the result. Raises a DeviceManagerError."""
+    warn = _once(runtime.warn)
+
+    def replan(record: Record) -> Plan:
+        api.redactor.add(current_secrets(record, desired))
+        return _plan_record(record, desired, warn)
+
+    try:
+        record = api.read()
+    except ReadDeniedError:
+        if not desired.overwrite:
+            raise
+        plan = plan_overwrite(api.device_id, desired)
+        warn(plan.warnings[0])
+        readable = False
+    else:
+        plan = replan(record)
+        readable = True
+    if runtime.check_mode or not plan.changed:
+        return UpdateResult(plan, plan.masked(plan.after))
+    plan, record = write_record(api, plan, send_update(api), replan if readable else None, warn)
+    return UpdateResult(plan, plan.masked(record))
 
 
 def _plan_record(record: Record, desired: DesiredState, warn: t.Callable[[str], None]) -> Plan:

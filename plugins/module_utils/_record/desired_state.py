@@ -4,13 +4,12 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Parse and validate the desired state of a record from the options of a task. Pure."""
+"""The options for the desired state of a record, and the value that they are parsed into. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import texts_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import id_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import (
     MAXIMUM_VALUE_LENGTH,
@@ -18,8 +17,40 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.values im
     text_of,
 )
 
+# The options for the desired state. A task requires one of them.
+RECORD_OPTIONS = ("device_identifier", "fields", "secret_fields")
 # The device record's documentation allows 255 characters.
 MAXIMUM_IDENTIFIER_LENGTH = 255
+
+
+def mask_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the fields whose values are masked in results."""
+    return {"mask_fields": {"type": "list", "elements": "str", "default": []}}
+
+
+def record_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the desired state of a record."""
+    field_spec = {
+        "id": {"type": "str"},
+        "name": {"type": "str"},
+        "value": {"type": "raw"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    return {
+        "device_identifier": {"type": "str"},
+        "fields": {"type": "list", "elements": "dict", "options": field_spec},
+        "secret_fields": {
+            "type": "list",
+            "elements": "dict",
+            # Without this, Ansible warns because of the name of the option. Only `value` is a secret.
+            "no_log": False,
+            "options": {**field_spec, "value": {"type": "raw", "no_log": True}},
+        },
+        "purge_fields": {"type": "bool", "default": False},
+        "keep_fields": {"type": "list", "elements": "str", "default": []},
+        **mask_argument_spec(),
+        "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
+    }
 
 
 class DesiredField(t.NamedTuple):
@@ -37,23 +68,27 @@ class DesiredField(t.NamedTuple):
 
 
 class DesiredState(t.NamedTuple):
-    """The desired state of one record. `device_identifier` is None if the task does not manage it."""
+    """The desired state of one record. `device_identifier` is None if the task does not manage it.
+
+    `overwrite` is whether to send the update without a comparison if the API denies read access.
+    """
 
     device_identifier: str | None
     fields: tuple[DesiredField, ...]
     purge: bool
     keep: tuple[str, ...]
     mask: tuple[str, ...] = ()
+    overwrite: bool = False
 
 
-def parse_desired_state(options: dict[str, t.Any]) -> tuple[DesiredState, list[str]]:
-    """Return the desired state in `options`, the parameters of a module, and all errors as sentences.
+def parse_desired_state(params: t.Mapping[str, t.Any]) -> tuple[DesiredState, list[str]]:
+    """Return the desired state in the parameters of a module, and all errors as sentences.
 
     With an error, the desired state is incomplete and must not be used.
     """
     problems: list[str] = []
-    identifier = options["device_identifier"]
-    lists = [name for name in ("fields", "secret_fields") if options[name] is not None]
+    identifier = params["device_identifier"]
+    lists = [name for name in ("fields", "secret_fields") if params[name] is not None]
     if identifier is None and not lists:
         problems.append("One of device_identifier, fields and secret_fields is required.")
     if identifier is not None:
@@ -63,12 +98,12 @@ def parse_desired_state(options: dict[str, t.Any]) -> tuple[DesiredState, list[s
             )
         elif not is_unicode(identifier):
             problems.append("device_identifier is not valid Unicode text.")
-    if options["purge_fields"] and not lists:
+    if params["purge_fields"] and not lists:
         problems.append("purge_fields requires fields. List the fields to keep, or [] to remove all optional values.")
     entries = [
         _parse_field_entry(name, number, entry, problems)
         for name in lists
-        for number, entry in enumerate(options[name], 1)
+        for number, entry in enumerate(params[name], 1)
     ]
     for attribute, key_of in (("id", id_key), ("name", str)):
         given = [getattr(field, attribute) for field in entries if getattr(field, attribute) is not None]
@@ -78,7 +113,7 @@ def parse_desired_state(options: dict[str, t.Any]) -> tuple[DesiredState, list[s
             for twice, key in dict(zip(given, keys)).items()
             if keys.count(key) > 1
         ]
-    if options["on_read_denied"] == "overwrite" and not (
+    if params["on_read_denied"] == "overwrite" and not (
         entries and all(field.id is not None and field.value is not None for field in entries)
     ):
         problems.append(
@@ -88,9 +123,10 @@ def parse_desired_state(options: dict[str, t.Any]) -> tuple[DesiredState, list[s
     return DesiredState(
         identifier,
         tuple(entries),
-        options["purge_fields"],
-        tuple(options["keep_fields"]),
-        tuple(options["mask_fields"]),
+        params["purge_fields"],
+        tuple(params["keep_fields"]),
+        tuple(params["mask_fields"]),
+        params["on_read_denied"] == "overwrite",
     ), problems
 
 
@@ -124,11 +160,3 @@ def _parse_field_entry(option: str, number: int, entry: dict[str, t.Any], proble
     if len(text) > MAXIMUM_VALUE_LENGTH:
         problems.append(f"{label}: the value has {len(text)} characters, but must have at most {MAXIMUM_VALUE_LENGTH}.")
     return field._replace(value=text)
-
-
-def secrets_of(options: dict[str, t.Any]) -> list[str]:
-    """Return the secrets in the options of a task or a device."""
-    names = ("client_cert_content", "client_key_content", "client_key_passphrase")
-    values = [options.get(option) for option in names]
-    values += [entry["value"] for entry in options.get("secret_fields") or ()]
-    return texts_of(values)

@@ -136,16 +136,16 @@ def plan_change(record: Record, desired: DesiredState) -> Plan:
     return plan._replace(warnings=(*warnings, *_missing_mandatory_warnings(plan)))
 
 
-def plan_access(record: Record, wanted: dict[str, t.Any]) -> Plan:
+def plan_access(record: Record, desired: dict[str, t.Any]) -> Plan:
     """Return the plan that applies the desired flags and status to `record`, with all other values unchanged.
 
-    `wanted` has the keys of the record. Raises InvalidDesiredStateError if the device is deleted.
+    `desired` has the keys of the record. Raises InvalidDesiredStateError if the device is deleted.
     """
     if record.get("status") == "DELETED":
         raise InvalidDesiredStateError(
             "The device is deleted. Restore it in the console of DigiCert IoT Device Manager, or create it again."
         )
-    plan = Plan(record, {**record, **wanted})
+    plan = Plan(record, {**record, **desired})
     # Only flags require an update of the record.
     return plan._replace(warnings=_missing_mandatory_warnings(plan)) if plan.flags else plan
 

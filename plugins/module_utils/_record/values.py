@@ -48,3 +48,11 @@ def is_path(text: str) -> bool:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         return False
+
+
+def id_problems(device_id: str) -> list[str]:
+    """Return why this cannot be the ID of a device, as sentences."""
+    # A path segment of dots is removed from a URL (RFC 3986, section 5.2.4), also if it is escaped.
+    if device_id in ("", ".", "..") or not is_unicode(device_id):
+        return [f"device_id {device_id!r} cannot be the ID of a device."]
+    return []

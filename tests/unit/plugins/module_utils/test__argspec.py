@@ -4,22 +4,30 @@
 
 from __future__ import annotations
 
-from ansible_collections.edgeops.digicert.plugins.module_utils import _argspec
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    Connection,
+    Credentials,
+    Trust,
+    connection_argument_spec,
+    operator_argument_spec,
+    parse_connection,
+    parse_credentials,
+    parse_operator,
+)
 
 
-def test_a_device_has_all_options_and_only_the_task_has_defaults():
-    task = _argspec.devices_argument_spec()
-    device = task.pop("devices")["options"]
-    assert set(device) == {*task, "device_id"}
-    assert device["device_id"]["required"]
-    assert not any("default" in rule or "fallback" in rule for rule in device.values())
-    assert task["timeout"]["default"] == 30
+def defaults_of(spec):
+    return {option: rule.get("default") for option, rule in spec.items()}
 
 
-def test_what_is_secret_stays_so_in_a_device():
-    task = _argspec.devices_argument_spec()
-    device = task["devices"]["options"]
-    for options in (task, device):
-        for option in ("client_cert_content", "client_key_content", "client_key_passphrase"):
-            assert options[option]["no_log"]
-        assert options["secret_fields"]["options"]["value"]["no_log"]
+def test_the_options_of_a_device_become_a_connection_and_credentials():
+    params = {**defaults_of(connection_argument_spec()), "client_cert": "/a.pem", "ca_path": "/ca.pem"}
+    trust = Trust(True, "/ca.pem")
+    assert parse_connection(params) == Connection("https://clientauth.one.digicert.com", trust, 30, 5, True)
+    assert parse_credentials(params) == Credentials("/a.pem", None, None, None, None)
+
+
+def test_the_options_of_an_operator_become_a_connection_and_a_key():
+    params = {**defaults_of(operator_argument_spec()), "api_key": "key"}
+    connection = Connection("https://one.digicert.com", Trust(True, None), 30, 5, True)
+    assert parse_operator(params) == (connection, "key")

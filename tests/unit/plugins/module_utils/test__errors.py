@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     Changes,
     DeviceManagerError,
+    ErrorDetails,
     OutcomeUnknownError,
     RenewalPendingError,
     error_kinds,
@@ -95,17 +96,18 @@ def test_the_documentation_of_the_modules_lists_the_kinds_that_change_no_record(
 
 
 def test_secrets_are_masked_in_a_new_error():
-    original = RenewalPendingError("It said hush.", "4711", code="hush", api_message=None, retries=2, changed=True)
+    original = RenewalPendingError("It said hush.", ErrorDetails(None, "hush", None, 2), changed=True)
+    original.certificate_request_id = "4711"
     error = original.redacted(Redactor(["hush"]))
     assert isinstance(error, RenewalPendingError)
     assert str(error) == "It said ********."
-    assert (error.code, error.api_message) == ("********", None)
-    assert (error.certificate_request_id, error.retries, error.changed) == ("4711", 2, True)
-    assert (str(original), original.code) == ("It said hush.", "hush")
+    assert error.details[1:3] == ("********", None)
+    assert (error.certificate_request_id, error.details.retries, error.changed) == ("4711", 2, True)
+    assert (str(original), original.details.code) == ("It said hush.", "hush")
 
 
 def test_an_error_that_another_one_caused_has_its_details():
-    cause = DeviceManagerError("No.", http_status=500, code="x", api_message="y", retries=3, may_have_applied=True)
+    cause = DeviceManagerError("No.", ErrorDetails(500, "x", "y", 3), may_have_applied=True)
     error = OutcomeUnknownError.caused_by(cause, "Unknown.", changed=True)
     assert isinstance(error, OutcomeUnknownError)
     assert error.result("d") == {

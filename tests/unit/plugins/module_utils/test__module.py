@@ -48,6 +48,19 @@ def run(monkeypatch):
     return run
 
 
+@pytest.mark.parametrize(("repeat_warnings", "count"), [(True, 2), (False, 1)])
+def test_the_runtime_has_the_functions_of_the_module(run, repeat_warnings, count):
+    def work(module):
+        runtime = module.runtime(repeat_warnings)
+        runtime.warn("Beware of Zq82.")
+        runtime.warn("Beware of Zq82.")
+        module.exit_json(changed=runtime.check_mode)
+
+    result, logged = run(work, client_key_passphrase="Zq82")
+    assert not result["changed"]
+    assert logged.count("Beware of ********.") == count
+
+
 def test_secrets_are_in_no_result_and_no_log(run):
     def work(module):
         module.exit_json(changed=False, text="said Zq82 and Zq8%32", number=3, word="Zq82")
@@ -135,7 +148,7 @@ def test_a_lack_of_a_temporary_directory_is_a_host_error(run, monkeypatch, is_wr
 
     def work(module):
         with pytest.raises(HostError, match=r"cannot be created: No space left on device\. .* remote_tmp"):
-            module.folder()
+            module.temporary_directory()
         module.exit_json()
 
     monkeypatch.setattr(basic.AnsibleModule, "tmpdir", property(no_directory))
@@ -144,7 +157,7 @@ def test_a_lack_of_a_temporary_directory_is_a_host_error(run, monkeypatch, is_wr
 
 def test_the_temporary_directory_is_that_of_ansible(run, monkeypatch):
     def work(module):
-        module.exit_json(folder=module.folder())
+        module.exit_json(folder=module.temporary_directory())
 
     monkeypatch.setattr(basic.AnsibleModule, "tmpdir", "/tmp/of-ansible")
     assert run(work)[0]["folder"] == "/tmp/of-ansible"

@@ -11,16 +11,17 @@ import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     connection_argument_spec,
-    devices_argument_spec,
     operator_argument_spec,
-    record_argument_spec,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import devices_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import (
     NO_LOG,
     ParameterCheck,
     fill_from_environment,
+    secrets_of,
     shown,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import record_argument_spec
 
 SPEC = {
     **connection_argument_spec(),
@@ -285,3 +286,9 @@ def test_entries_of_lists_are_named():
     assert checked({"keep_fields": ["Site", KEY]}).problems[0].startswith("keep_fields[1] contains")
     check = checked({"devices": [{"client_key": KEY}]}, spec=devices_argument_spec())
     assert check.problems[0].startswith("devices[0].client_key contains")
+
+
+def test_the_secrets_of_valid_parameters_are_those_of_the_secret_options():
+    device = {"device_id": "d", "secret_fields": [{"id": "a", "value": "b"}], "fields": None, "client_key_content": "k"}
+    params = {"client_key_passphrase": "p", "devices": [device], "fields": [{"id": "c", "value": "v"}], "unknown": "u"}
+    assert secrets_of(params, devices_argument_spec()) == ["p", "b", "k"]

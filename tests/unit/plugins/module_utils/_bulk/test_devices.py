@@ -6,24 +6,19 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk import devices as _devices
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
 
-OPTIONS = {
-    "client_cert": None,
-    "client_cert_content": None,
-    "client_key": None,
-    "client_key_content": None,
-    "client_key_passphrase": None,
-    "fields": None,
-    "purge_fields": None,
-}
+SPEC = _devices.devices_argument_spec()
+ENTRY = dict.fromkeys(SPEC["devices"]["options"])
+TASK = {option: rule.get("default") for option, rule in SPEC.items()}
+SITE = {"id": None, "name": "Site", "value": "Delft", "state": "present"}
 
 
 def read(*devices, **task):
-    entries = [{"device_id": str(number), **OPTIONS, **device} for number, device in enumerate(devices)]
-    options = {**OPTIONS, "purge_fields": False, "max_parallel": 16, "max_requests_per_second": None, **task}
-    return _devices.read_devices({**options, "devices": entries})
+    entries = [{**ENTRY, "device_id": str(number), **device} for number, device in enumerate(devices)]
+    return _devices.parse_devices({**TASK, **task, "devices": entries})[0]
 
 
 def result(device_id, **rest):
@@ -31,17 +26,16 @@ def result(device_id, **rest):
 
 
 def test_a_device_has_the_options_of_the_task_but_for_its_own():
-    first, second = read({"fields": [], "purge_fields": True}, {}, fields=["Site"], client_key_passphrase="hush")
-    assert (first["device_id"], first["fields"], first["purge_fields"]) == ("0", [], True)
-    assert (second["fields"], second["purge_fields"], second["client_key_passphrase"]) == (["Site"], False, "hush")
-    assert "max_parallel" not in first
+    first, second = read({"fields": [], "purge_fields": True}, {}, fields=[SITE], client_key_passphrase="hush")
+    assert (first.device_id, first.desired.fields, first.desired.purge) == ("0", (), True)
+    assert ([field.name for field in second.desired.fields], second.desired.purge) == (["Site"], False)
+    assert (second.credentials.client_key_passphrase, second.secrets) == ("hush", ["hush"])
 
 
 @pytest.mark.parametrize("own", ["client_cert", "client_cert_content", "client_key", "client_key_content"])
 def test_a_device_with_a_certificate_or_a_key_takes_neither_from_the_task(own):
-    (device,) = read({own: "own"}, client_cert="c", client_cert_content="cc", client_key="k", client_key_content="kc")
-    assert {option: device[option] for option in device if device[option] == "own"} == {own: "own"}
-    assert not {"c", "cc", "k", "kc"}.intersection(device.values())
+    (task,) = read({own: "own"}, client_cert="c", client_cert_content="cc", client_key="k", client_key_content="kc")
+    assert task.credentials == Credentials(None, None, None, None, None)._replace(**{own: "own"})
 
 
 def test_a_device_is_listed_once():
@@ -83,3 +77,22 @@ def test_only_devices_that_change_have_a_diff():
     diff = {"before": 1, "after": 2}
     results = [result("a", diff=diff), result("b", changed=True, diff=diff), result("c", changed=True, failed=True)]
     assert _devices.diffs_of(results) == [{"before_header": "b", "after_header": "b", **diff}]
+
+
+def test_a_device_has_all_options_and_only_the_task_has_defaults():
+    task = _devices.devices_argument_spec()
+    device = task.pop("devices")["options"]
+    limits = {"max_parallel", "max_requests_per_second", "fail_fast", "return_records", "progress_path"}
+    assert set(device) == {*task, "device_id"} - limits
+    assert device["device_id"]["required"]
+    assert not any("default" in rule or "fallback" in rule for rule in device.values())
+    assert task["timeout"]["default"] == 30
+
+
+def test_what_is_secret_stays_so_in_a_device():
+    task = _devices.devices_argument_spec()
+    device = task["devices"]["options"]
+    for options in (task, device):
+        for option in ("client_cert_content", "client_key_content", "client_key_passphrase"):
+            assert options[option]["no_log"]
+        assert options["secret_fields"]["options"]["value"]["no_log"]

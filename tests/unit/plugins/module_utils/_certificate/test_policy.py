@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import (
     Policy,
     decide,
-    read_policy,
     remaining_days,
 )
 
@@ -20,30 +19,6 @@ BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 
 def day(number):
     return BEGIN + datetime.timedelta(days=number)
-
-
-def read(**options):
-    return read_policy({"force": False, "remaining_days": None, "remaining_percentage": None, **options})
-
-
-def test_without_limits_it_is_30_days():
-    assert read() == (Policy(False, 30, None), [])
-    assert read(remaining_percentage=20) == (Policy(False, None, 20), [])
-    assert read(remaining_days=7, remaining_percentage=20) == (Policy(False, 7, 20), [])
-
-
-@pytest.mark.parametrize(
-    ("options", "problems"),
-    [
-        ({"remaining_days": -1}, ["remaining_days is -1, but must be 0 or more."]),
-        ({"remaining_percentage": -1}, ["remaining_percentage is -1, but must be from 0 to 100."]),
-        ({"remaining_percentage": 101}, ["remaining_percentage is 101, but must be from 0 to 100."]),
-        ({"remaining_days": 0, "remaining_percentage": 100}, []),
-        ({"remaining_percentage": 0}, []),
-    ],
-)
-def test_limits_have_bounds(options, problems):
-    assert read(**options)[1] == problems
 
 
 @pytest.mark.parametrize(

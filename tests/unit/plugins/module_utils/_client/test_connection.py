@@ -4,25 +4,32 @@
 
 from __future__ import annotations
 
-import tempfile
-
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    connection_argument_spec,
+    parse_connection,
+    parse_credentials,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import connection as _connection
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import client_context
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 
 def options(**changes):
     defaults = {name: entry.get("default") for name, entry in connection_argument_spec().items()}
-    return {**defaults, "device_id": "d-1", "client_cert": "/does/not/exist.pem", "validate_certs": False, **changes}
+    return {**defaults, "client_cert": "/does/not/exist.pem", "validate_certs": False, **changes}
+
+
+def open_with(params, problems=(), warn=[].append, **runtime):
+    return open_session(parse_connection(params), parse_credentials(params), list(problems), Runtime(warn, **runtime))
 
 
 def problems_of(**changes):
     with pytest.raises(InvalidParametersError) as caught:
-        open_session(options(**changes), [], str, [].append)
+        open_with(options(**changes))
     return str(caught.value)
 
 
@@ -103,11 +110,6 @@ def test_what_is_no_base_url_is_not_repeated(url, words):
     assert "secret" not in problem
 
 
-@pytest.mark.parametrize("device_id", ["", ".", "..", "\udc80"])
-def test_what_is_no_device_id(device_id):
-    assert "cannot be the ID of a device" in problems_of(device_id=device_id)
-
-
 @pytest.mark.parametrize("option", ["client_cert", "client_key"])
 @pytest.mark.parametrize("path", ["a\0b", "\ud800"])
 def test_what_cannot_be_a_path(tmp_path, leaf, option, path):
@@ -124,15 +126,15 @@ def test_numbers_have_bounds():
 
 def test_what_else_is_wrong_comes_first():
     with pytest.raises(InvalidParametersError, match=r"^First\. client_cert"):
-        open_session(options(), ["First."], str, [].append)
+        open_with(options(), ["First."])
 
 
 @pytest.mark.parametrize("checked", [True, False])
 def test_a_session_says_when_nobody_is_checked(leaf, checked):
     warnings = []
     given = {"client_cert": None, "client_cert_content": leaf.certificate, "client_key_content": leaf.key}
-    session = open_session(options(validate_certs=checked, **given), [], tempfile.gettempdir, warnings.append)
-    assert (session.certificate_validity_hint(), len(warnings)) == ("", 0 if checked else 1)
+    session = open_with(options(validate_certs=checked, **given), warn=warnings.append)
+    assert (session.identity.certificate_validity_hint(), len(warnings)) == ("", 0 if checked else 1)
 
 
 @pytest.fixture
@@ -146,16 +148,16 @@ def interrupted(leaf, make_leaf, tmp_path):
 
 def test_a_session_uses_the_waiting_key_and_writes_nothing(interrupted, tmp_path):
     before = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    open_session(options(**interrupted), [], str, [].append)
+    open_with(options(**interrupted))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 def test_recover_files_completes_a_renewal_where_it_may_write(interrupted, leaf, tmp_path):
-    assert recover_files(options(**interrupted), False, [].append)
+    assert recover_files(parse_credentials(options(**interrupted)), Runtime([].append, check_mode=True))
     assert (tmp_path / "device.key.next").exists()
-    assert recover_files(options(**interrupted), True, [].append)
+    assert recover_files(parse_credentials(options(**interrupted)), Runtime([].append))
     assert (tmp_path / "device.key").read_text() == leaf.key
-    assert not recover_files(options(**interrupted), True, [].append)
+    assert not recover_files(parse_credentials(options(**interrupted)), Runtime([].append))
 
 
 def test_files_that_are_replaced_between_two_reads_are_read_again(leaf, make_leaf, tmp_path, monkeypatch):
@@ -174,7 +176,7 @@ def test_files_that_are_replaced_between_two_reads_are_read_again(leaf, make_lea
         return outcome
 
     monkeypatch.setattr(_connection, "client_context", replaced_meanwhile)
-    open_session(options(**given), [], str, [].append)
+    open_with(options(**given))
     assert len(calls) == 2
 
 
@@ -183,7 +185,7 @@ def test_files_that_change_all_the_time_end_in_an_error(make_leaf, tmp_path, mon
     given = {"client_cert": str(tmp_path / "device.pem"), "client_key": str(tmp_path / "missing.key")}
     monkeypatch.setattr(_connection, "_file_state", lambda _path: object())
     with pytest.raises(InvalidParametersError, match="missing"):
-        open_session(options(**given), [], str, [].append)
+        open_with(options(**given))
 
 
 def test_every_option_but_the_switches_can_come_from_the_environment():

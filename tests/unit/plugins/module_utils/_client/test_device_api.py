@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, parse_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Response
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Response
 
 RECORD = {
     "id": "D-1",
@@ -45,8 +45,7 @@ class OneAnswer:
     def attempts(self, immediate):
         return Attempts(3, immediate=immediate)
 
-    def certificate_validity_hint(self):
-        return " It expired."
+    identity = Identity(certificate_validity_hint=lambda: " It expired.")
 
 
 def test_a_record_is_handed_on_as_it_is():
@@ -148,7 +147,7 @@ def nginx(title):
         (400, nginx("400 The SSL certificate error"), _errors.HttpError, "after the device certificate. It expired."),
         (403, nginx("400 The SSL certificate error"), _errors.HttpError, "does not trust its CA"),
         (400, b"<HTML><Title>\nGo\x1b away</TITLE>", _errors.HttpError, "status 400 (Go  away)"),
-        (502, nginx("502 Bad WorkerPool"), _errors.HttpError, "status 502 (502 Bad WorkerPool)"),
+        (502, nginx("502 Bad Gateway"), _errors.HttpError, "status 502 (502 Bad Gateway)"),
         (401, error("access_denied"), _errors.ReadDeniedError, "device_api_allow_read"),
         (401, error("invalid_api_key"), _errors.HttpError, "'clientauth.'"),
         (403, error("access_denied"), _errors.ReadDeniedError, "device_api_allow_read"),
@@ -167,8 +166,8 @@ def test_an_error_says_what_it_means(status, answer, kind, words):
         DeviceApi(session, "D-1").read()
     assert words in str(caught.value)
     assert f"status {status}" in str(caught.value)
-    assert caught.value.http_status == status
-    assert caught.value.retries == 2
+    assert caught.value.details.http_status == status
+    assert caught.value.details.retries == 2
     assert caught.value.may_have_applied
 
 
@@ -245,7 +244,7 @@ def test_an_update_that_is_denied_names_the_other_flag():
 def test_the_details_of_an_error(answer, code, message):
     with pytest.raises(_errors.HttpError) as caught:
         DeviceApi(OneAnswer(Response(400, {}, answer)), "D-1").read()
-    assert caught.value.details() == {
+    assert caught.value.failure() == {
         "kind": "http_error",
         "http_status": 400,
         "code": code,
@@ -318,4 +317,4 @@ def test_a_renewal_that_is_refused():
         renew(403, denied)
     with pytest.raises(_errors.OutcomeUnknownError, match="may have issued one") as caught:
         renew(502, denied, may_have_applied=True)
-    assert (caught.value.http_status, caught.value.code) == (502, "access_denied")
+    assert caught.value.details[:2] == (502, "access_denied")

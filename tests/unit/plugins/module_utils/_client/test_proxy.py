@@ -120,7 +120,7 @@ def test_a_response_that_connects_is_read_in_pieces_of_any_size(response, rest):
 def test_a_proxy_that_denies_is_not_retried_and_its_words_are_not_repeated(status, words):
     with pytest.raises(HttpError, match=f"the proxy proxy.example .*status {status}. .*{words}") as caught:
         connect(b"HTTP/1.1 %d %b\r\n\r\n" % (status, SECRET.encode()))
-    assert (caught.value.http_status, caught.value.may_have_applied) == (status, False)
+    assert (caught.value.details.http_status, caught.value.may_have_applied) == (status, False)
     assert SECRET not in str(caught.value)
 
 

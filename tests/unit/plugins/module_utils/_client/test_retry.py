@@ -14,9 +14,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry imp
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
     RETRIED_STATUSES,
+    back_off,
     may_have_been_processed,
     parse_retry_after,
-    wait_before_retry,
 )
 
 NOW = 1_700_000_000.0
@@ -52,18 +52,18 @@ def test_retry_after(header, seconds):
 )
 def test_waits_stay_within_their_bounds(retry, status, header, random):
     asked = parse_retry_after(header, NOW)
-    wait = wait_before_retry(retry, status, header, NOW, random)
+    wait = parse_retry_after(header, NOW) + back_off(retry, status, random)
     assert 0 <= asked <= LONGEST_RETRY_AFTER
     assert asked + (0 if status == 429 else 0.25) <= wait <= asked + LONGEST_WAIT
 
 
 def test_waits_double_and_spread():
-    assert [wait_before_retry(retry, None, None, NOW, 0.0) for retry in range(4)] == [0.25, 0.5, 1.0, 2.0]
-    assert wait_before_retry(3, None, None, NOW, 0.5) == 3.0
+    assert [back_off(retry, None, 0.0) for retry in range(4)] == [0.25, 0.5, 1.0, 2.0]
+    assert back_off(3, None, 0.5) == 3.0
 
 
 def test_a_service_that_has_too_much_is_given_more_time():
-    assert [wait_before_retry(retry, 429, "1", NOW, 0.5) for retry in range(4)] == [6.0, 11.0, 16.0, 16.0]
+    assert [back_off(retry, 429, 0.5) for retry in range(4)] == [5.0, 10.0, 15.0, 15.0]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_which_errors_leave_doubt(status, may):
 
 
 def test_any_number_of_retries_has_a_wait():
-    assert wait_before_retry(5000, None, None, NOW, 0.0) == LONGEST_WAIT / 2
+    assert back_off(5000, None, 0.0) == LONGEST_WAIT / 2
 
 
 def test_which_statuses_ask_for_another_try():
@@ -99,5 +99,5 @@ def test_five_minutes_is_the_longest_that_a_service_can_ask_for():
 
 
 def test_where_one_process_keeps_its_requests_apart_a_429_waits_as_long_as_it_asks():
-    assert wait_before_retry(3, 429, "7", NOW, 0.9, rate_limited=True) == 7.0
-    assert wait_before_retry(0, 503, None, NOW, 0.0, rate_limited=True) == 0.25
+    assert back_off(3, 429, 0.9, rate_limited=True) == 0.0
+    assert back_off(0, 503, 0.0, rate_limited=True) == 0.25

@@ -19,6 +19,7 @@ import types
 import pytest
 import urllib3
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Connection, Trust
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import session as _session
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     ConnectionFailedError,
@@ -63,18 +64,17 @@ class Network:
         return outcome
 
 
+def session_of(
+    url="https://device.example", context=None, timeout=7, retries=0, use_proxy=False, module=_session, **settings
+):
+    connection = Connection(url, Trust(True, None), timeout, retries, use_proxy)
+    contexts = _session.TlsContexts(context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context)
+    return module.Session(connection, contexts, _session.Identity(), **settings)
+
+
 def send(network, method="GET", body=None, retries=2, random=0.5, idempotent=True, pause=None):
-    session = _session.Session(
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        "https://device.example/base/",
-        timeout=7,
-        retries=retries,
-        use_proxy=False,
-        pause=pause,
-        sleep=network.waits.append,
-        now=lambda: 0.0,
-        random=lambda: random,
-    )
+    clock = _session.Clock(network.waits.append, lambda: 0.0, lambda: random)
+    session = session_of("https://device.example/base/", retries=retries, pause=pause, clock=clock)
     session._manager = network
     network.transport = session._transport
     return session.send(method, "/path", body, idempotent)
@@ -133,7 +133,7 @@ def test_doubt_is_remembered(outcomes, may_have_applied):
     with pytest.raises(ConnectionFailedError) as caught:
         send(Network(*outcomes))
     assert caught.value.may_have_applied is may_have_applied
-    assert caught.value.retries == 2
+    assert caught.value.details.retries == 2
 
 
 @pytest.mark.parametrize("outcome", [REFUSED, answer(429), answer(503, Retry_After="1")])
@@ -152,7 +152,7 @@ def test_what_must_not_act_twice_is_not_sent_again_after_other_errors(status):
 def test_what_must_not_act_twice_is_not_sent_again_after_a_cut(outcome):
     with pytest.raises(ConnectionFailedError) as caught:
         send(Network(outcome), "POST", idempotent=False)
-    assert (caught.value.retries, caught.value.may_have_applied) == (0, True)
+    assert (caught.value.details.retries, caught.value.may_have_applied) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_nothing_but_closed_connections_is_likely_about_the_certificate(outcomes
 def test_a_handshake_that_one_side_ended_is_not_tried_again():
     with pytest.raises(HandshakeFailedError, match="does not trust the CA of client_cert") as caught:
         send(Network(LOCKED_OUT))
-    assert (caught.value.retries, caught.value.may_have_applied) == (0, False)
+    assert (caught.value.details.retries, caught.value.may_have_applied) == (0, False)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def talk_to(url, timeout, ca=None):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     else:
         context.load_verify_locations(cadata=ca)
-    session = _session.Session(context, url, timeout, retries=0, use_proxy=False)
+    session = session_of(url, context, timeout)
     try:
         return session.send("GET", "/path")
     finally:
@@ -301,9 +301,7 @@ def test_tls_that_breaks_after_a_request_leaves_doubt(outcome, may_have_applied)
             session._transport.exchange.has_sent = True
             raise self.outcomes.pop(0)
 
-    session = _session.Session(
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", timeout=7, retries=0, use_proxy=False
-    )
+    session = session_of()
     session._manager = Broken(outcome)
     with pytest.raises(HandshakeFailedError) as caught:
         session.send("PUT", "/path", b"{}")
@@ -317,7 +315,7 @@ def test_a_missing_package_is_named(monkeypatch):
     without = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(without)
     with pytest.raises(MissingLibraryError, match="python3-requests"):
-        without.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
+        session_of(module=without)
 
 
 @pytest.fixture
@@ -332,7 +330,7 @@ def proxy_in_the_environment(monkeypatch):
 
 
 def proxy_for(url, use_proxy=True):
-    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), url, 1, 0, use_proxy)
+    session = session_of(url, use_proxy=use_proxy)
     return session._transport.proxy
 
 
@@ -374,17 +372,9 @@ class Clock:
 
     def __init__(self, *outcomes, rate_limited=False):
         self.events = []
-        self.session = _session.Session(
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            "https://device.example",
-            timeout=7,
-            retries=2,
-            use_proxy=False,
-            pause=(lambda *pause: self.events.append(pause)) if rate_limited else None,
-            sleep=self.events.append,
-            now=lambda: 0.0,
-            random=lambda: 0.5,
-        )
+        pause = (lambda *pause: self.events.append(pause)) if rate_limited else None
+        clock = _session.Clock(self.events.append, lambda: 0.0, lambda: 0.5)
+        self.session = session_of(retries=2, pause=pause, clock=clock)
         self.outcomes = list(outcomes)
         self.session._manager = self
 
@@ -415,7 +405,7 @@ def test_an_attempt_is_one_request_and_its_wait_comes_before_the_next_one(outcom
         with pytest.raises(ConnectionFailedError) as caught:
             clock.session.attempt(attempts, "PUT", "/path", b"{}")
         assert caught.value.again
-        assert caught.value.retries == 0
+        assert caught.value.details.retries == 0
     else:
         assert clock.session.attempt(attempts, "PUT", "/path", b"{}")[3:] == (0, attempts.may_have_applied, True)
     clock.session.send("GET", "/path")
@@ -451,7 +441,7 @@ def test_the_last_attempt_is_not_again_and_keeps_the_doubt():
     ]
     with pytest.raises(ConnectionFailedError) as caught:
         clock.session.attempt(attempts, "PUT", "/path", b"{}")
-    assert (caught.value.again, caught.value.retries, caught.value.may_have_applied) == (False, 2, True)
+    assert (caught.value.again, caught.value.details.retries, caught.value.may_have_applied) == (False, 2, True)
 
 
 def test_an_update_that_is_postponed_is_no_retry():
@@ -473,7 +463,7 @@ def test_what_ends_a_pause_ends_the_request_and_keeps_its_doubt():
 
     with pytest.raises(StoppedError) as caught:
         send(Network(CUT), "PUT", b"", pause=pause)
-    assert (caught.value.may_have_applied, caught.value.retries) == (True, 1)
+    assert (caught.value.may_have_applied, caught.value.details.retries) == (True, 1)
 
 
 @pytest.mark.parametrize(
@@ -485,7 +475,7 @@ def test_what_ends_a_pause_ends_the_request_and_keeps_its_doubt():
 )
 def test_a_connection_that_fails_behind_a_proxy_names_it(proxy_in_the_environment, is_at_proxy, words):
     proxy_in_the_environment("http://proxy.example:3128")
-    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 1, 0, use_proxy=True)
+    session = session_of(timeout=1, use_proxy=True)
     session._transport.is_at_proxy = is_at_proxy
     failure = session._failure(ConnectionResetError(104, "Reset by peer"))
     assert words in str(failure)
@@ -494,14 +484,14 @@ def test_a_connection_that_fails_behind_a_proxy_names_it(proxy_in_the_environmen
 
 def test_a_handshake_that_fails_behind_a_proxy_names_it(proxy_in_the_environment):
     proxy_in_the_environment("http://proxy.example:3128")
-    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 1, 0, use_proxy=True)
+    session = session_of(timeout=1, use_proxy=True)
     failure = session._failure(LOCKED_OUT)
     assert isinstance(failure, HandshakeFailedError)
     assert "the proxy proxy.example, which must not intercept TLS" in str(failure)
 
 
 def test_a_session_closes_its_connections():
-    session = _session.Session(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "https://device.example", 7, 0, use_proxy=False)
+    session = session_of()
     session._manager.connection_from_url("https://device.example")
     session.close()
     assert len(session._manager.pools) == 0

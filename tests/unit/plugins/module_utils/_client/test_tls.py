@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Trust, parse_credentials
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate import x509 as _x509
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import tls as _tls
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
@@ -29,6 +30,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls impor
     pair_problems,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, InvalidParametersError
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 
 def options(**changes):
@@ -44,8 +46,23 @@ def options(**changes):
     }
 
 
+SILENT = Runtime([].append)
+
+
+def context_of(params, runtime=SILENT):
+    return client_context(Trust(params["validate_certs"], params["ca_path"]), parse_credentials(params), runtime)
+
+
+def problems_of(params):
+    return pair_problems(parse_credentials(params), Runtime([].append))
+
+
+def hint_of(params):
+    return certificate_validity_hint(parse_credentials(params))
+
+
 def load(**changes):
-    return client_context(options(**changes), tempfile.gettempdir, [].append)
+    return context_of(options(**changes))
 
 
 def alert(reason):
@@ -250,8 +267,8 @@ def test_the_labels_that_openssl_accepts_are_accepted(leaf, files):
         certificate = leaf.certificate.replace("CERTIFICATE", label)
         given = files(client_cert=certificate, client_key=leaf.key)
         assert load(**given)[1] == []
-        assert pair_problems(options(**given), str, [].append) == []
-        assert certificate_validity_hint(options(**given)) == ""
+        assert problems_of(options(**given)) == []
+        assert hint_of(options(**given)) == ""
         assert key_algorithm(certificate.encode()) == key_algorithm(leaf.certificate.encode())
 
 
@@ -264,7 +281,7 @@ def test_a_passphrase_that_is_not_used_is_a_warning(make_leaf, files):
     ):
         warnings = []
         given = options(**files(client_cert=leaf.certificate, client_key=leaf.key), client_key_passphrase=passphrase)
-        assert client_context(given, str, warnings.append)[1] == []
+        assert context_of(given, Runtime(warnings.append))[1] == []
         assert len(warnings) == count
         assert "sesame" not in str(warnings)
 
@@ -281,14 +298,14 @@ def test_each_form_of_a_key_is_loaded(leaf, files, form, passphrase):
     parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
     given = files(client_cert=leaf.certificate, client_key=parameters + key)
     warnings = []
-    assert client_context(options(**given, client_key_passphrase=passphrase), str, warnings.append)[1] == []
+    assert context_of(options(**given, client_key_passphrase=passphrase), Runtime(warnings.append))[1] == []
     assert warnings == []
 
 
 def test_pair_problems_are_those_of_the_context(leaf, make_leaf, files):
     given = options(**files(client_cert=leaf.certificate, client_key=make_leaf().key))
-    assert pair_problems(given, str, [].append) == client_context(given, str, [].append)[1] != []
-    assert pair_problems(options(), str, [].append) == client_context(options(), str, [].append)[1] != []
+    assert problems_of(given) == context_of(given)[1] != []
+    assert problems_of(options()) == context_of(options())[1] != []
 
 
 def test_a_key_can_be_locked(make_leaf, files):
@@ -327,7 +344,7 @@ def test_a_key_that_everyone_can_read_is_a_warning(leaf, files, mode, count):
     given = files(client_cert=leaf.certificate, client_key=leaf.key)
     os.chmod(given["client_key"], mode)
     warnings = []
-    assert client_context(options(**given), str, warnings.append)[1] == []
+    assert context_of(options(**given), Runtime(warnings.append))[1] == []
     assert [warning.split(" contains ")[0] for warning in warnings] == [
         "client_key: {client_key}".format(**given)
     ] * count
@@ -340,17 +357,17 @@ def test_a_key_that_everyone_can_read_is_a_warning(leaf, files, mode, count):
 def test_the_dates_of_a_certificate_are_told_when_they_matter(make_leaf, files, begins, ends, words):
     certificate = make_leaf(begins, ends).certificate
     for given in (files(client_cert=certificate), {"client_cert_content": certificate}):
-        said = certificate_validity_hint(options(**given))
+        said = hint_of(options(**given))
         assert words in said
         assert bool(said) == bool(words)
 
 
 def test_nothing_is_told_of_dates_that_cannot_be_read(monkeypatch):
     for content in ("-----BEGIN CERTIFICATE-----", "é"):
-        assert certificate_validity_hint(options(client_cert_content=content)) == ""
-    assert certificate_validity_hint(options()) == ""
+        assert hint_of(options(client_cert_content=content)) == ""
+    assert hint_of(options()) == ""
     monkeypatch.setattr(_x509, "HAS_CRYPTOGRAPHY", False)
-    assert certificate_validity_hint(options()) == ""
+    assert hint_of(options()) == ""
 
 
 def test_the_host_of_another_certificate_is_a_matter_of_the_url():
@@ -506,7 +523,7 @@ def test_a_context_is_used_again_for_keys_of_its_kind_only(leaf, make_leaf):
 
     def use(pem, **changes):
         given = options(client_cert=None, client_cert_content=pem.certificate + pem.key, **changes)
-        context, problems = client_context(given, tempfile.gettempdir, [].append, contexts)
+        context, problems = context_of(given, Runtime([].append, contexts=contexts))
         assert problems == []
         return context
 
@@ -522,7 +539,7 @@ def test_a_context_with_half_a_pair_is_not_used_again(leaf, make_leaf):
     contexts = {}
 
     def use(**content):
-        return client_context(options(client_cert=None, **content), tempfile.gettempdir, [].append, contexts)
+        return context_of(options(client_cert=None, **content), Runtime([].append, contexts=contexts))
 
     good = {"client_cert_content": leaf.certificate, "client_key_content": leaf.key}
     first = use(**good)[0]
@@ -574,7 +591,7 @@ def test_content_that_cannot_be_written_is_an_error_of_the_host(monkeypatch, tmp
     with monkeypatch.context() as patch:
         patch.setattr(owner, function, FullDisk(code))
         with pytest.raises(HostError, match="temporary file in") as failure:
-            client_context(given, lambda: str(tmp_path), [].append)
+            context_of(given, Runtime([].append, tmpdir=lambda: str(tmp_path)))
     assert os.strerror(code) in str(failure.value)
     assert "BEGIN" not in str(failure.value)
     assert len(os.listdir("/proc/self/fd")) == opened
@@ -630,12 +647,12 @@ def test_the_context_for_a_proxy_trusts_ca_path_and_the_system_and_is_shared(lea
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     contexts = {}
-    options = {"validate_certs": True, "ca_path": str(tmp_path / "ca.pem")}
-    context = _tls.proxy_context(options, contexts)
+    trust = Trust(True, str(tmp_path / "ca.pem"))
+    context = _tls.proxy_context(trust, contexts)
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.cert_store_stats()["x509"] == 2
-    assert _tls.proxy_context(options, contexts) is context
-    assert _tls.proxy_context({**options, "validate_certs": False}, contexts).verify_mode == ssl.CERT_NONE
-    assert _tls.proxy_context(options) is not context
+    assert _tls.proxy_context(trust, contexts) is context
+    assert _tls.proxy_context(trust._replace(validate_certs=False), contexts).verify_mode == ssl.CERT_NONE
+    assert _tls.proxy_context(trust) is not context

@@ -313,7 +313,7 @@ class Broken(Network):
         self.service = service
 
     def recv(self, size):
-        return b"HTTP/1.1 502 Bad WorkerPool\r\n\r\n" if self.service.requests else super().recv(size)
+        return b"HTTP/1.1 502 Bad Gateway\r\n\r\n" if self.service.requests else super().recv(size)
 
 
 def test_tls_to_a_proxy_that_breaks_after_the_request_leaves_doubt(leaf, tmp_path, trusting, monkeypatch):

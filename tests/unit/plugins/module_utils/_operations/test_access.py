@@ -9,17 +9,15 @@ import copy
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import operator_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import Page
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import access as _access
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 DEFAULTS = {
-    **{name: entry.get("default") for name, entry in operator_argument_spec().items()},
-    **dict.fromkeys(("device_identifier", "division_id", "allow_read", "allow_write", "allow_renew_certificate")),
+    **{name: entry.get("default") for name, entry in _access.access_argument_spec().items()},
     "device_id": "1",
-    "enabled": None,
     "api_key": "key",
 }
 
@@ -101,7 +99,8 @@ def account(monkeypatch):
 
 def keep(check_mode=False, warnings=None, **options):
     warn = ([] if warnings is None else warnings).append
-    return _access.ensure_access({**DEFAULTS, **options}, Redactor(), check_mode, warn)
+    task = _access.parse_access_task({**DEFAULTS, **options})
+    return _access.ensure_access(task, Redactor(), Runtime(warn, check_mode))
 
 
 def test_a_change_sends_all_flags_and_all_values(account):
@@ -315,11 +314,7 @@ def test_a_status_whose_answer_got_lost_is_read(account):
     ("options", "words"),
     [
         ({"device_id": ".."}, "device_id '..' cannot be"),
-        ({"device_id": None}, "Exactly one of device_id and device_identifier"),
-        ({"device_id": None, "device_identifier": ""}, "Exactly one of device_id and device_identifier"),
-        ({"device_identifier": "gate"}, "Exactly one of device_id and device_identifier"),
-        ({"division_id": "d"}, "division_id requires"),
-        ({"allow_read": None}, "One of allow_read, allow_write, allow_renew_certificate, enabled"),
+        ({"device_id": None, "device_identifier": ""}, "device_identifier is empty. Set the name"),
         ({"api_key": ""}, "api_key is empty"),
         ({"api_key": "a\nb"}, "api_key is empty, or has blanks, line ends"),
         ({"api_key": "schlüssel"}, "api_key is empty, or has"),

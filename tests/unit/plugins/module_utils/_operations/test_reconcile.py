@@ -12,28 +12,28 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import reconcile as _reconcile
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import (
+    device_argument_spec,
+    parse_device_task,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import reconcile_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredField, DesiredState
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 OLD = {"id": "d", "device_identifier": "gate", "status": "ACTIVE", "fields": [{"id": "a", "name": "A", "value": "1"}]}
 NEW = dict(OLD, fields=[{"id": "a", "name": "A", "value": "2"}])
 OTHER = dict(OLD, fields=[{"id": "a", "name": "A", "value": "3"}])
 # The options of a task that lists no field.
 OPTIONS = {
+    **{option: rule.get("default") for option, rule in device_argument_spec().items()},
     "device_id": "d",
-    "fields": None,
-    "secret_fields": None,
-    "purge_fields": False,
-    "keep_fields": [],
-    "mask_fields": [],
-    "on_read_denied": "fail",
 }
 WISHES = DesiredState(None, (DesiredField("a", None, "2"),), False, ())
 
-LOST = _errors.ConnectionFailedError("The line was cut.", retries=2, may_have_applied=True)
+LOST = _errors.ConnectionFailedError("The line was cut.", _errors.ErrorDetails(retries=2), may_have_applied=True)
 NEVER_SENT = _errors.ConnectionFailedError("No route.")
-DENIED = _errors.ReadDeniedError("No.", http_status=403)
+DENIED = _errors.ReadDeniedError("No.", _errors.ErrorDetails(403))
 
 
 class Api:
@@ -72,7 +72,7 @@ class Api:
 
 def keep(api, overwrite=False, check_mode=False, wishes=WISHES):
     warnings = []
-    outcome = reconcile_record(api, wishes, overwrite, check_mode, warnings.append)
+    outcome = reconcile_record(api, wishes._replace(overwrite=overwrite), Runtime(warnings.append, check_mode))
     assert api.outcomes == []
     return outcome, warnings
 
@@ -126,7 +126,7 @@ def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown():
     ) as caught:
         keep(Api(("read", OLD), ("update", LOST), ("read", NEVER_SENT)))
     assert caught.value.changed
-    assert caught.value.retries == 2
+    assert caught.value.details.retries == 2
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -167,7 +167,7 @@ SECRET_WISHES = DesiredState(None, (DesiredField("a", None, "2", secret=True),),
 
 
 def keep_secret(answer):
-    return reconcile_record(Api(("read", OLD), ("update", answer)), SECRET_WISHES, False, False, [].append)
+    return reconcile_record(Api(("read", OLD), ("update", answer)), SECRET_WISHES, Runtime([].append))
 
 
 def test_a_secret_is_in_no_result():
@@ -196,7 +196,7 @@ def test_flags_that_an_update_changes_are_a_warning():
 
 
 def too_many():
-    return _errors.HttpError("Too many.", http_status=429, again=True)
+    return _errors.HttpError("Too many.", _errors.ErrorDetails(429), again=True)
 
 
 def lost():
@@ -369,7 +369,7 @@ def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer
     monkeypatch.setattr(_reconcile, "DeviceApi", lambda *_arguments: api)
     options = {**OPTIONS, "device_identifier": "gate-7"}
     with contextlib.suppress(_errors.ConnectionFailedError):
-        result = _reconcile.ensure_device(options, str, True, [].append)
+        result = _reconcile.ensure_device(parse_device_task(options), Runtime([].append, check_mode=True))
         assert set(result) == {"changed", "device", "device_id", "changed_fields", "diff"}
     assert closed == [True]
 
@@ -378,9 +378,9 @@ def test_the_connection_of_a_device_is_closed_whatever_comes(monkeypatch, answer
 def test_a_completed_renewal_is_a_change(monkeypatch, answer):
     warnings = []
 
-    def recover_files(_options, may_write, warn):
-        warn("found Zq82-secret")
-        return not may_write
+    def recover_files(_credentials, runtime):
+        runtime.warn("found Zq82-secret")
+        return runtime.check_mode
 
     monkeypatch.setattr(_reconcile, "recover_files", recover_files)
     monkeypatch.setattr(_reconcile, "open_session", lambda *_arguments: SimpleNamespace(close=lambda: None))
@@ -388,10 +388,10 @@ def test_a_completed_renewal_is_a_change(monkeypatch, answer):
     options = {**OPTIONS, "device_identifier": OLD["device_identifier"], "client_key_passphrase": "Zq82-secret"}
     if isinstance(answer, Exception):
         with pytest.raises((_errors.ConnectionFailedError, _errors.InternalError)) as caught:
-            _reconcile.ensure_device(options, str, True, warnings.append)
+            _reconcile.ensure_device(parse_device_task(options), Runtime(warnings.append, check_mode=True))
         assert caught.value.changed
     else:
-        result = _reconcile.ensure_device(options, str, True, warnings.append)
+        result = _reconcile.ensure_device(parse_device_task(options), Runtime(warnings.append, check_mode=True))
         assert result["changed"]
         assert result["changed_fields"] == []
         assert [result["diff"][side]["certificate_renewal"] for side in ("before", "after")] == [

@@ -9,7 +9,9 @@ import os
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import renewal_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     create_csr,
     dump_csr,
@@ -19,7 +21,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import Renewal
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import renewal as _renewal
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import renew_when_due
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
+    parse_renewal_task,
+    renew_when_due,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
+
+DEFAULTS = {
+    option: rule.get("default") for option, rule in {**connection_argument_spec(), **renewal_argument_spec()}.items()
+}
 
 
 class Host:
@@ -52,33 +62,19 @@ class Host:
     def set_attributes(self):
         return self.attributes_differ
 
-    def connect(self, changes):
+    def connect(self, credentials):
+        changes = [
+            option for option, value in credentials._asdict().items() if value != getattr(self.credentials, option)
+        ]
         self.calls.append(("connect", sorted(changes)))
         return Api(self, bool(changes))
 
     def renew(self, check_mode=False, **options):
         """Run what the module runs."""
-        defaults = {
-            "client_cert": str(self.certificate),
-            "client_cert_content": None,
-            "client_key": str(self.key),
-            "client_key_content": None,
-            "client_key_passphrase": None,
-            "remaining_days": None,
-            "remaining_percentage": None,
-            "force": True,
-            "csr_path": None,
-            "csr_content": None,
-            "regenerate_key": False,
-            "key_type": "same",
-            "certificate_profile_attributes": None,
-            "device_attributes": None,
-            "backup": False,
-            "retries": 0,
-        }
-        return renew_when_due(
-            {**defaults, **options}, self.connect, self.set_attributes, check_mode, self.warnings.append
-        )
+        own = {"client_cert": str(self.certificate), "client_key": str(self.key), "force": True, "retries": 0}
+        task = parse_renewal_task({**DEFAULTS, "device_id": "d-1", **own, **options})
+        self.credentials = task.credentials
+        return renew_when_due(task, self.connect, self.set_attributes, Runtime(self.warnings.append, check_mode))
 
     @property
     def files(self):
@@ -112,7 +108,7 @@ def host(tmp_path, make_leaf):
 
 def test_a_certificate_is_renewed(host):
     outcome = host.renew()
-    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content", "client_key"])
+    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content"])
     assert host.calls == [connects[0], ("renew", ["csr"]), connects[1], ("read", True)]
     assert outcome.renewal[1:] == ("c-1", "r-1")
     assert host.files == {"device.pem": outcome.renewal.pem, "device.key": host.leaf.key}
@@ -251,13 +247,11 @@ def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"client_cert": None}, "client_cert is required"),
         ({"client_cert": None, "client_cert_content": "x"}, "client_cert_content cannot be renewed"),
         ({"client_key_content": "x"}, "client_key_content cannot be renewed"),
         ({"client_cert": "a\0b"}, "client_cert: 'a.x00b' cannot be a path"),
         ({"client_key": "\ud800"}, "client_key: .* cannot be a path"),
         ({"csr_path": "a\0b"}, "csr_path: .* cannot be used: .*embedded null"),
-        ({"csr_path": "a", "csr_content": "b"}, "mutually exclusive"),
         ({"csr_path": "a", "regenerate_key": True}, "csr_path and regenerate_key are mutually exclusive"),
         ({"key_type": "ecdsa_p256"}, "key_type requires regenerate_key"),
         ({"remaining_days": -1}, "must be 0 or more"),

@@ -10,7 +10,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_s
     DesiredField,
     DesiredState,
     parse_desired_state,
-    secrets_of,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import MAXIMUM_VALUE_LENGTH
 
@@ -130,13 +129,3 @@ def test_all_problems_are_told_together():
 def test_the_longest_name():
     wishes, problems = parse_desired_state(options(device_identifier="x" * 255))
     assert (wishes.device_identifier, problems) == ("x" * 255, [])
-
-
-def test_secrets_are_those_of_the_connection_and_of_the_fields():
-    options = {
-        "client_key_content": "key",
-        "client_key_passphrase": "",
-        "secret_fields": [{"value": "hush"}, {"value": None}, {"value": 17}],
-    }
-    assert secrets_of(options) == ["key", "hush", "17"]
-    assert secrets_of({"secret_fields": None}) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import text_of
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems, text_of
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_what_has_no_text(value):
 @given(st.one_of(st.text(), st.integers(), st.booleans()))
 def test_the_normal_form_stays_as_it_is(value):
     assert text_of(text_of(value)) == text_of(value)
+
+
+@pytest.mark.parametrize("device_id", ["", ".", "..", "\udc80"])
+def test_an_invalid_id_is_a_problem(device_id):
+    assert id_problems(device_id) == [f"device_id {device_id!r} cannot be the ID of a device."]
+    assert id_problems("..." + device_id.strip("\udc80")) == []

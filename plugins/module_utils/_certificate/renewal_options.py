@@ -1,0 +1,104 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""The options for the renewal of a certificate, and the value that they are parsed into. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import Policy
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path
+
+DEFAULT_REMAINING_DAYS = 30
+
+
+class RenewalOptions(t.NamedTuple):
+    """When to renew a certificate, and the request for the new one.
+
+    Without `csr_path` and `csr_content` the request is created, with a new key of `key_type` if `regenerate_key` is
+    true. `attributes` are the lists of attributes in the request by their name in the API.
+    """
+
+    policy: Policy
+    csr_path: str | None
+    csr_content: str | None
+    regenerate_key: bool
+    key_type: str
+    attributes: dict[str, list[dict[str, str]]]
+    backup: bool
+
+
+def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the renewal."""
+    attribute_spec: dict[str, dict[str, t.Any]] = {
+        "id": {"type": "str", "required": True},
+        "value": {"type": "str", "required": True},
+    }
+    # It can be an enrollment code, but the other attributes are in the certificate.
+    device_attribute_spec = {**attribute_spec, "value": {**attribute_spec["value"], "no_log": True}}
+    return {
+        "remaining_days": {"type": "int"},
+        "remaining_percentage": {"type": "int"},
+        "force": {"type": "bool", "default": False},
+        "csr_path": {"type": "path"},
+        "csr_content": {"type": "str"},
+        "regenerate_key": {"type": "bool", "default": False},
+        "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": "same"},
+        "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
+        "device_attributes": {"type": "list", "elements": "dict", "options": device_attribute_spec},
+        "backup": {"type": "bool", "default": False},
+    }
+
+
+# Constraints of renewal_argument_spec.
+CSR_EXCLUSION = ("csr_path", "csr_content")
+
+
+def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credentials) -> tuple[RenewalOptions, list[str]]:
+    """Return the options for the renewal of `credentials` in the parameters of a module, and all errors as sentences.
+
+    Without both thresholds, DEFAULT_REMAINING_DAYS applies.
+    """
+    days, percentage = params["remaining_days"], params["remaining_percentage"]
+    problems = []
+    if days is not None and days < 0:
+        problems.append(f"remaining_days is {days}, but must be 0 or more.")
+    if percentage is not None and not 0 <= percentage <= 100:
+        problems.append(f"remaining_percentage is {percentage}, but must be from 0 to 100.")
+    if days is None and percentage is None:
+        days = DEFAULT_REMAINING_DAYS
+    problems += _file_problems(credentials)
+    given = [option for option in CSR_EXCLUSION if params[option] is not None]
+    if given and params["regenerate_key"]:
+        problems.append(f"{given[0]} and regenerate_key are mutually exclusive, because a CSR is for an existing key.")
+    if params["key_type"] != "same" and not params["regenerate_key"]:
+        problems.append("key_type requires regenerate_key, because it is the type of a new key.")
+    lists = ("certificate_profile_attributes", "device_attributes")
+    options = RenewalOptions(
+        Policy(params["force"], days, percentage),
+        params["csr_path"],
+        params["csr_content"],
+        params["regenerate_key"],
+        params["key_type"],
+        {name: params[name] for name in lists if params[name]},
+        params["backup"],
+    )
+    return options, problems
+
+
+def _file_problems(credentials: Credentials) -> list[str]:
+    """Return why the certificate and the key cannot be replaced, as sentences."""
+    problems = []
+    for option in ("client_cert", "client_key"):
+        path = getattr(credentials, option)
+        if getattr(credentials, f"{option}_content") is not None:
+            problems.append(f"{option}_content cannot be renewed, because it is not a file. Set {option}.")
+        if path is not None and not is_path(path):
+            problems.append(f"{option}: {path!r} cannot be a path.")
+    return problems
