@@ -7,7 +7,7 @@
 It is made from the public documentation: real HTTPS on 127.0.0.1 with real client certificates, GET and PUT of a
 device, the update that replaces all values, and the renewal of a certificate, which an intermediate CA then signs. The
 operator API lists devices in pages, with filters, reads and updates them, and creates, enables and disables them.
-Everything but the certificates is in memory.
+Devices enroll with an API key, a passcode or a birth certificate. Everything but the certificates is in memory.
 
 From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
 
@@ -39,6 +39,19 @@ An operator comes with an API key to another port:
         requests.get(simulator.operator_url + LIST_PATH, headers={"x-api-key": API_KEY}, verify=...)
         simulator.records.largest_page = 10  # and what else Records says
 
+The names of devices are unique in their division. A new device has the permissions of its profile:
+
+        device = simulator.records.register("gate-7.rotterdam", {"Serial number": "G-7"})  # as an operator creates it
+        simulator.records.profiles["Gateway"].flags["device_api_allow_write"] = False
+        simulator.records.create_ignores_flags = True  # those that the request names, too
+
+A device without a certificate enrolls with `simulator.certificates["birth"]`, or at the operators' port:
+
+        requests.post(simulator.operator_url + CERTIFICATE_PATH, headers={"x-passcode": PASSCODE}, json=..., verify=...)
+        simulator.enrollment["gateways"].id  # which is ENROLLMENT_PROFILE_ID; enrollment.py has more profiles
+        simulator.enrollment["gateways"].passcodes[PASSCODE].uses = 1
+        simulator.records.find_named("gate-7.rotterdam")  # the device that has come into being
+
 The log has what came, up to `reset()` or `clear_log()`:
 
         simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed
@@ -54,6 +67,7 @@ A script says what happens to the requests to come instead; script.py has all th
             Answer(method="PUT", effect=True, body="<html>"),  # carried out, and the answer is not the record
             Answer(before=lambda records: records["camera"].values.clear()),  # something else writes first
             Answer(delay=3),  # then as always
+            Answer(path=CERTIFICATE_PATH, status=503),  # only to requests with this in their path
         )
         simulator.untold  # the answers that no request has asked for
 
@@ -65,16 +79,21 @@ A script says what happens to the requests to come instead; script.py has all th
 from __future__ import annotations
 
 from simulator.certificates import PASSPHRASE
+from simulator.enrollment import CERTIFICATE_PATH, ENROLLMENT_PROFILE_ID, ENROLLMENT_PROFILE_PATH, PASSCODE
 from simulator.operator_api import API_KEY, LIST_PATH, READER_API_KEY
 from simulator.script import DENIAL, FOREVER, Answer
 from simulator.server import DEVICE_PATH, Simulator
 
 __all__ = [
     "API_KEY",
+    "CERTIFICATE_PATH",
     "DENIAL",
     "DEVICE_PATH",
+    "ENROLLMENT_PROFILE_ID",
+    "ENROLLMENT_PROFILE_PATH",
     "FOREVER",
     "LIST_PATH",
+    "PASSCODE",
     "PASSPHRASE",
     "READER_API_KEY",
     "Answer",

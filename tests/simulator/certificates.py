@@ -22,6 +22,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 PASSPHRASE = "open-sesame"
 SERVER_NAMES = (x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(ip)) for ip in ("127.0.0.1", "::1")))
 DAY = timedelta(days=1)
+# What a certificate request can say of the subject instead of its CSR. The common name is the first.
+SUBJECT_ATTRIBUTES = {
+    "subject.common_name": NameOID.COMMON_NAME,
+    "subject.organization_name": NameOID.ORGANIZATION_NAME,
+    "subject.organization_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "subject.country": NameOID.COUNTRY_NAME,
+    "subject.state": NameOID.STATE_OR_PROVINCE_NAME,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,10 +111,17 @@ class Authority:
         names = x509.SubjectAlternativeName(server_names) if server_names else None
         return self._sign(_name(name), key, role, names, begins, ends)
 
-    def answer(self, request: bytes, begins: timedelta = -DAY, ends: timedelta = 90 * DAY) -> bytes:
+    def answer(
+        self,
+        request: bytes,
+        begins: timedelta = -DAY,
+        ends: timedelta = 90 * DAY,
+        subject: t.Mapping[str, str] | None = None,
+    ) -> bytes:
         """Return a client's certificate for a request (PKCS#10) and the authority's own after it, all in PEM form.
 
-        Raises ValueError when the request is not one, or was not made with its own key.
+        `subject` replaces values of its subject, by the keys of SUBJECT_ATTRIBUTES. Raises ValueError when the request
+        is not one, or was not made with its own key.
         """
         csr = x509.load_pem_x509_csr(request)
         if not csr.is_signature_valid:
@@ -115,7 +130,8 @@ class Authority:
             names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
             names = None
-        leaf = self._sign(csr.subject, csr.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, names, begins, ends)
+        name = _replace(csr.subject, subject or {})
+        leaf = self._sign(name, csr.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH, names, begins, ends)
         return leaf + self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def _sign(
@@ -145,9 +161,10 @@ class Authority:
 class Certificates:
     """All certificates of one simulator: `certificates["access-point"].pem`, `certificates.ca`.
 
-    Beside one leaf for each device there are `server`, `stranger` (signed by the CA, of no device), `outsider` (signed
-    by another CA), `expired` and `not-yet-valid`. `locked_key` is the first device's key, encrypted with PASSPHRASE.
-    Renewed certificates are signed by `intermediate`, which is below the CA.
+    Beside one leaf for each device there are `server`, `stranger` (signed by the CA, of no device), `birth` (the birth
+    certificate with which devices enroll), `outsider` (signed by another CA), `expired` and `not-yet-valid`.
+    `locked_key` is the first device's key, encrypted with PASSPHRASE. Certificates that a device asks for are signed by
+    `intermediate`, which is below the CA.
     """
 
     folder: Path
@@ -165,7 +182,7 @@ class Certificates:
 def make_certificates(folder: Path, devices: t.Sequence[str]) -> Certificates:
     """Write all certificates and keys into `folder` and return where they lie. `devices` are names for files."""
     authority, other_authority = Authority("Simulator CA"), Authority("Other CA")
-    leaves = {name: authority.issue(folder, name) for name in (*devices, "stranger")}
+    leaves = {name: authority.issue(folder, name) for name in (*devices, "stranger", "birth")}
     leaves["server"] = authority.issue(folder, "server", SERVER_NAMES)
     leaves["expired"] = authority.issue(folder, "expired", begins=-2 * DAY, ends=-DAY)
     leaves["not-yet-valid"] = authority.issue(folder, "not-yet-valid", begins=DAY)
@@ -200,6 +217,13 @@ def _key_pem(key: t.Any, encryption: serialization.KeySerializationEncryption) -
 def _write_secret(path: Path, pem: bytes) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(pem)
+
+
+def _replace(name: x509.Name, values: t.Mapping[str, str]) -> x509.Name:
+    """Return a name with other values, by the keys of SUBJECT_ATTRIBUTES."""
+    replaced = [x509.NameAttribute(SUBJECT_ATTRIBUTES[key], value) for key, value in values.items()]
+    oids = {attribute.oid for attribute in replaced}
+    return x509.Name([*(attribute for attribute in name if attribute.oid not in oids), *replaced])
 
 
 def _name(common_name: str) -> x509.Name:

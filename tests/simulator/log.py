@@ -39,6 +39,10 @@ class Request:
     body: bytes
     status: int | None = None
 
+    def header(self, name: str) -> str | None:
+        """The value of a header, whose name can be in any case."""
+        return {key.lower(): value for key, value in self.headers.items()}.get(name.lower())
+
     @property
     def payload(self) -> t.Any:
         """The body, read as JSON."""

@@ -7,14 +7,12 @@
 from __future__ import annotations
 
 import typing as t
-import uuid
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from simulator.log import Request
 from simulator.records import (
     DIVISIONS,
     FLAG_PREFIX,
-    PERMISSION_FLAGS,
     Device,
     Record,
     Records,
@@ -44,11 +42,7 @@ _TO = {"created_to": "created", "upated_to": "updated"}
 
 def handle_operator_request(records: Records, request: Request) -> tuple[int, Device | Record]:
     """Carry out a request to the operator API and return status and content of the response. Raises Refusal."""
-    key = {name.lower(): value for name, value in request.headers.items()}.get("x-api-key")
-    if key not in (API_KEY, READER_API_KEY):
-        raise Refusal(401, "access_denied", "The API key is not valid")
-    if request.method != "GET" and key != API_KEY:
-        raise Refusal(403, "access_denied", "The user of the API key may not do this")
+    check_api_key(request)
     path, query = urlsplit(request.path).path, dict(parse_qsl(urlsplit(request.path).query))
     device_id, _slash, call = path.removeprefix(f"{LIST_PATH}/").partition("/")
     device_id = unquote(device_id)
@@ -70,6 +64,15 @@ def handle_operator_request(records: Records, request: Request) -> tuple[int, De
             return 200, device
         case _:
             raise Refusal(404, "resource_not_found", f"There is nothing at {request.method} {path}")
+
+
+def check_api_key(request: Request) -> None:
+    """Raise Refusal unless the request has an API key that permits it."""
+    key = request.header("x-api-key")
+    if key not in (API_KEY, READER_API_KEY):
+        raise Refusal(401, "access_denied", "The API key is not valid")
+    if request.method != "GET" and key != API_KEY:
+        raise Refusal(403, "access_denied", "The user of the API key may not do this")
 
 
 def _list(records: Records, query: dict[str, str]) -> Record:
@@ -105,7 +108,7 @@ def _flags(payload: object) -> dict[str, bool]:
 
 def _update(records: Records, device: Device, payload: object) -> Device:
     omitted = dict.fromkeys(device.flags, False) if records.forgets_flags else {}
-    device.update(payload, {**omitted, **_flags(payload)})
+    records.change(device, payload, {**omitted, **_flags(payload)})
     return device
 
 
@@ -113,8 +116,10 @@ def _create(records: Records, payload: object) -> Device:
     divisions = {division_id(division): division for division in DIVISIONS}
     if not isinstance(payload, dict) or payload.get("division_id") not in divisions:
         raise invalid("division_id is not a division of the account")
-    device = records.create(payload.get("device_profile_id"), f"created-{uuid.uuid4()}")
-    device.division = divisions[payload["division_id"]]
-    device.update(payload, {**dict.fromkeys(PERMISSION_FLAGS, False), **_flags(payload)})
+    if "device_identifier" not in payload:
+        raise invalid("device_identifier is required")
+    device = records.create(payload.get("device_profile_id"), divisions[payload["division_id"]])
+    flags = _flags(payload)
+    records.change(device, payload, {} if records.create_ignores_flags else flags)
     records.add(device)
     return device

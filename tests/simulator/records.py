@@ -22,6 +22,8 @@ VALUELESS = ("absent", "null", "empty")
 # What each key of a record that is a permission of the device begins with, and the three that the documentation lists.
 FLAG_PREFIX = "device_api_allow_"
 PERMISSION_FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
+# Two more that records in public code have.
+UNDOCUMENTED_FLAGS = ("device_api_allow_enroll_certificate", "device_api_allow_revoke")
 
 Record = dict[str, t.Any]
 
@@ -51,11 +53,17 @@ class ProfileField:
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """What kind of device it is: which fields its record has."""
+    """What kind of device it is: which fields its record has, and which `flags` a new device has."""
 
     id: str
     name: str
     fields: tuple[ProfileField, ...]
+    flags: dict[str, bool] = dataclasses.field(default_factory=lambda: dict.fromkeys(PERMISSION_FLAGS, False))
+
+    def field_id(self, name: str) -> str:
+        """Return the ID of the one field with this name."""
+        (field_id,) = self.ids_of(name)
+        return field_id
 
     def ids_of(self, name: str) -> list[str]:
         """Return the IDs of the fields with this name: one, as long as the name is not shared."""
@@ -97,8 +105,7 @@ class Device:
 
     def field_id(self, name: str) -> str:
         """Return the ID of the one field with this name."""
-        (field_id,) = self.profile.ids_of(name)
-        return field_id
+        return self.profile.field_id(name)
 
     @property
     def named_values(self) -> dict[str, str]:
@@ -149,12 +156,22 @@ class Device:
                 raise invalid(f"Field {field.name} is mandatory and has no value")
         self.device_identifier = device_identifier
         self.values = values
-        for flag, allowed in (flags or {}).items():
+        self.set_flags(flags or {})
+        self.touch()
+
+    def set_flags(self, flags: t.Mapping[str, bool]) -> None:
+        """Set some of its permissions."""
+        for flag, allowed in flags.items():
             if flag in PERMISSION_FLAGS:
                 setattr(self, flag, allowed)
             else:
                 self.more_flags[flag] = allowed
-        self.touch()
+
+    def merge(self, attributes: t.Sequence[Record]) -> list[Record]:
+        """Return the `fields` of an update that sets these values, `{id, value}`, and keeps all others."""
+        sent = {each["id"].lower() for each in attributes}
+        kept = [{"id": field_id, "value": value} for field_id, value in self.values.items() if field_id not in sent]
+        return [*kept, *attributes]
 
     def touch(self) -> None:
         """Note that something has changed. Two updates within one second still show."""
@@ -184,8 +201,10 @@ class Records:
 
     What the documentation leaves open can be set: `largest_page` is how many devices the list has on a page at the
     most, `last_updated_first` is in which order, `forgets_flags` lets an operator's update reset all permissions that
-    it omits to false, and `own_update_forgets_flags` lets the update of a device reset all that are not in
-    PERMISSION_FLAGS.
+    it omits to false, `own_update_forgets_flags` lets the update of a device reset all that are not in
+    PERMISSION_FLAGS, and `create_ignores_flags` gives a new device the permissions of its profile only.
+
+    `profiles` are the device profiles by name: Access point, Camera, and Gateway, of which there is no device yet.
     """
 
     def __init__(self, valueless: str = "absent") -> None:
@@ -193,10 +212,12 @@ class Records:
         self.last_updated_first = False
         self.forgets_flags = False
         self.own_update_forgets_flags = False
+        self.create_ignores_flags = False
+        self.profiles = make_profiles()
         self._valueless = valueless
         self._devices: dict[str, Device] = {}
         self._device_of_certificate: dict[str, Device] = {}
-        for device in make_devices(valueless):
+        for device in make_devices(valueless, self.profiles):
             self.add(device)
 
     def __getitem__(self, name: str) -> Device:
@@ -223,13 +244,45 @@ class Records:
             raise Refusal(400, "entity_not_found", f"Device with id {device_id} does not exist")
         return device
 
-    def create(self, profile_id: object, name: str) -> Device:
+    def find_named(self, device_identifier: str, division: str = DIVISIONS[0]) -> Device | None:
+        """Return the first device of this division with this name, if there is one."""
+        return next(
+            (each for each in self.devices if (each.device_identifier, each.division) == (device_identifier, division)),
+            None,
+        )
+
+    def create(self, profile_id: object, division: str) -> Device:
         """Return a device of this profile, without values, that is not in the account yet. Raises Refusal."""
-        profile = next((each.profile for each in make_devices(self._valueless) if each.profile.id == profile_id), None)
+        profile = next((each for each in self.profiles.values() if each.id == profile_id), None)
         if profile is None:
             raise invalid(f"Device profile with id {profile_id} does not exist")
         now = datetime.now(UTC)
-        return Device(name, profile, name, {}, valueless=self._valueless, created=now, updated=now)
+        device = Device(
+            f"created-{uuid.uuid4()}", profile, "", {}, division, valueless=self._valueless, created=now, updated=now
+        )
+        device.set_flags(profile.flags)
+        return device
+
+    def register(
+        self,
+        device_identifier: str,
+        values: t.Mapping[str, str],
+        profile: str = "Gateway",
+        division: str = DIVISIONS[0],
+    ) -> Device:
+        """Create a device, as an operator does, with values by field name, and return it. Raises Refusal."""
+        device = self.create(self.profiles[profile].id, division)
+        fields = [{"id": device.field_id(name), "value": value} for name, value in values.items()]
+        self.change(device, {"device_identifier": device_identifier, "fields": fields})
+        self.add(device)
+        return device
+
+    def change(self, device: Device, payload: object, flags: t.Mapping[str, bool] | None = None) -> None:
+        """Do what `Device.update` does, unless another device of the division has the name. Raises Refusal."""
+        name = payload.get("device_identifier") if isinstance(payload, dict) else None
+        if name != device.device_identifier and self.find_named(name, device.division) is not None:
+            raise invalid(f"Device with identifier {name} already exists in division {device.division}")
+        device.update(payload, flags)
 
     def associate(self, device: Device, fingerprint: str) -> None:
         """Let the certificate with this fingerprint act for `device`. A device can have several."""
@@ -239,31 +292,36 @@ class Records:
         """Return the device that a GET asks for. Raises Refusal."""
         device = self._seen(device_id, fingerprint)
         if not device.device_api_allow_read:
-            raise _denied()
+            raise denied()
         return device
 
     def update(self, device_id: str, fingerprint: str, body: bytes) -> Device:
         """Do a PUT and return the device. Raises Refusal."""
         device = self._seen(device_id, fingerprint)
         if not device.device_api_allow_write:
-            raise _denied()
-        device.update(
-            read_payload(body), dict.fromkeys(device.more_flags, False) if self.own_update_forgets_flags else {}
-        )
+            raise denied()
+        omitted = dict.fromkeys(device.more_flags, False) if self.own_update_forgets_flags else {}
+        self.change(device, read_payload(body), omitted)
         return device
 
     def renew(self, device_id: str, fingerprint: str, body: bytes, answer: t.Callable[[bytes], bytes]) -> Record:
         """Do a POST to .../renew and return the JSON of its answer. `answer` signs a CSR. Raises Refusal.
 
-        The old certificate goes on working.
+        The old certificate goes on working. Values in device_attributes replace those of the record.
         """
         device = self._seen(device_id, fingerprint)
         if not device.device_api_allow_renew_certificate:
-            raise _denied()
-        try:
-            pem = answer(json.loads(body)["csr"].encode())
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise invalid(f"The request body has no valid csr: {error}") from None
+            raise denied()
+        payload = read_payload(body)
+        pem = sign_request(payload, answer)
+        known = {field.id for field in device.profile.fields}
+        attributes = [each for each in read_attributes(payload, "device_attributes") if each["id"].lower() in known]
+        if attributes:
+            device.update({"fields": device.merge(attributes)})
+        return self.hand_out(device, pem)
+
+    def hand_out(self, device: Device, pem: bytes) -> Record:
+        """Let a new certificate act for `device`, and return the JSON that answers the request for it."""
         self.associate(device, fingerprint_of(pem))
         return {
             "certificate_request_id": str(uuid.uuid4()),
@@ -276,7 +334,7 @@ class Records:
     def _seen(self, device_id: str, fingerprint: str) -> Device:
         device = self.find(device_id)
         if self._device_of_certificate.get(fingerprint) is not device:
-            raise _denied()
+            raise denied()
         return device
 
 
@@ -290,11 +348,21 @@ def division_id(division: str) -> str:
     return identifier("division", division)
 
 
-def make_devices(valueless: str) -> list[Device]:
+def make_profiles() -> dict[str, Profile]:
+    """Return the device profiles of a fresh account by name."""
+    gateway_flags = {**dict.fromkeys(PERMISSION_FLAGS, True), **dict.fromkeys(UNDOCUMENTED_FLAGS, False)}
+    profiles = (
+        _profile("Access point", "Firmware*", "Serial number*", "Site", "Owner", "Contact", "Redirector"),
+        # Two of its fields share a name.
+        _profile("Camera", "Model*", "Location", "Location", "Retention days"),
+        dataclasses.replace(_profile("Gateway", "Serial number*", "Firmware", "Site", "Contact"), flags=gateway_flags),
+    )
+    return {profile.name: profile for profile in profiles}
+
+
+def make_devices(valueless: str, profiles: t.Mapping[str, Profile]) -> list[Device]:
     """Return the devices of a fresh account. The first is the one that most tests use."""
-    access_point = _profile("Access point", "Firmware*", "Serial number*", "Site", "Owner", "Contact", "Redirector")
-    # Two of its fields share a name.
-    camera = _profile("Camera", "Model*", "Location", "Location", "Retention days")
+    access_point, camera = profiles["Access point"], profiles["Camera"]
 
     def make(name: str, profile: Profile, *values: str | None, **settings: t.Any) -> Device:
         stored = {field.id: value for field, value in zip(profile.fields, values, strict=True) if value is not None}
@@ -335,10 +403,29 @@ def read_payload(body: bytes) -> t.Any:
         raise invalid("The request body is not valid JSON") from None
 
 
+def read_attributes(payload: object, key: str) -> list[Record]:
+    """Return the attributes, `{id, value}`, that the payload of a certificate request has at `key`. Raises Refusal."""
+    attributes = payload.get(key) if isinstance(payload, dict) else None
+    for each in [] if attributes is None else attributes if isinstance(attributes, list) else [None]:
+        if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in ("id", "value")):
+            raise invalid(f"{key} must be an array of objects with id and value")
+    return attributes or []
+
+
+def sign_request(payload: object, answer: t.Callable[[bytes], bytes]) -> bytes:
+    """Return the certificate for the CSR of a payload, which `answer` signs. Raises Refusal."""
+    csr = payload.get("csr") if isinstance(payload, dict) else None
+    try:
+        return answer(csr.encode())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise invalid(f"The request body has no valid csr: {error}") from None
+
+
 def invalid(message: str) -> Refusal:
     """Return the answer to a request that cannot be right."""
     return Refusal(400, "invalid_input", message)
 
 
-def _denied() -> Refusal:
-    return Refusal(403, "access_denied", "The certificate does not permit this operation on this device")
+def denied(message: str = "The certificate does not permit this operation on this device") -> Refusal:
+    """Return the answer to a request that the credentials do not permit."""
+    return Refusal(403, "access_denied", message)

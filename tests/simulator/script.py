@@ -26,6 +26,7 @@ class Answer:
     """
 
     method: str | None = None  # only to requests with this method
+    path: str = ""  # only to requests with this in their path
     times: float = 1  # to so many requests, or FOREVER
     before: t.Callable[[Records], object] | None = None  # sees and changes the devices first, like another writer
     delay: float = 0  # seconds
@@ -67,10 +68,10 @@ class Script:
         """Append `answers`."""
         self._entries += [(answer, answer.times) for answer in answers]
 
-    def take(self, method: str) -> Answer:
-        """Return what happens to a request with this method, and count it."""
+    def take(self, method: str, path: str = "") -> Answer:
+        """Return what happens to a request with this method and path, and count it."""
         for position, (answer, times) in enumerate(self._entries):
-            if answer.method in (None, method):
+            if answer.method in (None, method) and answer.path in path:
                 self._entries[position : position + 1] = [(answer, times - 1)] if times > 1 else []
                 return answer
         return Answer()

@@ -23,9 +23,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from simulator.certificates import Certificates, fingerprint, make_certificates
+from simulator.enrollment import Enrollment, handle_enrollment_request, is_of_enrollment
 from simulator.log import Connection, Log, Request
 from simulator.operator_api import handle_operator_request
-from simulator.records import Device, Record, Records, Refusal, make_devices
+from simulator.records import Device, Record, Records, Refusal, make_devices, make_profiles
 from simulator.script import Answer, Script
 
 # Where one device is. Other paths do not exist.
@@ -49,7 +50,9 @@ class Simulator:
         operator_port: int = 0,
     ) -> None:
         """Certificates are written into `folder`. Port 0 means a free one. `valueless` is one of records.VALUELESS."""
-        self.certificates: Certificates = make_certificates(folder, [device.name for device in make_devices(valueless)])
+        self.certificates: Certificates = make_certificates(
+            folder, [device.name for device in make_devices(valueless, make_profiles())]
+        )
         self._fingerprints = {name: leaf.fingerprint for name, leaf in self.certificates.leaves.items()}
         self._port = port
         self._operator_port = operator_port
@@ -88,6 +91,7 @@ class Simulator:
         self.records = Records(self._valueless)
         for device in self.records.devices:
             self.records.associate(device, self._fingerprints[device.name])
+        self.enrollment = Enrollment(self.records, self.certificates["birth"].fingerprint)
         self.limit: float = math.inf
         self._arrivals: collections.deque[float] = collections.deque()
         self._script = Script()
@@ -98,7 +102,10 @@ class Simulator:
         model = self.records["access-point"]
         added = []
         for number in range(1, count + 1):
-            device = dataclasses.replace(model, name=f"sensor-{number}", values=dict(model.values), more_flags={})
+            name = f"sensor-{number}"
+            device = dataclasses.replace(
+                model, name=name, device_identifier=f"{name}.harbour", values=dict(model.values), more_flags={}
+            )
             self.records.add(device)
             self.enrol(device)
             added.append(device)
@@ -226,7 +233,7 @@ class Simulator:
 
     async def _handle(self, received: web.BaseRequest) -> web.Response:
         # A test may reset the simulator while a delayed request waits, which belongs to what was before.
-        records, log = self.records, self._log
+        records, enrollment, log = self.records, self.enrollment, self._log
         request = Request(
             self._connection_of[received.transport],
             received.method,
@@ -235,11 +242,11 @@ class Simulator:
             await received.read(),
         )
         log.receive(request)
-        answer = TOO_MANY if self._is_too_much() else self._script.take(request.method)
+        answer = TOO_MANY if self._is_too_much() else self._script.take(request.method, request.path)
         if answer.before is not None:
             answer.before(records)
         await asyncio.sleep(answer.delay)
-        status, content = self._carry_out(records, request, answer) if answer.takes_effect else (200, None)
+        status, content = self._carry_out(enrollment, request, answer) if answer.takes_effect else (200, None)
         await asyncio.sleep(answer.delay_answer)
         response = web.Response(
             status=answer.status or status,
@@ -251,13 +258,16 @@ class Simulator:
             received.transport.abort()
         return response
 
-    def _carry_out(self, records: Records, request: Request, answer: Answer) -> tuple[int, Record]:
+    def _carry_out(self, enrollment: Enrollment, request: Request, answer: Answer) -> tuple[int, Record]:
         """Do what `request` asks for and return status and JSON of the answer."""
+        records, sign = enrollment.records, self.certificates.intermediate.answer
         try:
-            if request.connection.api == "operator":
+            if is_of_enrollment(request):
+                status, content = handle_enrollment_request(enrollment, request, sign)
+            elif request.connection.api == "operator":
                 status, content = handle_operator_request(records, request)
             else:
-                status, content = _handle_device_request(records, request, self.certificates.intermediate.answer)
+                status, content = _handle_device_request(records, request, sign)
             if answer.after is not None:
                 answer.after(records)
         except Refusal as refusal:

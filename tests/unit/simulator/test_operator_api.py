@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from simulator import API_KEY, DEVICE_PATH, LIST_PATH, READER_API_KEY, Simulator
-from simulator.records import PERMISSION_FLAGS
+from simulator.records import PERMISSION_FLAGS, UNDOCUMENTED_FLAGS, division_id
 
 
 class Operator:
@@ -128,24 +128,76 @@ def test_enable_and_disable(operator, device):
     assert error_of(operator.send("PUT", f"{DEVICE_PATH}{device.id}/enable")) == (400, "invalid_input")
 
 
-def test_create(simulator, operator, device):
-    values = [{"id": device.field_id(name), "value": "1"} for name in ("Firmware", "Serial number")]
-    payload = {
+@pytest.fixture
+def creation(device) -> dict[str, object]:
+    """Return the body of a request that creates a device."""
+    return {
         "device_identifier": "gate-7.rotterdam",
         "division_id": device.division_id,
         "device_profile_id": device.profile.id,
-        "device_api_allow_read": True,
-        "fields": values,
+        "fields": [{"id": device.field_id(name), "value": "1"} for name in ("Firmware", "Serial number")],
     }
-    answer = operator.send("POST", json=payload)
+
+
+def test_create(simulator, operator, creation):
+    answer = operator.send("POST", json={**creation, "device_api_allow_read": True})
     assert answer.status_code == 201
     record = simulator.records.find(answer.json()["id"]).record
     assert answer.json() == record
     assert [record[flag] for flag in PERMISSION_FLAGS] == [True, False, False]
-    assert error_of(operator.send("POST", json={**payload, "fields": []})) == (400, "invalid_input")
-    assert error_of(operator.send("POST", json={**payload, "division_id": "none"})) == (400, "invalid_input")
-    assert error_of(operator.send("POST", json={**payload, "device_profile_id": "none"})) == (400, "invalid_input")
+    assert operator.identifiers(device_identifier="gate-7.rotterdam") == ["gate-7.rotterdam"]
     assert len(simulator.records.devices) == 7
+
+
+def test_a_new_device_has_the_flags_of_its_profile(simulator, operator, creation):
+    gateway = simulator.records.profiles["Gateway"]
+    values = [{"id": gateway.field_id("Serial number"), "value": "G-7"}]
+    creation.update(device_profile_id=gateway.id, fields=values, device_api_allow_write=False)
+    record = operator.send("POST", json=creation).json()
+    assert [record[flag] for flag in PERMISSION_FLAGS] == [True, False, True]
+    assert [record[flag] for flag in UNDOCUMENTED_FLAGS] == [False, False]
+    simulator.records.create_ignores_flags = True
+    record = operator.send("POST", json={**creation, "device_identifier": "gate-8.rotterdam"}).json()
+    assert [record[flag] for flag in PERMISSION_FLAGS] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"fields": []}, "mandatory"),
+        ({"fields": [{"id": "none", "value": "1"}]}, "does not exist"),
+        ({"division_id": "none"}, "division_id"),
+        ({"device_profile_id": "none"}, "Device profile"),
+        ({"device_identifier": ""}, "device_identifier"),
+        ({"device_identifier": "camera.harbour"}, "already exists"),
+        ({"device_api_allow_read": "yes"}, "flag"),
+    ],
+)
+def test_a_device_that_cannot_be_created(simulator, operator, creation, change, word):
+    answer = operator.send("POST", json={**creation, **change})
+    assert error_of(answer) == (400, "invalid_input")
+    assert word in answer.json()["errors"][0]["message"]
+    assert len(simulator.records.devices) == 6
+
+
+@pytest.mark.parametrize("key", ["division_id", "device_profile_id", "device_identifier"])
+def test_keys_that_a_new_device_requires(simulator, operator, creation, key):
+    del creation[key]
+    assert error_of(operator.send("POST", json=creation)) == (400, "invalid_input")
+    assert len(simulator.records.devices) == 6
+
+
+def test_names_are_unique_in_a_division(simulator, operator, creation, device):
+    operator.send("POST", json=creation)
+    depot = {**creation, "division_id": division_id("Depot")}
+    assert operator.send("POST", json=depot).status_code == 201
+    payload = {"device_identifier": "gate-7.rotterdam", "fields": device.merge([])}
+    answer = operator.send("PUT", DEVICE_PATH + device.id, json=payload)
+    assert error_of(answer) == (400, "invalid_input")
+    assert "already exists" in answer.json()["errors"][0]["message"]
+    assert device.device_identifier == "access-point.harbour"
+    simulator.records.find_named("gate-7.rotterdam").device_identifier = "gate-8.rotterdam"
+    assert operator.send("PUT", DEVICE_PATH + device.id, json=payload).status_code == 201
 
 
 @pytest.mark.parametrize("query", [{"limit": "ten"}, {"limit": 0}, {"offset": -1}])

@@ -7,6 +7,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from simulator.records import MAXIMUM_IDENTIFIER_LENGTH, MAXIMUM_VALUE_LENGTH, VALUELESS, Device, Records, Refusal
 
@@ -203,6 +206,16 @@ def test_reading_and_writing_are_allowed_apart(records, device):
         records.update(device.id, OWN, body)
     assert refused.value.status == 403
     records.read(device.id, OWN)
+
+
+def test_values_of_a_renewal_replace_those_of_the_record(simulator, records, device):
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    csr = csr.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    attributes = [{"id": device.field_id("Site"), "value": "Delft"}, {"id": "unknown", "value": "1"}]
+    before = device.named_values
+    body = json.dumps({"csr": csr.decode(), "device_attributes": attributes}).encode()
+    records.renew(device.id, OWN, body, simulator.certificates.intermediate.answer)
+    assert device.named_values == {**before, "Site": "Delft"}
 
 
 @pytest.mark.parametrize("forgets", [True, False])

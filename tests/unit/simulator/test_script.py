@@ -33,6 +33,13 @@ def test_an_answer_waits_for_its_method():
     assert [script.take("PUT"), script.take("PUT")] == [of_put, Answer()]
 
 
+def test_an_answer_waits_for_its_path():
+    of_request, of_any = Answer(path="/certificate", status=503), Answer(status=502)
+    script = Script()
+    script.add(of_request, of_any)
+    assert [script.take("POST", "/device"), script.take("POST", "/v1/certificate")] == [of_any, of_request]
+
+
 def test_an_answer_can_be_repeated():
     twice, always = Answer(status=429, times=2), Answer(status=500, times=FOREVER)
     script = Script()
