@@ -17,7 +17,7 @@ from pathlib import Path
 # So that `python tests/simulator` works from anywhere.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from simulator import API_KEY, Simulator
+from simulator import API_KEY, ENROLLMENT_PROFILE_ID, PASSCODE, Simulator
 from simulator.records import VALUELESS
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -73,6 +73,7 @@ def describe(simulator: Simulator) -> str:
             "To act as the operator:",
             *(f"  export {name}={shlex.quote(str(value))}" for name, value in operator.items()),
             "",
+            f"To enroll a device: profile {ENROLLMENT_PROFILE_ID}, passcode {PASSCODE}, or birth.pem with birth.key.",
             "Stop it with Ctrl-C.",
         ]
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator import DEVICE_PATH
+from simulator import DEVICE_PATH, ENROLLMENT_PROFILE_ID, PASSCODE
 
 PACKAGE = Path(__file__).resolve().parents[2] / "simulator"
 
@@ -54,8 +54,10 @@ def test_it_prints_how_to_use_it_and_stops_without_a_trace(stop):
         assert record["device_identifier"] == "access-point.harbour"
         assert environment["DIGICERT_IOT_API_URL"] in printed.splitlines()[0]
         assert f"access-point        {record['id']}" in printed
+        assert ENROLLMENT_PROFILE_ID in printed
+        assert PASSCODE in printed
         folder = Path(environment["DIGICERT_IOT_CA_PATH"]).parent
-        assert folder.is_dir()
+        assert (folder / "birth.key").is_file()
         process.send_signal(stop)
         assert process.communicate(timeout=5) == ("", "")
         assert process.returncode == 0
