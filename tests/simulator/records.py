@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import typing as t
 import uuid
@@ -37,9 +38,14 @@ class Refusal(Exception):
         self.code = code
 
     @property
-    def body(self) -> dict[str, t.Any]:
+    def error(self) -> Record:
+        """The code and the message."""
+        return {"code": self.code, "message": str(self)}
+
+    @property
+    def body(self) -> Record:
         """The JSON body of the answer."""
-        return {"errors": [{"code": self.code, "message": str(self)}]}
+        return {"errors": [self.error]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +208,8 @@ class Records:
     What the documentation leaves open can be set: `largest_page` is how many devices the list has on a page at the
     most, `last_updated_first` is in which order, `forgets_flags` lets an operator's update reset all permissions that
     it omits to false, `own_update_forgets_flags` lets the update of a device reset all that are not in
-    PERMISSION_FLAGS, and `create_ignores_flags` gives a new device the permissions of its profile only.
+    PERMISSION_FLAGS, `create_ignores_flags` gives a new device the permissions of its profile only, and
+    `answers_single_errors` answers errors in the other documented form, `{"error": ...}`.
 
     `profiles` are the device profiles by name: Access point, Camera, and Gateway, of which there is no device yet.
     """
@@ -213,6 +220,7 @@ class Records:
         self.forgets_flags = False
         self.own_update_forgets_flags = False
         self.create_ignores_flags = False
+        self.answers_single_errors = False
         self.profiles = make_profiles()
         self._valueless = valueless
         self._devices: dict[str, Device] = {}
@@ -338,6 +346,7 @@ class Records:
         return device
 
 
+@functools.cache
 def identifier(*words: str) -> str:
     """Return an ID that looks like any other, and is always the same for the same words."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("simulator", *words))))

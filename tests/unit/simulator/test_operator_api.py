@@ -84,6 +84,18 @@ def test_without_a_key_nothing_is_told(operator):
     assert error_of(operator.send("GET")) == (401, "access_denied")
 
 
+def test_errors_can_have_the_other_documented_form(simulator, operator):
+    simulator.records.answers_single_errors = True
+    answer = operator.send("GET", DEVICE_PATH + "none")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "entity_not_found")
+
+
+def test_devices_without_certificates(simulator, operator):
+    simulator.add_devices(3, certified=False)
+    assert operator.identifiers(device_identifier="sensor-3.harbour") == ["sensor-3.harbour"]
+    assert len(simulator.records._device_of_certificate) == 6
+
+
 def test_a_reader_may_not_write(operator, device):
     operator.key = READER_API_KEY
     assert operator.send("GET", DEVICE_PATH + device.id).json() == device.record
