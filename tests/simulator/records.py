@@ -13,6 +13,7 @@ import typing as t
 import uuid
 from datetime import UTC, datetime, timedelta
 
+from simulator.certificates import DAY
 from simulator.certificates import fingerprint as fingerprint_of
 
 MAXIMUM_IDENTIFIER_LENGTH = 255
@@ -209,7 +210,8 @@ class Records:
     most, `last_updated_first` is in which order, `forgets_flags` lets an operator's update reset all permissions that
     it omits to false, `own_update_forgets_flags` lets the update of a device reset all that are not in
     PERMISSION_FLAGS, `create_ignores_flags` gives a new device the permissions of its profile only, and
-    `answers_single_errors` answers errors in the other documented form, `{"error": ...}`.
+    `answers_single_errors` answers errors in the other documented form, `{"error": ...}`. `lifetime` is how long a
+    certificate is valid that a device asks for; one that is negative, of less than a day, gives an expired certificate.
 
     `profiles` are the device profiles by name: Access point, Camera, and Gateway, of which there is no device yet.
     """
@@ -221,6 +223,7 @@ class Records:
         self.own_update_forgets_flags = False
         self.create_ignores_flags = False
         self.answers_single_errors = False
+        self.lifetime = 90 * DAY
         self.profiles = make_profiles()
         self._valueless = valueless
         self._devices: dict[str, Device] = {}

@@ -264,7 +264,8 @@ class Simulator:
 
     def _carry_out(self, enrollment: Enrollment, request: Request, answer: Answer) -> tuple[int, Record]:
         """Do what `request` asks for and return status and JSON of the answer."""
-        records, sign = enrollment.records, self.certificates.intermediate.answer
+        records = enrollment.records
+        sign = functools.partial(self.certificates.intermediate.answer, ends=records.lifetime)
         try:
             if is_of_enrollment(request):
                 status, content = handle_enrollment_request(enrollment, request, sign)

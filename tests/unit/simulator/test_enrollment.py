@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,19 @@ def test_the_certificate_is_for_the_key_of_the_request_and_from_the_ca(simulator
     assert leaf.subject.rfc4514_string() == "C=NL,CN=g7"
     leaf.verify_directly_issued_by(issuer)
     issuer.verify_directly_issued_by(x509.load_pem_x509_certificate(simulator.certificates.ca.read_bytes()))
+
+
+def test_a_device_that_was_off_for_long_enrolls_again(simulator, newcomer):
+    simulator.records.lifetime = timedelta(hours=-1)
+    newcomer.use(newcomer.ask())
+    device = simulator.records.find_named(NAME)
+    with pytest.raises(requests.exceptions.SSLError, match="ALERT_CERTIFICATE_EXPIRED"):
+        newcomer.call("GET", device.id)
+    simulator.records.lifetime = timedelta(days=1)
+    newcomer.use(newcomer.ask())
+    assert newcomer.call("GET", device.id).status_code == 200
+    leaf = x509.load_pem_x509_certificate(Path(newcomer.pair[0]).read_bytes())
+    assert leaf.not_valid_after_utc - datetime.now(UTC) < timedelta(days=1)
 
 
 @pytest.mark.parametrize("ask", [lambda it: it.ask(headers=WITH_API_KEY), lambda it: it.ask_with("birth")])
