@@ -206,14 +206,16 @@ class Device:
 class Records:
     """All devices of the account, each seen by its own certificates, and all by the operator's API keys.
 
-    What the documentation leaves open can be set: `largest_page` is how many devices the list has on a page at the
-    most, `last_updated_first` is in which order, `forgets_flags` lets an operator's update reset all permissions that
-    it omits to false, `own_update_forgets_flags` lets the update of a device reset all that are not in
-    PERMISSION_FLAGS, `create_ignores_flags` gives a new device the permissions of its profile only, and
-    `answers_single_errors` answers errors in the other documented form, `{"error": ...}`. `lifetime` is how long a
-    certificate is valid that a device asks for; one that is negative, of less than a day, gives an expired certificate.
-
     `profiles` are the device profiles by name: Access point, Camera, and Gateway, of which there is no device yet.
+    Tests can set this, most of which the documentation leaves open:
+
+    - `valueless`: how new devices list a field without a value.
+    - `largest_page`: how many devices the list has on a page at the most. `last_updated_first`: in which order.
+    - `forgets_flags`: an operator's update resets all permissions that it omits to false.
+    - `own_update_forgets_flags`: the update of a device resets all that are not in PERMISSION_FLAGS.
+    - `create_ignores_flags`: a new device has the permissions of its profile only.
+    - `answers_single_errors`: errors have the other documented form, `{"error": ...}`.
+    - `lifetime`: how long an issued certificate is valid. It is expired if this is negative, but more than -1 day.
     """
 
     def __init__(self, valueless: str = "absent") -> None:
@@ -225,7 +227,7 @@ class Records:
         self.answers_single_errors = False
         self.lifetime = 90 * DAY
         self.profiles = make_profiles()
-        self._valueless = valueless
+        self.valueless = valueless
         self._devices: dict[str, Device] = {}
         self._device_of_certificate: dict[str, Device] = {}
         for device in make_devices(valueless, self.profiles):
@@ -269,7 +271,7 @@ class Records:
             raise invalid(f"Device profile with id {profile_id} does not exist")
         now = datetime.now(UTC)
         device = Device(
-            f"created-{uuid.uuid4()}", profile, "", {}, division, valueless=self._valueless, created=now, updated=now
+            f"created-{uuid.uuid4()}", profile, "", {}, division, valueless=self.valueless, created=now, updated=now
         )
         device.set_flags(profile.flags)
         return device

@@ -158,7 +158,11 @@ def test_create(simulator, operator, creation):
     assert answer.json() == record
     assert [record[flag] for flag in PERMISSION_FLAGS] == [True, False, False]
     assert operator.identifiers(device_identifier="gate-7.rotterdam") == ["gate-7.rotterdam"]
-    assert len(simulator.records.devices) == 7
+    assert [field["name"] for field in record["fields"]] == ["Firmware", "Serial number"]
+    simulator.records.valueless = "null"
+    record = operator.send("POST", json={**creation, "device_identifier": "gate-8.rotterdam"}).json()
+    assert [field["value"] for field in record["fields"]] == ["1", "1", None, None, None, None]
+    assert len(simulator.records.devices) == 8
 
 
 def test_a_new_device_has_the_flags_of_its_profile(simulator, operator, creation):
