@@ -39,7 +39,7 @@ test: $(READY) ## Run everything that has to pass before a commit
 lint: $(READY) ## Check style, formatting and types (LONG=1: run the sessions of antsibull-nox, too)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	cd $(VENV)/collections && mypy --config-file ../../mypy.ini --cache-dir ../mypy ansible_collections/edgeops/digicert/plugins
+	cd $(VENV)/collections && mypy --config-file ../../mypy.ini --cache-dir ../mypy $(addprefix ansible_collections/edgeops/digicert/,plugins roles)
 	$(BIN)/shellcheck .ci/run
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml

@@ -79,6 +79,7 @@ def form_of(content: dict[str, t.Any], caption: str) -> str | None:
         "the input of a credential type": keys == {"fields", "required"},
         "the injector of a credential type": keys == {"extra_vars"}
         and all(map(is_role_variable, content["extra_vars"])),
+        "rules of Prometheus": caption.endswith(".rules.yml") and keys == {"groups"},
         "variables of a role": all(map(is_role_variable, keys)),
         "options of a module": keys <= options_of("module"),
         "a list of devices": len(keys) == 1

@@ -16,6 +16,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from hosts.conftest import PKI, connection, give, play_on
 from playbooks.conftest import BIN, Ran
@@ -25,6 +26,7 @@ from simulator.certificates import fingerprint
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOST = "bookworm"
 FACT = "/etc/ansible/facts.d/digicert_iot_pull.fact"
+METRICS = "/var/lib/prometheus/node-exporter"
 # Seconds. A run takes 5 to 20, and the timer fires again 2 to 3 after it; a machine can be busy.
 PATIENCE = 300
 
@@ -44,7 +46,7 @@ class PulledHost:
         """Run a shell command as root and return what it prints."""
         return self.hosts.run(HOST, command, given).decode()
 
-    def set_up(self, *mode: str) -> Ran:
+    def set_up(self, *mode: str, metrics: str = METRICS) -> Ran:
         """Give the host the role, once, from here."""
         (collection,) = self.run("ls /srv/packages/*.tar.gz").split()
         variables = {
@@ -52,6 +54,7 @@ class PulledHost:
             "digicert_iot_pull_interval": "2s",
             "digicert_iot_pull_randomized_delay": "1s",
             "digicert_iot_pull_collections": [collection],
+            "digicert_iot_pull_metrics_directory": metrics,
         }
         roles = [{"role": "edgeops.digicert.pull", "vars": variables}]
         content = {"name": "Let the host keep itself true", "hosts": "all", "become": True, "roles": roles}
@@ -77,6 +80,16 @@ class PulledHost:
         content = {"name": "Read the fact", "hosts": "all", "gather_facts": False, "tasks": [setup]}
         (event,) = play_on(self.hosts, content, {HOST: {}}).events
         return event["result"]["ansible_facts"]["ansible_local"]["digicert_iot_pull"]
+
+    def metrics(self) -> dict[str, int]:
+        """Return the metrics as the user of an exporter reads them, by their names without the prefix."""
+        text = self.run(f"setpriv --reuid=65534 --regid=65534 --clear-groups cat {METRICS}/*.prom 2>/dev/null || true")
+        lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+        return {name.removeprefix("digicert_iot_pull_"): int(value) for name, value in lines}
+
+    def wait_for_metrics(self, what: str, **wanted: int) -> None:
+        """Wait until the metrics have these values."""
+        self.wait(what, lambda: wanted.items() <= self.metrics().items())
 
     def wait(self, what: str, until: t.Callable[[], bool]) -> None:
         """Wait for what the timer alone brings about."""
@@ -121,6 +134,8 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
 
     assert host.set_up().return_code == 0
     host.wait_for_result("a run without a repository", rc=2, commit="")
+    host.wait_for_metrics("the metrics of that run", last_run_return_code=2)
+    assert "last_success_timestamp_seconds" not in host.metrics()
     commit = host.commit("Delft")
     host.wait_for_result("the first run", rc=0, commit=commit)
     version = host.run("cat /etc/debian_version").strip()
@@ -131,6 +146,10 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     result = host.result()
     assert (result["rc"], result["commit"]) == (0, commit)
     assert result["start"] <= result["end"]
+    host.wait_for_metrics("the metrics of a run", last_run_return_code=0, drifted_devices=0, failed_devices=0)
+    leaf = x509.load_pem_x509_certificate(host.run(f"cat {PKI}/device.pem").encode())
+    not_after = int(leaf.not_valid_after_utc.timestamp())
+    assert host.metrics()["certificate_not_after_timestamp_seconds"] == not_after
     again = host.set_up()
     assert again.return_code == 0
     assert [event["result"] for event in again.events if event["result"].get("changed")] == []
@@ -144,6 +163,8 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
 
     simulator.script(Answer(method="GET", status=400, times=FOREVER))
     host.wait_for_result("a run that fails", rc=2, commit=commit)
+    host.wait_for_metrics("the metrics of a run that fails", last_run_return_code=2, failed_devices=1)
+    assert host.metrics()["certificate_not_after_timestamp_seconds"] == not_after
     simulator.clear_script()
     host.wait_for_result("the run that follows it", rc=0)
 
@@ -156,3 +177,9 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     assert "PLAY RECAP" in journal
     key = host.run(f"cat {PKI}/device.key").splitlines()[1]
     assert key not in host.run("journalctl --no-pager")
+
+    assert host.set_up(metrics="").return_code == 0
+    host.wait(
+        "the end of the metrics",
+        lambda: host.run(f"ls -A {METRICS} /var/lib/digicert-iot-pull/*.json || true") == f"{METRICS}:\n",
+    )

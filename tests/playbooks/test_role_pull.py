@@ -32,14 +32,20 @@ class Pull:
     """A host that runs what the role has written into `folder`, with a repository beside it."""
 
     def __init__(self, player, folder: Path, **variables: object) -> None:
+        self.player, self.variables = player, variables
         self.folder, self.repository = folder / "pull", folder / "repository"
         self.environment: dict[str, str] = {}
         self.folder.mkdir()
         self.repository.mkdir()
         self.git("init", "--quiet")
         self.fact = folder / "facts/digicert_iot_pull.fact"
-        task = {
-            "name": "Write what a run does",
+        self.install()
+
+    def install(self, **variables: object) -> None:
+        """Write what a run does, as the role does it."""
+        self.variables.update(variables)
+        script = {
+            "name": "Write the script of a run",
             "ansible.builtin.template": {
                 "src": str(ROLE / "templates/digicert-iot-pull.sh.j2"),
                 "dest": str(self.folder / "run"),
@@ -48,15 +54,17 @@ class Pull:
             "vars": {
                 "digicert_iot_pull_repository": str(self.repository),
                 "digicert_iot_pull_directory": str(self.folder),
+                "digicert_iot_pull_metrics_directory": "",
                 "digicert_iot_pull_virtualenv": sys.prefix,
                 "digicert_iot_pull_inventory": "localhost,",
                 "digicert_iot_pull_playbook": "local.yml",
                 "digicert_iot_pull_time_limit": 60,
                 "pull_facts_directory": str(self.fact.parent),
-                **variables,
+                **self.variables,
             },
         }
-        (outcome,) = player._run([task], [])
+        shutil.copy(ROLE / "files/metrics.py", self.folder)
+        (outcome,) = self.player._run([script], [])
         assert outcome.result["changed"]
 
     def git(self, *command: str) -> str:
@@ -177,14 +185,18 @@ cat "$7/local.yml"
 """
 
 
-@pytest.fixture
-def short_pull(player, tmp_path):
-    """A host whose ansible-pull only shows the playbook."""
+def make_short_pull(player, tmp_path: Path, **variables: object) -> Pull:
+    """Return a host whose ansible-pull only shows the playbook."""
     binary = tmp_path / "short/bin/ansible-pull"
     binary.parent.mkdir(parents=True)
     binary.write_text(SHORT_PULL)
     binary.chmod(0o755)
-    return Pull(player, tmp_path, digicert_iot_pull_virtualenv=str(binary.parents[1]))
+    return Pull(player, tmp_path, digicert_iot_pull_virtualenv=str(binary.parents[1]), **variables)
+
+
+@pytest.fixture
+def short_pull(player, tmp_path):
+    return make_short_pull(player, tmp_path)
 
 
 def test_a_damaged_repository_or_checkout_is_replaced(short_pull):
@@ -347,6 +359,9 @@ REJECTED = [
     ("digicert_iot_pull_directory", "/var/lib/pull\n"),
     ("digicert_iot_pull_directory", "relative"),
     *(("digicert_iot_pull_directory", path) for path in ("/", "/.", "//", "/var/../", "/var/./..", "/..")),
+    ("digicert_iot_pull_metrics_directory", "relative"),
+    ("digicert_iot_pull_metrics_directory", "/"),
+    ("digicert_iot_pull_metrics_directory", "/var/lib/$(id)"),
     ("digicert_iot_pull_virtualenv", '/opt/"quoted"'),
     ("digicert_iot_pull_virtualenv", "/opt/pull;id"),
     ("digicert_iot_pull_virtualenv", "/opt/caf\u00e9"),
@@ -389,6 +404,8 @@ ACCEPTED = [
     {"digicert_iot_pull_requirements": ["git+https://git.example:8443/x.git@v1", "git+ssh://git@git.example/x.git@v1"]},
     {"digicert_iot_pull_directory": "/srv/.pull/..a/b.c/", "digicert_iot_pull_virtualenv": "/opt/x@1+2_3-4"},
     {"digicert_iot_pull_interval": 3600, "digicert_iot_pull_randomized_delay": 0},
+    {"digicert_iot_pull_metrics_directory": ""},
+    {"digicert_iot_pull_metrics_directory": "/var/lib/prometheus/node-exporter/"},
 ]
 
 
@@ -466,16 +483,11 @@ def test_a_password_is_in_no_command_line(player, tmp_path, simulator):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        binary = tmp_path / "short/bin/ansible-pull"
-        binary.parent.mkdir(parents=True)
-        binary.write_text(SHORT_PULL)
-        binary.chmod(0o755)
         # git's own process list: each command line that it runs.
         trace = tmp_path / "trace"
-        pull = Pull(
+        pull = make_short_pull(
             player,
             tmp_path,
-            digicert_iot_pull_virtualenv=str(binary.parents[1]),
             digicert_iot_pull_repository=f"https://127.0.0.1:{server.server_port}/repository/.git",
             digicert_iot_pull_password=TOKEN,
         )
