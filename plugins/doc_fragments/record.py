@@ -25,10 +25,13 @@ options:
       id:
         description:
           - The ID of the field. One of O(fields[].id) and O(fields[].name) is required. They are mutually exclusive.
-          - Use the ID for a field that the record does not list. The record can omit a field that never had a value.
+          - Use the ID for a field that neither the record nor O(field_ids) has. The record can omit a field that never
+            had a value.
         type: str
       name:
-        description: The name of the field in the record. If several fields share a name, use O(fields[].id) instead.
+        description:
+          - The name of the field in the record or in O(field_ids). If several fields of the record share a name, use
+            O(fields[].id) instead.
         type: str
       value:
         description:
@@ -91,6 +94,20 @@ options:
     type: list
     elements: str
     default: []
+  field_ids:
+    description:
+      - The IDs of fields, by name. The record can omit a field that never had a value, so that its name cannot be
+        looked up there. The module looks up a name that the record does not list in this dictionary.
+      - The names are valid in O(fields), O(secret_fields), O(keep_fields) and O(mask_fields). The dictionary alone sets
+        no field, so it can have all fields of the device profile.
+      - A name that the record lists with a different ID is an error, because each device profile has its own IDs. IDs
+        are compared without regard to case.
+      - RV(ignore:changed_fields) and RV(ignore:diff) have these names for fields that the record does not list.
+      - To set the dictionary once for a play, use C(module_defaults) of the module. The action group
+        C(edgeops.digicert.digicert_iot) contains modules without this option.
+      - M(edgeops.digicert.digicert_iot_device_info) returns such a dictionary for the fields that a record lists.
+    type: dict
+    default: {}
   mask_fields:
     description:
       - The names or IDs of fields whose values are masked in the result and the diff, in addition to O(secret_fields).
@@ -104,7 +121,8 @@ options:
       - The action for a device that is denied read access to its record.
       - With V(fail), the task fails.
       - With V(overwrite), the module sends the fields without a comparison, which B(removes every value that is not
-        listed). The task then always reports a change. All fields require O(fields[].id) and O(fields[].value).
+        listed). The task then always reports a change. All fields require O(fields[].value), and either
+        O(fields[].id) or a name in O(field_ids).
       - Only the documented error response of the API counts as a denial. If a firewall, a proxy or a gateway rejects
         the request, the task fails and sends no update, whatever the value of this option.
     type: str

@@ -99,6 +99,13 @@ class ParameterCheck:
             return self._checked_entries(value, rule["options"], label)
         if isinstance(value, (list, tuple)) and rule.get("type") == "list":
             return [self._checked_leaf(each, option, rule, f"{label}[{at}]") for at, each in enumerate(value)]
+        if isinstance(value, dict) and rule.get("type") == "dict":
+            # The type stays, so that Ansible reports nothing but the misplaced text.
+            names = [self._checked_leaf(name, option, rule, f"A name in {label}") for name in value]
+            return {
+                name: self._checked_leaf(each, option, rule, f"{label}[{name!r}]")
+                for name, each in zip(names, value.values())
+            }
         return self._checked_leaf(value, option, rule, label)
 
     def _checked_entries(self, value: t.Any, spec: Spec, label: str) -> t.Any:
@@ -120,7 +127,7 @@ class ParameterCheck:
         return self._checked_options(parsed, spec, f"{label}.")
 
     def _checked_leaf(self, value: t.Any, option: str, rule: t.Mapping[str, t.Any], label: str) -> t.Any:
-        problem = next(filter(None, (self._problem(text, option, rule) for text in texts_of(value))), None)
+        problem = next(filter(None, (self._problem(text, option, rule) for text in _all_texts(value))), None)
         if problem is None:
             return value
         self.problems.append(f"{label} {problem} The value is not shown.")
@@ -200,6 +207,15 @@ def texts_of(value: t.Any) -> list[str]:
     if isinstance(value, (list, tuple)):
         return [text for each in value for text in texts_of(each)]
     return [] if value is None or isinstance(value, bool) or value == "" else [str(value)]
+
+
+def _all_texts(value: t.Any) -> list[str]:
+    """Return all texts in a value of any type, also the keys of dictionaries."""
+    if isinstance(value, dict):
+        value = [*value.values(), *value]
+    if isinstance(value, (list, tuple)):
+        return [text for each in value for text in _all_texts(each)]
+    return texts_of(value)
 
 
 def is_pem(text: str) -> bool:

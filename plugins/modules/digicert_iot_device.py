@@ -79,6 +79,14 @@ EXAMPLES = r"""
       - id: 0c2f9b1d-64c1-4d0b-8a55-0f1d7a1f9a21
         value: "1.10"
 
+- name: Set a field that the record does not list, by its name
+  edgeops.digicert.digicert_iot_device:
+    fields:
+      - name: Bootloader
+        value: "1.10"
+    field_ids:
+      Bootloader: 0c2f9b1d-64c1-4d0b-8a55-0f1d7a1f9a21
+
 - name: Remove all optional fields that are not listed, except Redirector
   edgeops.digicert.digicert_iot_device:
     fields:
@@ -111,8 +119,8 @@ device:
   description:
     - The device record after the update. In check mode, the predicted record.
     - A field without a value has the value V(null), whatever notation the API uses.
-    - In check mode, a field that is set by ID and does not exist in the current record is returned without a name.
-      Timestamps are those of the current record.
+    - In check mode, a field that the current record does not list is returned without C(mandatory), and without C(name)
+      unless O(field_ids) has its ID. Timestamps are those of the current record.
   returned: success
   type: dict
   sample:
@@ -142,7 +150,7 @@ device:
     device_api_allow_renew_certificate: true
 changed_fields:
   description: The names of the fields whose values the module changed, or would change in check mode. The ID of a field
-    without a name.
+    that has a name neither in the record nor in O(field_ids).
   returned: success
   type: list
   elements: str

@@ -54,6 +54,15 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ record.device.device_identifier }}: {{ record.fields_by_name['Site'] | default('no site', true) }}"
 
+- name: Set a field of another device whose record does not list the field
+  edgeops.digicert.digicert_iot_device:
+    device_id: 7c0a5d0b-92a4-4a52-8d5c-2f1e3b6a9c10
+    client_cert: /etc/pki/sensors/2.pem
+    fields:
+      - name: Site
+        value: Rotterdam
+    field_ids: "{{ record.field_ids }}"
+
 - name: Wait up to ten minutes until an operator has set the field Redirector
   edgeops.digicert.digicert_iot_device_info:
     device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
@@ -98,6 +107,16 @@ fields_by_name:
   sample:
     Firmware: "12.4"
     Site: Rotterdam
+field_ids:
+  description:
+    - The IDs of the fields, by the names in RV(fields_by_name). Modules with the option C(field_ids) accept this
+      dictionary for all devices of the same device profile.
+    - It has only fields that the record lists. The record can omit a field that never had a value.
+  returned: success
+  type: dict
+  sample:
+    Firmware: 3b0a6f0c-58a4-4e6b-9c55-0a4f7f1f8f10
+    Site: 0b0b5c36-6a0a-4b6e-9d0f-6d3b9e7f2f10
 failure:
   description:
     - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
@@ -125,6 +144,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._module import Mo
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import mask_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
     by_name,
+    ids_by_name,
     join_quoted,
     masked,
     resolve,
@@ -155,7 +175,13 @@ def main() -> None:
     if unknown:
         module.warn(f"mask_fields names {join_quoted(unknown)}, and the record has no such field.")
     device = masked(record, sensitive)
-    module.exit_json(changed=False, device_id=device_id, device=device, fields_by_name=by_name(device))
+    module.exit_json(
+        changed=False,
+        device_id=device_id,
+        device=device,
+        fields_by_name=by_name(device),
+        field_ids=ids_by_name(device),
+    )
 
 
 if __name__ == "__main__":

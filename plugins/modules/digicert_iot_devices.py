@@ -47,7 +47,7 @@ options:
       - The devices. Each device can be listed once.
       - Each entry accepts the options of M(edgeops.digicert.digicert_iot_device). Options that an entry omits default
         to the task-level option of the same name.
-      - Lists are replaced, not merged. O(devices[].fields) overrides O(fields).
+      - Lists and dictionaries are replaced, not merged. O(devices[].fields) overrides O(fields).
       - If an entry sets a certificate or a key, it uses neither the certificate nor the key of the task.
     type: list
     elements: dict
@@ -142,6 +142,9 @@ options:
         description: Refer to O(keep_fields).
         type: list
         elements: str
+      field_ids:
+        description: Refer to O(field_ids).
+        type: dict
       mask_fields:
         description: Refer to O(mask_fields).
         type: list
@@ -214,6 +217,15 @@ EXAMPLES = r"""
     fields:
       - name: Site
         value: Rotterdam
+
+- name: Set a field that the records do not list, by its name
+  edgeops.digicert.digicert_iot_devices:
+    devices: "{{ sensors }}"
+    fields:
+      - name: Owner
+        value: harbor team
+    field_ids:
+      Owner: 0c2f9b1d-64c1-4d0b-8a55-0f1d7a1f9a21
 
 - name: Limit the request rate and monitor progress
   edgeops.digicert.digicert_iot_devices:

@@ -60,6 +60,7 @@ def options_of(simulator: Simulator, device: str, on_read_denied: str) -> dict[s
         "secret_fields": None,
         "purge_fields": False,
         "keep_fields": [],
+        "field_ids": {},
         "mask_fields": [],
         "on_read_denied": on_read_denied,
     }

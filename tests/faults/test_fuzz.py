@@ -266,6 +266,7 @@ OPTIONS = st.fixed_dictionaries(
         "secret_fields": st.one_of(st.none(), FIELDS),
         "purge_fields": st.booleans(),
         "keep_fields": st.lists(TEXTS, max_size=3),
+        "field_ids": mostly({}, st.dictionaries(TEXTS, st.one_of(st.none(), TEXTS, st.integers()), max_size=3)),
         "mask_fields": st.lists(TEXTS, max_size=3),
         "on_read_denied": st.sampled_from(["fail", "overwrite"]),
     }

@@ -115,6 +115,7 @@ class Device:
             "secret_fields": None,
             "purge_fields": False,
             "keep_fields": [],
+            "field_ids": {},
             "mask_fields": [],
             "on_read_denied": "fail",
         }

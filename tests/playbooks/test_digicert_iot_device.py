@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.edgeops.digicert.plugins.modules import digicert_iot_device
+from playbooks.conftest import MODULE
 from simulator import DENIAL, FOREVER, PASSPHRASE, Answer
 
 SITE = [{"name": "Site", "value": "Delft"}]
@@ -136,6 +137,95 @@ def test_a_field_that_is_not_listed_can_be_set_by_its_id(player, simulator):
     assert (again.result["changed"], again.methods) == (False, ["GET"])
 
 
+def field_ids_of(device):
+    return {field.name: field.id for field in device.profile.fields}
+
+
+def test_a_field_that_is_not_listed_can_be_set_by_its_name_in_field_ids(player, access_point):
+    before = access_point.named_values
+    field_ids = {name: field_id.upper() for name, field_id in field_ids_of(access_point).items()}
+    task = player.task(fields=[*SITE, {"name": "Owner", "value": "Harbour"}], field_ids=field_ids)
+    (check,) = player.check(task)
+    owner = {"id": field_ids["Owner"], "name": "Owner", "value": "Harbour"}
+    assert (check.result["device"]["fields"][-1], check.methods) == (owner, ["GET"])
+    real, again = player.run(task, task)
+    assert (real.result["changed"], real.methods) == (True, ["GET", "PUT"])
+    assert access_point.named_values == {**before, "Site": "Delft", "Owner": "Harbour"}
+    for key in ("changed_fields", "diff"):
+        assert check.result[key] == real.result[key]
+    assert real.result["changed_fields"] == ["Site", "Owner"]
+    assert (real.result["diff"]["before"]["fields"]["Owner"], again.result["changed"]) == (None, False)
+    assert access_point.field_id("Owner") not in str(real.result["diff"]).lower()
+    assert again.methods == ["GET"]
+
+
+def test_a_purge_removes_masks_and_keeps_by_names_in_field_ids(player, access_point):
+    names = ("Site", "Owner", "Contact", "Redirector")
+    field_ids = {name: access_point.field_id(name) for name in names}
+    access_point.values[field_ids["Owner"]] = "canary-77c1"
+    task = player.task(
+        secret_fields=[{"name": "Site", "value": "canary-81d2"}],
+        fields=[{"name": "Contact", "state": "absent"}],
+        purge_fields=True,
+        keep_fields=["Redirector"],
+        mask_fields=["Owner"],
+        field_ids=field_ids,
+    )
+    real = player.triple(task)
+    assert sorted(access_point.named_values) == ["Firmware", "Redirector", "Serial number", "Site"]
+    assert real.result["changed_fields"] == ["Site", "Owner", "Contact"]
+    assert "canary" not in real.output
+    # The record now lists none of the fields without a value.
+    again = player.run_one({**task, MODULE: {**task[MODULE], "keep_fields": ["Redirector", "Contact"]}})
+    assert (again.result["changed"], again.result.get("warnings")) == (False, None)
+
+
+def test_field_ids_can_be_shared_by_a_play(player, access_point):
+    fields = [{"name": "Owner", "value": "Harbour"}]
+    play = {"module_defaults": {MODULE: player.connection(field_ids=field_ids_of(access_point))}}
+    task = {"name": "Set the owner", MODULE: {"fields": fields}}
+    assert player.run_one(task, play=play).result["changed_fields"] == ["Owner"]
+    assert access_point.named_values["Owner"] == "Harbour"
+
+
+@pytest.mark.thorough
+def test_field_ids_that_the_record_contradicts_are_rejected(player, simulator, access_point):
+    site, owner = access_point.field_id("Site"), access_point.field_id("Owner")
+    twice = [{"name": "Owner", "value": "1"}, {"id": owner.upper(), "value": "2"}]
+    camera = field_ids_of(simulator.records["camera"])
+    cases = [
+        ({"fields": SITE, "field_ids": {"Site": owner}}, "invalid_desired_state", [owner, site, "'Site'"]),
+        ({"fields": SITE, "field_ids": {"Contact": owner}}, "invalid_desired_state", ["field_ids has the ID"]),
+        ({"fields": [{"name": "Ownr", "value": "1"}], "field_ids": {"Owner": owner}}, None, ["Did you mean 'Owner'?"]),
+        ({"fields": [{"name": "Owner", "value": "1"}], "field_ids": camera}, None, ["add its name to field_ids"]),
+        ({"fields": twice, "field_ids": {"Owner": owner}}, "invalid_parameters", ["'Owner'", owner.upper()]),
+    ]
+    outcomes = player.run(*(player.task(**options) for options, _kind, _words in cases))
+    for (_options, kind, words), outcome in zip(cases, outcomes, strict=True):
+        methods = () if kind == "invalid_parameters" else ("GET",)
+        assert_failed(outcome, kind or "invalid_desired_state", *words, methods=methods)
+
+
+def test_field_ids_that_are_invalid_are_rejected_without_a_connection(player):
+    key = player.simulator.certificates["access-point"].key.read_text()
+    cases = [
+        ({"Owner": None}, ["field_ids has no ID for 'Owner'"]),
+        ({"Owner": 7}, ["'Owner' is of the type int", "Quote it"]),
+        ({"": "f1"}, ["an entry without a name"]),
+        ({"Owner": "f1", "Holder": "F1"}, ["'Owner'", "'Holder'"]),
+        (["Owner"], ["'field_ids' is of type"]),
+        ({"Owner": key}, ["field_ids['Owner'] contains a key", "The value is not shown"]),
+        ({key: "f1"}, ["A name in field_ids contains a key", "The value is not shown"]),
+    ]
+    environment = {"ANSIBLE_VERBOSITY": "3"}
+    tasks = [player.task(fields=SITE, field_ids=field_ids) for field_ids, _words in cases]
+    outcomes = player.run(*tasks, environment=environment)
+    for (_field_ids, words), outcome in zip(cases, outcomes, strict=True):
+        assert_failed(outcome, "invalid_parameters", *words, methods=())
+        assert outcome.connections == []
+    assert key.splitlines()[1] not in outcomes[0].output
+
+
 @pytest.mark.thorough
 def test_fields_that_share_a_name_can_be_set_by_id(player, simulator):
     camera = simulator.records["camera"]
@@ -221,10 +311,10 @@ def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
         (
             "access-point",
             [{"name": "Sit", "value": "x"}],
-            ["'Sit'", "Did you mean 'Site'?", "'Redirector'", "Set the id"],
+            ["'Sit'", "Did you mean 'Site'?", "'Redirector'", "Set the id", "field_ids"],
         ),
         ("access-point", [{"name": "Firmware", "state": "absent"}], ["'Firmware' is mandatory"]),
-        ("access-point", twice, ["'Site' is listed twice", access_point.field_id("Site")]),
+        ("access-point", twice, ["'Site' is listed more than once", access_point.field_id("Site")]),
         ("camera", [{"name": "Location", "value": "x"}], ["2 fields with the name 'Location'", "Set the id", *ids]),
     ]
     outcomes = player.run(*(player.task(device, fields=fields) for device, fields, _words in cases))
@@ -285,6 +375,22 @@ def test_a_device_that_may_not_read_is_overwritten_when_asked(player, simulator)
         assert (outcome.result["changed"], outcome.methods) == (True, ["GET", "PUT"])
         assert "could not be read" in " ".join(outcome.result["warnings"])
     assert device.named_values == {"Firmware": "new", "Serial number": "new", "Site": "new"}
+
+
+def test_a_device_that_may_not_read_is_overwritten_by_names(player, simulator):
+    device = simulator.records["write-only"]
+    names = ("Firmware", "Serial number", "Owner")
+    task = player.task(
+        "write-only",
+        fields=[{"name": name, "value": "new"} for name in names],
+        field_ids=field_ids_of(device),
+        on_read_denied="overwrite",
+    )
+    (check,) = player.check(task)
+    for outcome in (check, *player.run(task, task)):
+        assert (outcome.result["changed"], outcome.result["changed_fields"]) == (True, list(names))
+        assert outcome.result["diff"]["after"]["fields"] == dict.fromkeys(names, "new")
+    assert device.named_values == dict.fromkeys(names, "new")
 
 
 @pytest.mark.thorough

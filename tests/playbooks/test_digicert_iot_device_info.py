@@ -24,6 +24,19 @@ def test_a_record_is_read_and_nothing_changed(player, simulator):
             outcome.result["device"].items() >= {"status": "ACTIVE", "id": simulator.records["access-point"].id}.items()
         )
         assert outcome.result["fields_by_name"] == simulator.records["access-point"].named_values
+        assert outcome.result["field_ids"]["Site"] == simulator.records["access-point"].field_id("Site")
+        assert outcome.result["field_ids"].keys() == outcome.result["fields_by_name"].keys()
+
+
+def test_the_field_ids_of_one_record_name_the_fields_of_another(player, simulator):
+    access_point, spare = simulator.records["access-point"], simulator.records["spare-access-point"]
+    read = {**player.task(module=MODULE), "register": "complete"}
+    fields = [{"name": "Site", "value": "Delft"}, {"name": "Contact", "value": "noc"}]
+    write = player.task("spare-access-point", fields=fields, field_ids="{{ complete.field_ids }}")
+    _info, outcome = player.run(read, write)
+    assert outcome.result["changed_fields"] == ["Site", "Contact"]
+    assert spare.named_values["Contact"] == "noc"
+    assert access_point.named_values["Site"] == "Rotterdam"
 
 
 @pytest.mark.parametrize("by", ["name", "id"])

@@ -84,6 +84,29 @@ def test_a_device_can_want_something_else(player, many, sensors):
     assert sensors[1].device_identifier == "x"
 
 
+def test_names_in_field_ids_are_those_of_the_task_or_of_the_device(player, many, sensors):
+    for sensor in sensors[:3]:
+        sensor.valueless = "absent"
+        del sensor.values[sensor.field_id("Site")]
+    site, owner = (sensors[0].field_id(name) for name in ("Site", "Owner"))
+    own = {
+        sensors[1].id: {"field_ids": {"Holder": owner}, "fields": [{"name": "Holder", "value": "harbour"}]},
+        sensors[2].id: {"field_ids": {"Site": 7}},
+    }
+    task = many(sensors[:3], own, fields=DELFT, field_ids={"Site": site})
+    (check,) = player.check(task)
+    real, again = player._run([task, task], [])
+    for outcome in (check, real):
+        first, second, third = outcome.result["devices"]
+        assert (first["changed_fields"], second["changed_fields"]) == (["Site"], ["Holder"])
+        assert third["failure"]["kind"] == "invalid_parameters"
+        assert "field_ids: the ID of 'Site' is of the type int" in third["msg"]
+    assert collections.Counter(real.methods) == {"GET": 2, "PUT": 2}
+    assert (sensors[0].named_values["Site"], sensors[1].named_values["Owner"]) == ("Delft", "harbour")
+    assert "Site" not in sensors[1].named_values
+    assert (again.result["changed"], again.methods) == (False, ["GET"] * 2)
+
+
 def test_one_that_fails_stops_no_other_and_is_named(player, many, sensors):
     own = {
         sensors[1].id: {"client_key": "/does/not/exist.key"},

@@ -115,6 +115,19 @@ def test_a_wrong_argument_is_told(player, variables):
     assert player.simulator.connections == []
 
 
+def test_a_field_that_the_record_does_not_list_is_set_by_its_name(player, simulator, variables):
+    access_point = simulator.records["access-point"]
+    field_ids = {field.name: field.id for field in access_point.profile.fields}
+    wanted = {"digicert_iot_renew": False, "digicert_iot_device_fields": {"Owner": "Harbour"}}
+    play = {"vars": {**variables, **wanted, "digicert_iot_field_ids": field_ids}}
+    for outcomes in (player.check(ROLE, play=play), player._run([ROLE], [], play=play)):
+        assert not [outcome.result for outcome in outcomes if outcome.failed]
+        assert [result["changed_fields"] for result in changed(outcomes)] == [["Owner"]]
+    assert access_point.named_values["Owner"] == "Harbour"
+    assert player.simulator.methods == ["GET", "PUT"]
+    assert changed(player._run([ROLE], [], play=play)) == []
+
+
 @pytest.mark.thorough
 def test_what_the_play_sets_for_all_modules_counts(player, variables):
     play = {"vars": variables, "module_defaults": {"group/edgeops.digicert.digicert_iot": {"retries": 0, "timeout": 5}}}

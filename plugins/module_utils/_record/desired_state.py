@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import id_key
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
+    NO_FIELD_IDS,
+    FieldIds,
+    id_key,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import (
     MAXIMUM_VALUE_LENGTH,
     is_unicode,
@@ -48,13 +52,17 @@ def record_argument_spec() -> dict[str, dict[str, t.Any]]:
         },
         "purge_fields": {"type": "bool", "default": False},
         "keep_fields": {"type": "list", "elements": "str", "default": []},
+        "field_ids": {"type": "dict", "default": {}},
         **mask_argument_spec(),
         "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
     }
 
 
 class DesiredField(t.NamedTuple):
-    """One field, by `id` or by `name` (the other is None), and its value. None is no value."""
+    """One field, by `id` or by `name`, and its value. None is no value.
+
+    The other is None, until a plan adds the ID of the name.
+    """
 
     id: str | None
     name: str | None
@@ -64,13 +72,14 @@ class DesiredField(t.NamedTuple):
     @property
     def label(self) -> str:
         """The name of the field in messages."""
-        return f"field {self.name!r}" if self.id is None else f"field with the ID {self.id!r}"
+        return f"field with the ID {self.id!r}" if self.name is None else f"field {self.name!r}"
 
 
 class DesiredState(t.NamedTuple):
     """The desired state of one record. `device_identifier` is None if the task does not manage it.
 
-    `overwrite` is whether to send the update without a comparison if the API denies read access.
+    `overwrite` is whether to send the update without a comparison if the API denies read access. `field_ids` has the
+    IDs of fields that the record may not list.
     """
 
     device_identifier: str | None
@@ -79,6 +88,7 @@ class DesiredState(t.NamedTuple):
     keep: tuple[str, ...]
     mask: tuple[str, ...] = ()
     overwrite: bool = False
+    field_ids: FieldIds = NO_FIELD_IDS
 
 
 def parse_desired_state(params: t.Mapping[str, t.Any]) -> tuple[DesiredState, list[str]]:
@@ -86,48 +96,98 @@ def parse_desired_state(params: t.Mapping[str, t.Any]) -> tuple[DesiredState, li
 
     With an error, the desired state is incomplete and must not be used.
     """
-    problems: list[str] = []
     identifier = params["device_identifier"]
     lists = [name for name in ("fields", "secret_fields") if params[name] is not None]
+    problems = _identifier_problems(identifier)
     if identifier is None and not lists:
         problems.append("One of device_identifier, fields and secret_fields is required.")
-    if identifier is not None:
-        if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
-            problems.append(
-                f"device_identifier has {len(identifier)} characters, but must have 1 to {MAXIMUM_IDENTIFIER_LENGTH}."
-            )
-        elif not is_unicode(identifier):
-            problems.append("device_identifier is not valid Unicode text.")
     if params["purge_fields"] and not lists:
         problems.append("purge_fields requires fields. List the fields to keep, or [] to remove all optional values.")
-    entries = [
+    fields = [
         _parse_field_entry(name, number, entry, problems)
         for name in lists
         for number, entry in enumerate(params[name], 1)
     ]
-    for attribute, key_of in (("id", id_key), ("name", str)):
-        given = [getattr(field, attribute) for field in entries if getattr(field, attribute) is not None]
-        keys = [key_of(text) for text in given]
-        problems += [
-            f"The field with the {attribute} {twice!r} is listed more than once."
-            for twice, key in dict(zip(given, keys)).items()
-            if keys.count(key) > 1
-        ]
-    if params["on_read_denied"] == "overwrite" and not (
-        entries and all(field.id is not None and field.value is not None for field in entries)
-    ):
+    field_ids = _parse_field_ids(params["field_ids"], problems)
+    problems += _repetition_problems(fields, field_ids)
+    overwrite = params["on_read_denied"] == "overwrite"
+    if overwrite and not (fields and all(_can_overwrite(field, params["field_ids"]) for field in fields)):
         problems.append(
             "on_read_denied=overwrite requires the id and a value for each field, because without the record no name "
-            "can be looked up and no other value can be kept."
+            "can be looked up and no other value can be kept. Instead of the id, a name that field_ids has is valid."
         )
     return DesiredState(
         identifier,
-        tuple(entries),
+        tuple(fields),
         params["purge_fields"],
         tuple(params["keep_fields"]),
         tuple(params["mask_fields"]),
-        params["on_read_denied"] == "overwrite",
+        overwrite,
+        field_ids,
     ), problems
+
+
+def _identifier_problems(identifier: str | None) -> list[str]:
+    if identifier is None:
+        return []
+    if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
+        return [f"device_identifier has {len(identifier)} characters, but must have 1 to {MAXIMUM_IDENTIFIER_LENGTH}."]
+    return [] if is_unicode(identifier) else ["device_identifier is not valid Unicode text."]
+
+
+def _can_overwrite(field: DesiredField, names: t.Container[str | None]) -> bool:
+    """Return whether a field can be set without the record. `names` are those in field_ids."""
+    return field.value is not None and (field.id is not None or field.name in names)
+
+
+def _parse_field_ids(field_ids: t.Mapping[str, t.Any], problems: list[str]) -> FieldIds:
+    """Return the valid entries of field_ids. Errors are added to `problems`."""
+    valid: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for name, field_id in field_ids.items():
+        problem = _field_id_problem(name, field_id)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        first = names.setdefault(id_key(field_id), name)
+        if first != name:
+            problems.append(f"field_ids has the ID {field_id!r} for {first!r} and for {name!r}. List each ID once.")
+        valid[name] = field_id
+    return valid
+
+
+def _field_id_problem(name: str, field_id: t.Any) -> str | None:
+    """Return why this cannot be an entry of field_ids, or None."""
+    if name == "":
+        return "field_ids has an entry without a name."
+    if not is_unicode(name):
+        return "field_ids has a name that is not valid Unicode text."
+    if field_id is None or field_id == "":
+        return f"field_ids has no ID for {name!r}. Set the ID, or remove the name."
+    if not isinstance(field_id, str):
+        kind = type(field_id).__name__
+        return f"field_ids: the ID of {name!r} is of the type {kind}, but must be a string. Quote it."
+    return None if is_unicode(field_id) else f"field_ids: the ID of {name!r} is not valid Unicode text."
+
+
+def _repetition_problems(fields: list[DesiredField], field_ids: FieldIds) -> list[str]:
+    """Return errors for fields that are listed more than once, by their IDs or by their names."""
+    known: dict[tuple[str, str], DesiredField] = {}
+    problems: dict[str, None] = {}
+    for field in fields:
+        field_id = field.id or field_ids.get(field.name or "")
+        key = ("id", id_key(field_id)) if field_id else ("name", field.name or "")
+        first = known.setdefault(key, field)
+        if first is not field and key != ("name", ""):
+            problems[listed_twice(first, field)] = None
+    return list(problems)
+
+
+def listed_twice(first: DesiredField, second: DesiredField) -> str:
+    """Return the error for a field that a task lists twice, for example by its name and by its ID."""
+    named, other = (second, first) if first.name is None else (first, second)
+    also = "" if named.label == other.label else f", also as the {other.label}"
+    return f"The {named.label} is listed more than once{also}. List it once."
 
 
 def _parse_field_entry(option: str, number: int, entry: dict[str, t.Any], problems: list[str]) -> DesiredField:

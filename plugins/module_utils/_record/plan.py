@@ -11,17 +11,22 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidDesiredStateError
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredField, DesiredState
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
+    DesiredField,
+    DesiredState,
+    listed_twice,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
     Field,
+    FieldIds,
     Record,
     flags_of,
     id_key,
-    is_called,
     is_mandatory,
     join_quoted,
     labels_of,
     masked,
+    names_by_id,
     resolve,
     values_by_id,
 )
@@ -112,26 +117,35 @@ def plan_change(record: Record, desired: DesiredState) -> Plan:
 
     Raises InvalidDesiredStateError with all reasons if the desired state cannot be applied.
     """
-    fields: list[Field] = record["fields"]
-    wanted, problems, warnings = _match_fields(fields, desired.fields)
+    names = names_by_id(desired.field_ids)
+    fields: list[Field] = [_with_name(field, names) for field in record["fields"]]
+    record = {**record, "fields": fields}
+    wanted, problems, warnings = _match_fields(fields, desired)
     values = {key: field.value for key, field in wanted.items()}
     problems += [
         f"The field {label!r} is mandatory, so its value cannot be removed. Set another value."
         for label, field in zip(labels_of(fields), fields)
         if is_mandatory(field) and values.get(id_key(field["id"]), "") is None
     ]
-    purged = _purged(fields, values, desired)
-    problems += _keep_problems(desired.keep, fields, wanted, purged)
+    kept, unmatched = resolve(record, desired.keep, desired.field_ids)
+    purged = _purged(fields, kept.union(values)) if desired.purge else []
+    # The ID of a desired field that the record does not list is a valid entry.
+    problems += _keep_problems([entry for entry in unmatched if id_key(entry) not in wanted], fields, purged)
     if problems:
         raise InvalidDesiredStateError(" ".join(problems))
     values.update(dict.fromkeys(purged))
     managed_ids = frozenset(values)
     after = [dict(field, value=values.pop(id_key(field["id"]), field["value"])) for field in fields]
-    after += [{"id": wanted[key].id, "value": value} for key, value in values.items() if value is not None]
+    after += [
+        _with_name({"id": wanted[key].id, "value": value}, names) for key, value in values.items() if value is not None
+    ]
     name = {} if desired.device_identifier is None else {"device_identifier": desired.device_identifier}
-    masked_keys, unknown = resolve(record, desired.mask)
+    masked_keys, unknown = resolve({"fields": after}, desired.mask, desired.field_ids)
     if unknown:
-        warnings.append(f"mask_fields contains {join_quoted(unknown)}, but the record has no such field.")
+        warnings.append(
+            f"mask_fields contains {join_quoted(unknown)}, but the record has no such field. "
+            "If the API does not list the field because it has no value, add its name to field_ids."
+        )
     plan = Plan(record, {**record, **name, "fields": after}, managed_ids, _secret(wanted) | masked_keys)
     return plan._replace(warnings=(*warnings, *_missing_mandatory_warnings(plan)))
 
@@ -162,24 +176,33 @@ def _missing_mandatory_warnings(plan: Plan) -> tuple[str, ...]:
 
 
 def plan_overwrite(device_id: str, desired: DesiredState) -> Plan:
-    """Return the plan for a record that cannot be read: the desired fields, by ID, replace all fields."""
-    before: Record = {"id": device_id, "fields": [{"id": field.id, "value": None} for field in desired.fields]}
-    after: Record = {"id": device_id, "fields": [{"id": field.id, "value": field.value} for field in desired.fields]}
+    """Return the plan for a record that cannot be read: the desired fields replace all fields.
+
+    Each desired field has an ID, or a name in `field_ids`.
+    """
+    names = names_by_id(desired.field_ids)
+    wanted = {
+        id_key(field_id): field._replace(id=field_id)
+        for field in desired.fields
+        for field_id in _ids_of(field, [], desired.field_ids)
+    }
+    fields = [_with_name({"id": field.id, "value": field.value}, names) for field in wanted.values()]
+    before: Record = {"id": device_id, "fields": [dict(field, value=None) for field in fields]}
+    after: Record = {"id": device_id, "fields": fields}
     if desired.device_identifier is not None:
         after["device_identifier"] = desired.device_identifier
     warning = (
         "The record could not be read, so the module did not compare it. The update removes the values of all other "
         "fields. The module reports a change even if the record had the desired values."
     )
-    wanted = {id_key(field.id): field for field in desired.fields if field.id is not None}
-    secret = _secret(wanted) | resolve(after, desired.mask)[0]
+    secret = _secret(wanted) | resolve(after, desired.mask, desired.field_ids)[0]
     return Plan(before, after, frozenset(wanted), secret, (warning,))
 
 
 def current_secrets(record: Record, desired: DesiredState) -> list[str]:
     """Return the values in `record` of the fields in secret_fields and mask_fields."""
     secret = [field.id or field.name or "" for field in desired.fields if field.secret]
-    keys, _unknown = resolve(record, [*secret, *desired.mask])
+    keys, _unknown = resolve(record, [*secret, *desired.mask], desired.field_ids)
     return [value for key, value in values_by_id(record).items() if key in keys and value is not None]
 
 
@@ -213,56 +236,79 @@ def _differing(plan: Plan, record: Record, ids: frozenset[str]) -> list[str]:
 def normalize_response(plan: Plan, record: Record) -> Record:
     """Return `record`, which was read after the update, in the form of the planned record.
 
-    The documentation does not say whether the API lists fields without a value. A planned field is always listed.
+    The documentation does not say whether the API lists fields without a value. A planned field is always listed, with
+    its planned name if the API returns none.
     """
     received = {id_key(field["id"]): field for field in record["fields"]}
     fields = [received.pop(id_key(field["id"]), dict(field, value=None)) for field in plan.after["fields"]]
-    return dict(record, fields=fields + list(received.values()))
+    names = {id_key(field["id"]): field["name"] for field in plan.after["fields"] if field.get("name")}
+    return dict(record, fields=[_with_name(field, names) for field in [*fields, *received.values()]])
 
 
-def _match_fields(
-    fields: list[Field], desired: tuple[DesiredField, ...]
-) -> tuple[dict[str, DesiredField], list[str], list[str]]:
-    """Return the desired fields by `id_key`, errors for those that match no field of the record, and warnings."""
+def _with_name(field: Field, names: t.Mapping[str, str]) -> Field:
+    """Return the field with its name in `names`, which are by `id_key`, if the field has no name."""
+    name = names.get(id_key(field["id"]))
+    return field if name is None or field.get("name") else dict(field, name=name)
+
+
+def _match_fields(fields: list[Field], desired: DesiredState) -> tuple[dict[str, DesiredField], list[str], list[str]]:
+    """Return the desired fields with their IDs, by `id_key`, errors for those without one ID, and warnings."""
     wanted: dict[str, DesiredField] = {}
-    problems, warnings = [], []
-    for field in desired:
-        matches = [each for each in fields if each.get("name") == field.name]
-        if field.id is not None:
-            key = id_key(field.id)
-        elif len(matches) == 1:
-            key = id_key(matches[0]["id"])
-        elif matches:
-            problems.append(_shared_name(field, matches))
-            continue
+    problems = _field_ids_problems(fields, desired.field_ids)
+    warnings: list[str] = []
+    for field in desired.fields:
+        ids = _ids_of(field, fields, desired.field_ids)
+        if not ids:
+            more_problems, more_warnings = _unknown_name(field, fields, desired.field_ids)
+            problems += more_problems
+            warnings += more_warnings
+        elif len(ids) > 1:
+            problems.append(_shared_name(field, ids))
         else:
-            # Only an error requires this import, which takes time.
-            import difflib
-
-            names = [each["name"] for each in fields if each.get("name")]
-            close = difflib.get_close_matches(field.name or "", names, n=1)
-            unknown = f"The record has no {field.label}." + (f" Did you mean {close[0]!r}?" if close else "")
-            if field.value is not None:
-                problems.append(
-                    f"{unknown} It has {join_quoted(names) or 'no field with a name'}. "
-                    "The API may not list a field that never had a value. Set the id of such a field."
-                )
-            elif close:
-                # The API may not list a field whose value was removed, so the field can be absent already.
-                warnings.append(unknown)
-            continue
-        if key in wanted:
-            problems.append(_listed_twice(wanted[key], field))
-        wanted[key] = field
+            key = id_key(ids[0])
+            if key in wanted:
+                problems.append(listed_twice(wanted[key], field))
+            wanted[key] = field._replace(id=ids[0])
     return wanted, problems, warnings
 
 
-def _listed_twice(first: DesiredField, second: DesiredField) -> str:
-    """Return the error for a field that the task lists twice, usually by its name and by its ID."""
-    name, field_id = first.name or second.name, first.id or second.id
-    if name is None:
-        return f"The {second.label} is listed twice. List it once."
-    return f"The field {name!r} is listed twice, by its name and by its ID {field_id!r}. List it once."
+def _ids_of(field: DesiredField, fields: list[Field], field_ids: FieldIds) -> list[str]:
+    """Return the ID of a desired field, or the IDs of all fields with its name, or no ID if the name is unknown."""
+    if field.id is not None:
+        return [field.id]
+    listed = [each["id"] for each in fields if each.get("name") == field.name]
+    unlisted = field_ids.get(field.name or "")
+    return listed or ([] if unlisted is None else [unlisted])
+
+
+def _field_ids_problems(fields: list[Field], field_ids: FieldIds) -> list[str]:
+    """Return errors for names that the record lists with other IDs than field_ids."""
+    listed: dict[str, list[str]] = {}
+    for field in fields:
+        listed.setdefault(field.get("name") or "", []).append(field["id"])
+    return [
+        f"field_ids has the ID {field_id!r} for the field {name!r}, but the record has {join_quoted(listed[name])}. "
+        "Correct field_ids, or remove the name. Each device profile has its own IDs."
+        for name, field_id in field_ids.items()
+        if name in listed and id_key(field_id) not in map(id_key, listed[name])
+    ]
+
+
+def _unknown_name(field: DesiredField, fields: list[Field], field_ids: FieldIds) -> tuple[list[str], list[str]]:
+    """Return the errors and the warnings for a desired field whose name is unknown."""
+    # Only an error requires this import, which takes time.
+    import difflib
+
+    names = [each["name"] for each in fields if each.get("name")]
+    close = difflib.get_close_matches(field.name or "", [*names, *field_ids], n=1)
+    unknown = f"The record has no {field.label}." + (f" Did you mean {close[0]!r}?" if close else "")
+    if field.value is None:
+        # The API may not list a field whose value was removed, so the field can be absent already.
+        return [], [unknown] if close else []
+    return [
+        f"{unknown} It has {join_quoted(names) or 'no field with a name'}. The API may not list a field that never had "
+        "a value. Set the id of such a field, or add its name to field_ids."
+    ], []
 
 
 def _secret(wanted: dict[str, DesiredField]) -> frozenset[str]:
@@ -270,39 +316,26 @@ def _secret(wanted: dict[str, DesiredField]) -> frozenset[str]:
     return frozenset(key for key, field in wanted.items() if field.secret)
 
 
-def _shared_name(field: DesiredField, matches: list[Field]) -> str:
-    ids = join_quoted(field["id"] for field in matches)
-    return f"The record has {len(matches)} fields with the name {field.name!r}. Set the id to one of {ids}."
+def _shared_name(field: DesiredField, ids: list[str]) -> str:
+    return f"The record has {len(ids)} fields with the name {field.name!r}. Set the id to one of {join_quoted(ids)}."
 
 
-def _purged(fields: list[Field], values: dict[str, str | None], desired: DesiredState) -> list[str]:
-    """Return the `id_key` of each field whose value a purge removes. `values` has the desired values by this key."""
-    if not desired.purge:
-        return []
+def _purged(fields: list[Field], kept: t.Container[str]) -> list[str]:
+    """Return the `id_key` of each field whose value a purge removes. `kept` has the keys of the fields to keep."""
     return [
         id_key(field["id"])
         for field in fields
-        if field["value"] is not None
-        and not is_mandatory(field)
-        and not any(is_called(field, entry) for entry in desired.keep)
-        and id_key(field["id"]) not in values
+        if field["value"] is not None and not is_mandatory(field) and id_key(field["id"]) not in kept
     ]
 
 
-def _keep_problems(
-    keep: tuple[str, ...], fields: list[Field], wanted: t.Container[str], purged: list[str]
-) -> list[str]:
-    """Return errors for entries of keep_fields that match no field, if a purge removes the fields with these keys.
-
-    The ID of a desired field that the record does not list is a valid entry.
-    """
-    unmatched = [
-        entry for entry in keep if id_key(entry) not in wanted and not any(is_called(field, entry) for field in fields)
-    ]
+def _keep_problems(unmatched: list[str], fields: list[Field], purged: list[str]) -> list[str]:
+    """Return errors for entries of keep_fields that match no field, if a purge removes the fields with these keys."""
     if not unmatched or not purged:
         return []
     labels = [label for label, field in zip(labels_of(fields), fields) if id_key(field["id"]) in purged]
     return [
         f"keep_fields lists {join_quoted(unmatched)}, but the record has no such field, and the purge removes "
-        f"{join_quoted(labels)}. Correct these entries, or remove them for this device."
+        f"{join_quoted(labels)}. Correct these entries, or remove them for this device. If the API does not list the "
+        "field because it has no value, add its name to field_ids."
     ]

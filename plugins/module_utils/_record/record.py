@@ -19,6 +19,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import
 
 Record = t.Dict[str, t.Any]
 Field = t.Dict[str, t.Any]
+# IDs of fields by name, from the option field_ids. A record may not list a field without a value.
+FieldIds = t.Mapping[str, str]
+
+NO_FIELD_IDS: FieldIds = {}
 
 # The permission flags for which the modules have options. Only an operator can change them.
 PERMISSION_FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
@@ -84,14 +88,37 @@ def by_name(record: Record) -> dict[str, str | None]:
     return {label: field["value"] for label, field in zip(labels_of(record["fields"]), record["fields"])}
 
 
-def resolve(record: Record, names_or_ids: t.Iterable[str]) -> tuple[set[str], list[str]]:
-    """Return the `id_key` of each field that one of `names_or_ids` matches, and the entries that match no field."""
-    entries = list(names_or_ids)
-    found = {entry: [id_key(field["id"]) for field in record["fields"] if is_called(field, entry)] for entry in entries}
-    return {field_id for ids in found.values() for field_id in ids}, [entry for entry in entries if not found[entry]]
+def ids_by_name(record: Record) -> dict[str, str]:
+    """Return the IDs of a record's fields by their labels."""
+    return {label: field["id"] for label, field in zip(labels_of(record["fields"]), record["fields"])}
 
 
-def is_called(field: Field, name_or_id: str) -> bool:
+def names_by_id(field_ids: FieldIds) -> dict[str, str]:
+    """Return the names in `field_ids` by the `id_key` of the field ID."""
+    return {id_key(field_id): name for name, field_id in field_ids.items()}
+
+
+def resolve(
+    record: Record, names_or_ids: t.Iterable[str], field_ids: FieldIds = NO_FIELD_IDS
+) -> tuple[set[str], list[str]]:
+    """Return the `id_key` of each field that one of `names_or_ids` matches, and the entries that match no field.
+
+    An entry that matches no field of the record can be a name or an ID in `field_ids`.
+    """
+    unlisted = names_by_id(field_ids)
+    keys: set[str] = set()
+    unknown = []
+    for entry in names_or_ids:
+        found = [id_key(field["id"]) for field in record["fields"] if _is_called(field, entry)]
+        key = id_key(field_ids.get(entry, entry))
+        if not found and key in unlisted:
+            found = [key]
+        keys.update(found)
+        unknown += [] if found else [entry]
+    return keys, unknown
+
+
+def _is_called(field: Field, name_or_id: str) -> bool:
     """Return whether `name_or_id` is the name or the ID of this field."""
     return name_or_id == field.get("name") or id_key(name_or_id) == id_key(field["id"])
 

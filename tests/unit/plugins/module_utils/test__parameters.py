@@ -112,6 +112,7 @@ def test_names_of_devices_and_fields_are_not_content(name):
         "fields": [{"name": name, "value": name}],
         "secret_fields": [{"name": name, "value": "Zq81"}],
         "keep_fields": [name],
+        "field_ids": {name: name},
         "mask_fields": [name],
         "client_cert": f"/etc/pki/{name}/device.pem",
     }
@@ -292,3 +293,38 @@ def test_the_secrets_of_valid_parameters_are_those_of_the_secret_options():
     device = {"device_id": "d", "secret_fields": [{"id": "a", "value": "b"}], "fields": None, "client_key_content": "k"}
     params = {"client_key_passphrase": "p", "devices": [device], "fields": [{"id": "c", "value": "v"}], "unknown": "u"}
     assert secrets_of(params, devices_argument_spec()) == ["p", "b", "k"]
+
+
+@pytest.mark.parametrize(
+    ("field_ids", "start"),
+    [
+        ({"Site": "f1", "Owner": KEY}, "field_ids['Owner'] contains a key"),
+        ({KEY: "f1"}, "A name in field_ids contains a key"),
+        ({"Owner": [{KEY: "f1"}]}, "field_ids['Owner'] contains a key"),
+        ({"Owner": {"id": [KEY]}}, "field_ids['Owner'] contains a key"),
+        ({"Owner": VAULT}, "field_ids['Owner'] contains encrypted text"),
+        ([{KEY: "f1"}], "field_ids contains a key"),
+        ([KEY], "field_ids contains a key"),
+        (f"Owner={KEY}", "field_ids contains a key"),
+    ],
+)
+def test_misplaced_texts_in_a_dictionary_are_not_shown(field_ids, start):
+    params = {"device_id": "d", "field_ids": field_ids}
+    check = checked(params)
+    (problem,) = check.problems
+    assert problem.startswith(start)
+    assert problem.endswith("The value is not shown.") is True
+    assert isinstance(check.params["field_ids"], dict) is isinstance(field_ids, dict)
+    assert KEY.splitlines()[1] not in str((problem, check.params))
+    assert not check.secrets
+    (problem,) = checked({"devices": [params]}, spec=devices_argument_spec()).problems
+    assert start.partition(" contains")[0].partition("[")[0].split()[-1] in problem
+    assert problem.startswith(("devices[0].field_ids", "A name in devices[0].field_ids"))
+
+
+def test_the_keys_of_a_misplaced_dictionary_are_not_shown():
+    check = checked({"fields": [{"name": "Site", "value": {KEY: "x"}}]})
+    assert check.problems == [
+        "fields[0].value contains a private key. Set it in secret_fields. The value is not shown."
+    ]
+    assert KEY not in str(check.params)

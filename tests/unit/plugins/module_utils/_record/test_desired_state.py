@@ -22,6 +22,7 @@ def options(fields=None, **others):
         "secret_fields": None,
         "purge_fields": False,
         "keep_fields": [],
+        "field_ids": {},
         "mask_fields": [],
         "on_read_denied": "fail",
         **others,
@@ -82,8 +83,8 @@ def test_at_the_edge_but_right(fields):
             options([{"name": "A", "value": "x" * (MAXIMUM_VALUE_LENGTH + 1)}]),
             f"the value has {MAXIMUM_VALUE_LENGTH + 1} characters, but must have at most {MAXIMUM_VALUE_LENGTH}.",
         ),
-        (options([{"name": "A", "value": "1"}] * 2), "The field with the name 'A' is listed more than once"),
-        (options([{"id": "a", "value": "1"}] * 3), "The field with the id 'a' is listed more than once"),
+        (options([{"name": "A", "value": "1"}] * 2), "The field 'A' is listed more than once. List it once."),
+        (options([{"id": "a", "value": "1"}] * 3), "The field with the ID 'a' is listed more than once. List it once."),
         (options([{"name": "A", "value": "1"}], on_read_denied="overwrite"), "requires the id and a value"),
         (options([{"id": "a", "state": "absent"}], on_read_denied="overwrite"), "requires the id and a value"),
         (options(device_identifier="x", on_read_denied="overwrite"), "requires the id and a value"),
@@ -116,7 +117,7 @@ def test_a_secret_is_a_string(value):
 
 def test_a_field_cannot_be_in_both_lists():
     both = options([{"name": "A", "value": "1"}], secret_fields=secrets({"name": "A", "value": "2"}))
-    assert parse_desired_state(both)[1] == ["The field with the name 'A' is listed more than once."]
+    assert parse_desired_state(both)[1] == ["The field 'A' is listed more than once. List it once."]
 
 
 def test_all_problems_are_told_together():
@@ -129,3 +130,74 @@ def test_all_problems_are_told_together():
 def test_the_longest_name():
     wishes, problems = parse_desired_state(options(device_identifier="x" * 255))
     assert (wishes.device_identifier, problems) == ("x" * 255, [])
+
+
+def test_field_ids_are_read():
+    field_ids = {"Owner": "f1", "Site": "F2"}
+    wanted, problems = parse_desired_state(options([{"name": "Owner", "value": "1"}], field_ids=field_ids))
+    assert (wanted.field_ids, problems) == (field_ids, [])
+
+
+@pytest.mark.parametrize(
+    ("field_ids", "problem"),
+    [
+        ({"": "f1"}, "field_ids has an entry without a name."),
+        ({"\udc80": "f1"}, "field_ids has a name that is not valid Unicode text."),
+        ({"Owner": None}, "field_ids has no ID for 'Owner'. Set the ID, or remove the name."),
+        ({"Owner": ""}, "field_ids has no ID for 'Owner'. Set the ID, or remove the name."),
+        *(
+            ({"Owner": value}, f"field_ids: the ID of 'Owner' is of the type {kind}, but must be a string. Quote it.")
+            for value, kind in ((7, "int"), (True, "bool"), (1.5, "float"), (["f1"], "list"), ({"id": "f1"}, "dict"))
+        ),
+        ({"Owner": "\ud800"}, "field_ids: the ID of 'Owner' is not valid Unicode text."),
+        (
+            {"Owner": "f1", "Holder": "F1"},
+            "field_ids has the ID 'F1' for 'Owner' and for 'Holder'. List each ID once.",
+        ),
+    ],
+)
+def test_field_ids_that_are_invalid(field_ids, problem):
+    for entry in ({"name": "Site", "value": "1"}, {"name": "Owner", "value": "1"}):
+        assert parse_desired_state(options([entry], field_ids=field_ids))[1] == [problem]
+
+
+def test_all_problems_of_field_ids_are_told_together():
+    field_ids = {"": "f1", "Owner": None, "Site": 7, "A": "a", "B": "A", "C": "a"}
+    assert len(parse_desired_state(options([], field_ids=field_ids))[1]) == 5
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "labels"),
+    [
+        (
+            {"name": "Owner"},
+            {"id": "F1"},
+            "The field 'Owner' is listed more than once, also as the field with the ID 'F1'.",
+        ),
+        (
+            {"id": "F1"},
+            {"name": "Owner"},
+            "The field 'Owner' is listed more than once, also as the field with the ID 'F1'.",
+        ),
+        (
+            {"id": "F1"},
+            {"id": "f1"},
+            "The field with the ID 'f1' is listed more than once, also as the field with the ID 'F1'.",
+        ),
+    ],
+)
+def test_a_field_that_is_listed_twice_is_told_by_both_names(first, second, labels):
+    given = options(secret_fields=secrets({**first, "value": "1"}, {**second, "value": "2"}), field_ids={"Owner": "f1"})
+    assert parse_desired_state(given)[1] == [f"{labels} List it once."]
+
+
+def test_names_in_field_ids_can_be_overwritten():
+    fields = [{"name": "Owner", "value": "1"}, {"id": "f2", "value": "2"}]
+    given = options(fields, field_ids={"Owner": "f1"}, on_read_denied="overwrite")
+    assert parse_desired_state(given)[1] == []
+    for fields in ([{"name": "Owner", "state": "absent"}], [{"name": "Site", "value": "1"}]):
+        (problem,) = parse_desired_state(
+            {**given, **options(fields, field_ids={"Owner": "f1"}), "on_read_denied": "overwrite"}
+        )[1]
+        assert problem.startswith("on_read_denied=overwrite requires the id and a value")
+        assert "a name that field_ids has" in problem

@@ -15,6 +15,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import In
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredField, DesiredState
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.plan import (
     concurrent_changes,
+    current_secrets,
     normalize_response,
     plan_change,
     plan_overwrite,
@@ -31,8 +32,8 @@ def record(*fields, **keys):
     return {"id": "d", "device_identifier": "gate", "status": "ACTIVE", **keys, "fields": list(fields)}
 
 
-def wishes(*fields, identifier=None, purge=False, keep=()):
-    return DesiredState(identifier, fields, purge, keep)
+def wishes(*fields, identifier=None, purge=False, keep=(), mask=(), field_ids=None):
+    return DesiredState(identifier, fields, purge, keep, mask, field_ids=field_ids or {})
 
 
 def by_name(name, value=None):
@@ -139,11 +140,20 @@ def test_a_name_that_is_another_fields_id_does_not_hide_it():
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (wishes(by_name("Aa", "1")), ["no field 'Aa'", "'M', 'A', 'B', 'E'", "Set the id"]),
+        (
+            wishes(by_name("Aa", "1")),
+            ["no field 'Aa'", "'M', 'A', 'B', 'E'", "Set the id", "add its name to field_ids"],
+        ),
         (wishes(by_name("SHARE", "1")), ["no field 'SHARE'", "Did you mean 'SHARED'?"]),
         (wishes(by_name("SHARED", "1")), ["2 fields with the name 'SHARED'", "'s1', 's2'"]),
-        (wishes(by_name("A", "1"), by_id("a", "1")), ["field 'A' is listed twice", "ID 'a'"]),
-        (wishes(by_id("A", "1"), by_name("A", "1")), ["field 'A' is listed twice", "ID 'A'"]),
+        (
+            wishes(by_name("A", "1"), by_id("a", "1")),
+            ["field 'A' is listed more than once, also as the field with the ID 'a'"],
+        ),
+        (
+            wishes(by_id("A", "1"), by_name("A", "1")),
+            ["field 'A' is listed more than once, also as the field with the ID 'A'"],
+        ),
         (wishes(by_name("M")), ["'M' is mandatory"]),
         (wishes(by_id("m"), purge=True), ["'M' is mandatory"]),
         (wishes(by_name("M"), by_name("Z", "1"), by_name("SHARED")), ["'M' is mandatory", "'Z'", "2 fields"]),
@@ -169,7 +179,9 @@ def test_a_record_without_names_says_so():
 
 
 def test_keep_that_matches_no_field_is_an_error_only_when_a_value_would_be_removed():
-    with pytest.raises(InvalidDesiredStateError, match=r"keep_fields lists 'Typo', but .* removes 'A', 'SHARED .s1.'"):
+    with pytest.raises(
+        InvalidDesiredStateError, match=r"keep_fields lists 'Typo', but .* removes 'A', 'SHARED .s1.'.* to field_ids"
+    ):
         plan_change(RECORD, wishes(purge=True, keep=("Typo", "B")))
     assert not plan_change(RECORD, wishes(purge=True, keep=("Typo", "A", "B", "SHARED"))).changed
     assert plan_change(RECORD, wishes(by_name("A", "1"), keep=("Typo",))).changed
@@ -198,7 +210,9 @@ def test_ids_are_compared_without_regard_to_case():
 
 
 def test_a_field_by_its_id_in_two_spellings_is_listed_twice():
-    with pytest.raises(InvalidDesiredStateError, match="The field with the ID 'A' is listed twice"):
+    with pytest.raises(
+        InvalidDesiredStateError, match="with the ID 'A' is listed more than once, also as the field with the ID 'a'"
+    ):
         plan_change(RECORD, wishes(by_id("a", "1"), by_id("A", "1")))
 
 
@@ -321,20 +335,27 @@ def records(draw):
 
 @st.composite
 def records_and_wishes(draw):
-    """A record and wishes that fit it: each field once, by its ID or by a name that is its own; none mandatory goes."""
+    """A record and wishes that fit it: each field once, by its ID or by a name that is its own; none mandatory goes.
+
+    The name is in the record or in field_ids, which can also give a field of the record a second name.
+    """
     before = draw(records())
     names = [entry["name"] for entry in before["fields"]]
     wanted = []
+    field_ids = {f"Field {key}": key for key in draw(st.lists(st.sampled_from(IDS), unique=True))}
     for key in draw(st.lists(st.sampled_from(IDS), unique=True)):
         known = next((entry for entry in before["fields"] if entry["id"] == key), {"name": None, "mandatory": False})
         value = draw(VALUE if not known["mandatory"] else TEXT)
         use_name = known["name"] and names.count(known["name"]) == 1 and draw(st.booleans())
-        wanted.append(by_name(known["name"], value) if use_name else by_id(key, value))
+        labels = [known["name"]] if use_name else []
+        labels += [name for name, field_id in field_ids.items() if field_id == key]
+        label = draw(st.sampled_from(labels)) if labels and draw(st.booleans()) else None
+        wanted.append(by_name(label, value) if label else by_id(key, value))
     # An entry that matches no field makes a purge fail.
-    known_words = [entry["id"] for entry in before["fields"]] + [name for name in names if name]
+    known_words = [entry["id"] for entry in before["fields"]] + [name for name in names if name] + [*field_ids]
     keep = tuple(draw(st.lists(st.sampled_from(known_words), unique=True))) if known_words else ()
     identifier = draw(st.one_of(st.none(), st.sampled_from(["gate", "door"])))
-    return before, wishes(*wanted, identifier=identifier, purge=draw(st.booleans()), keep=keep)
+    return before, wishes(*wanted, identifier=identifier, purge=draw(st.booleans()), keep=keep, field_ids=field_ids)
 
 
 def served(before, payload, form):
@@ -362,11 +383,13 @@ def test_any_plan_gives_what_was_asked_and_loses_nothing_else(case, form):
     managed_ids = {}
     for wish in wanted.fields:
         keys = [wish.id] if wish.id else [entry["id"] for entry in before["fields"] if entry["name"] == wish.name]
+        keys += [] if keys else [wanted.field_ids[wish.name]]
         managed_ids[keys[0]] = wish.value
     for key, value in managed_ids.items():
         assert values.get(key) == value
+    kept = {*wanted.keep, *(wanted.field_ids.get(entry, entry) for entry in wanted.keep)}
     for entry in before["fields"]:
-        purged = wanted.purge and not entry["mandatory"] and not {entry["id"], entry["name"]} & set(wanted.keep)
+        purged = wanted.purge and not entry["mandatory"] and not {entry["id"], entry["name"]} & kept
         if entry["id"] not in managed_ids:
             assert values.get(entry["id"]) == (None if purged else entry["value"])
     assert answer["device_identifier"] == (wanted.device_identifier or before["device_identifier"])
@@ -387,3 +410,141 @@ def test_fields_that_the_task_does_not_set_can_be_masked():
     plan = plan_change(RECORD, wishes(by_name("A", "new"))._replace(mask=("B", "Typo")))
     assert plan.diff["before"]["fields"]["B"] == plan.diff["after"]["fields"]["B"] == MASK
     assert "mask_fields contains 'Typo'" in " ".join(plan.warnings)
+    assert "add its name to field_ids" in " ".join(plan.warnings)
+
+
+def test_a_field_that_the_task_sets_by_id_and_the_record_does_not_list_can_be_masked():
+    plan = plan_change(RECORD, wishes(by_id("n", "new"), mask=("N",)))
+    assert (plan.warnings, plan.secret) == ((), {"n"})
+    assert plan.diff["after"]["fields"]["n"] == f"{MASK} (changed)"
+
+
+# Names that the record does not list
+
+NEW = {"New": "N"}
+
+
+def test_a_name_that_the_record_does_not_list_is_looked_up():
+    plan = plan_change(RECORD, wishes(by_name("New", "1"), field_ids={**NEW, "Unused": "u", "A": "A"}))
+    assert plan.payload["fields"][-1] == {"id": "N", "value": "1"}
+    assert plan.after["fields"][-1] == {"id": "N", "name": "New", "value": "1"}
+    assert plan.changed_fields == ["New"]
+    assert plan.diff["before"]["fields"] == {**plan.diff["after"]["fields"], "New": None}
+    assert "Unused" not in plan.diff["after"]["fields"]
+    answer = record(*plan.after["fields"][:-1], field("n", "1", name="New"))
+    assert (unapplied_changes(plan, answer), concurrent_changes(plan, answer)) == ([], [])
+    assert unapplied_changes(plan, RECORD) == ["New"]
+    assert not plan_change(answer, wishes(by_name("New", "1"), field_ids=NEW)).changed
+
+
+def test_a_field_by_its_id_has_the_name_in_field_ids_too():
+    assert plan_change(RECORD, wishes(by_id("n", "1"), field_ids=NEW)).changed_fields == ["New"]
+    assert plan_overwrite("d", wishes(by_id("n", "1"), field_ids=NEW)).changed_fields == ["New"]
+
+
+def test_a_field_of_the_record_without_a_name_has_the_name_in_field_ids():
+    nameless = record({"id": "n", "name": None, "value": "1"}, {"id": "o", "value": "2"})
+    plan = plan_change(nameless, wishes(by_name("New", "2"), purge=True, field_ids={**NEW, "Other": "o"}))
+    assert plan.changed_fields == ["New", "Other"]
+    assert values_by_id(plan.after) == {"n": "2", "o": None}
+
+
+def test_a_second_name_of_a_listed_field_is_valid_and_results_have_the_name_of_the_record():
+    wanted = wishes(by_name("North", "z"), field_ids={"North": "S1", "South": "s2"})
+    plan = plan_change(RECORD, wanted._replace(purge=True, keep=("A", "South")))
+    assert values_by_id(plan.after) == {**VALUES, "s1": "z", "b": None}
+    assert plan.changed_fields == ["B", "SHARED (s1)"]
+
+
+@pytest.mark.parametrize(
+    ("field_ids", "words"),
+    [
+        ({"A": "b"}, ["field_ids has the ID 'b' for the field 'A', but the record has 'a'"]),
+        ({"A": "x"}, ["field_ids has the ID 'x' for the field 'A', but the record has 'a'"]),
+        ({"SHARED": "x"}, ["field_ids has the ID 'x' for the field 'SHARED', but the record has 's1', 's2'"]),
+        ({"A": "x", "E": "y"}, ["for the field 'A'", "for the field 'E'"]),
+    ],
+)
+def test_a_name_with_two_ids_is_an_error_whether_the_task_uses_it_or_not(field_ids, words):
+    for wanted in (wishes(by_name("A", "1")), wishes(by_name("B", "1")), wishes(identifier="new")):
+        with pytest.raises(InvalidDesiredStateError) as caught:
+            plan_change(RECORD, wanted._replace(field_ids=field_ids))
+        for word in words:
+            assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("field_ids", [{"A": "A"}, {"SHARED": "S2"}, {"a": "x"}])
+def test_a_name_with_one_id_is_no_error(field_ids):
+    assert plan_change(RECORD, wishes(by_name("A", "1"), field_ids=field_ids)).changed_fields == ["A"]
+
+
+def test_a_name_that_fields_of_the_record_share_stays_ambiguous():
+    with pytest.raises(InvalidDesiredStateError, match=r"2 fields with the name 'SHARED'\. Set the id to one of 's1'"):
+        plan_change(RECORD, wishes(by_name("SHARED", "1"), field_ids={"SHARED": "s2"}))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "label"),
+    [
+        (
+            by_name("New", "1"),
+            by_id("n", "1"),
+            "field 'New' is listed more than once, also as the field with the ID 'n'",
+        ),
+        (
+            by_id("n", "1"),
+            by_name("New", "1"),
+            "field 'New' is listed more than once, also as the field with the ID 'n'",
+        ),
+        (by_name("A", "1"), by_name("Alias", "1"), "field 'A' is listed more than once, also as the field 'Alias'"),
+    ],
+)
+def test_a_field_by_its_name_in_field_ids_and_otherwise_is_listed_twice(first, second, label):
+    with pytest.raises(InvalidDesiredStateError, match=label):
+        plan_change(RECORD, wishes(first, second, field_ids={**NEW, "Alias": "A"}))
+
+
+def test_an_unknown_name_can_be_similar_to_one_in_field_ids():
+    with pytest.raises(InvalidDesiredStateError, match=r"no field 'Newt'\. Did you mean 'New'\?"):
+        plan_change(RECORD, wishes(by_name("Newt", "1"), field_ids=NEW))
+    (warning,) = plan_change(RECORD, wishes(by_name("Newt"), field_ids=NEW)).warnings
+    assert warning == "The record has no field 'Newt'. Did you mean 'New'?"
+
+
+def test_removing_and_keeping_names_in_field_ids():
+    plan = plan_change(RECORD, wishes(by_name("New"), field_ids=NEW))
+    assert (plan.changed, plan.warnings) == (False, ())
+    plan = plan_change(RECORD, wishes(purge=True, keep=("New", "B"), field_ids=NEW))
+    assert plan.changed_fields == ["A", "SHARED (s1)", "SHARED (s2)"]
+    listed = record(field("n", "1", name="New"), field("b", "2"))
+    assert plan_change(listed, wishes(purge=True, keep=("New",), field_ids=NEW)).changed_fields == ["B"]
+
+
+def test_names_in_field_ids_can_be_masked():
+    plan = plan_change(RECORD, wishes(by_name("New", "hush"), mask=("New", "Other"), field_ids={**NEW, "Other": "o"}))
+    assert plan.warnings == ()
+    assert plan.diff["after"]["fields"]["New"] == f"{MASK} (changed)"
+    assert "hush" not in str(plan.masked(plan.after))
+
+
+def test_the_current_values_of_names_in_field_ids_are_secrets():
+    nameless = record({"id": "n", "value": "old"}, {"id": "o", "value": "older"}, field("a", "seen"))
+    wanted = wishes(secretly(by_name("New", "new")), mask=("Other",), field_ids={**NEW, "Other": "O"})
+    assert current_secrets(nameless, wanted) == ["old", "older"]
+    assert plan_change(nameless, wanted).diff["before"]["fields"] == {"New": MASK, "Other": MASK, "A": "seen"}
+
+
+def test_an_overwrite_by_names_shows_names_and_sends_ids():
+    field_ids = {**NEW, "Code": "c", "Unused": "u"}
+    wanted = wishes(by_name("New", "1"), secretly(by_name("Code", "hush")), by_id("x", "2"), field_ids=field_ids)
+    plan = plan_overwrite("d", wanted)
+    assert plan.payload["fields"] == [
+        {"id": "N", "value": "1"},
+        {"id": "c", "value": "hush"},
+        {"id": "x", "value": "2"},
+    ]
+    assert plan.changed_fields == ["New", "Code", "x"]
+    assert plan.diff["after"]["fields"] == {"New": "1", "Code": f"{MASK} (changed)", "x": "2"}
+    assert plan.diff["before"]["fields"] == {"New": None, "Code": None, "x": None}
+    assert unapplied_changes(plan, record(field("n", "1"), field("c", "hush"), field("x", "2"))) == []
+    assert plan_overwrite("d", wanted._replace(mask=("New",))).secret == {"n", "c"}

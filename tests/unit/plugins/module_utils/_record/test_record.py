@@ -8,6 +8,7 @@ import time
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
     by_name,
+    ids_by_name,
     is_mandatory,
     labels_of,
     resolve,
@@ -32,6 +33,18 @@ def test_fields_are_found_by_name_or_id():
     assert resolve(RECORD, ["Twin", "d", "Nothing"]) == ({"b", "c", "d"}, ["Nothing"])
     assert resolve(RECORD, ["D", "twin"]) == ({"d"}, ["twin"])
     assert resolve(RECORD, []) == (set(), [])
+
+
+def test_names_that_the_record_does_not_list_are_found_in_field_ids():
+    field_ids = {"New": "N", "Site": "A", "North": "b", "Lone": "D"}
+    assert resolve(RECORD, ["New", "Site", "North", "Lone"], field_ids) == ({"n", "a", "b", "d"}, [])
+    assert resolve(RECORD, ["n", "x", "new", "Twin"], field_ids) == ({"n", "b", "c"}, ["x", "new"])
+
+
+def test_ids_by_name_are_field_ids_for_the_same_labels():
+    field_ids = ids_by_name(RECORD)
+    assert field_ids == {"Site": "a", "Twin (b)": "b", "Twin (c)": "c", "d": "d"}
+    assert resolve({"fields": []}, ["Site", "Twin (b)", "d"], field_ids) == ({"a", "b", "d"}, [])
 
 
 def test_labels_of_very_many_fields_take_no_time():
