@@ -38,13 +38,24 @@ class Operator(t.NamedTuple):
 
 
 class Credentials(t.NamedTuple):
-    """The certificate of a device and its key, each as a path or as text. The key can be in the certificate's file."""
+    """A client certificate and its key, each as a path or as text. The key can be in the certificate's file.
+
+    `prefix` is that of the options for them: `client` for the certificate of a device, `birth` for the one to enroll.
+    """
 
     client_cert: str | None
     client_cert_content: str | None
     client_key: str | None
     client_key_content: str | None
     client_key_passphrase: str | None
+    prefix: str = "client"
+
+
+class Secret(t.NamedTuple):
+    """A text that authenticates requests, and its option: `api_key` or `passcode`."""
+
+    option: str
+    value: str
 
 
 def parse_connection(params: t.Mapping[str, t.Any]) -> Connection:
@@ -58,9 +69,21 @@ def parse_operator(params: t.Mapping[str, t.Any]) -> Operator:
     return Operator(parse_connection(params), params["api_key"])
 
 
-def parse_credentials(params: t.Mapping[str, t.Any]) -> Credentials:
-    """Return the client certificate and its key in the parameters of a module."""
-    return Credentials(*(params[option] for option in Credentials._fields))
+def parse_credentials(params: t.Mapping[str, t.Any], prefix: str = "client") -> Credentials:
+    """Return the client certificate and its key in the parameters of a module, whose options have this prefix."""
+    cert, cert_content, key, key_content, passphrase = (
+        params.get(f"{prefix}_{option}") for option in ("cert", "cert_content", "key", "key_content", "key_passphrase")
+    )
+    return Credentials(cert, cert_content, key, key_content, passphrase, prefix)
+
+
+# The options for the attributes of the file of a certificate.
+FILE_OPTIONS = ("owner", "group", "seuser", "serole", "setype", "selevel")
+
+
+def file_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec for the attributes of the file of a certificate."""
+    return {"mode": {"type": "raw"}, **{option: {"type": "str"} for option in FILE_OPTIONS}}
 
 
 # The constraints of connection_argument_spec.
@@ -69,6 +92,32 @@ PAIR_EXCLUSIONS = (("client_cert", "client_cert_content"), ("client_key", "clien
 
 def _from_environment(option: str) -> dict[str, t.Any]:
     return {"fallback": (env_fallback, [f"DIGICERT_IOT_{option.upper()}"])}
+
+
+def enrollment_connection_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec for the connection of an enrollment and for the files of the certificate."""
+    spec = connection_argument_spec()
+    files = {option: spec[option] for option in ("client_cert", "client_key", "client_key_passphrase")}
+    urls = {option: {**spec[option], "required": False, "default": None} for option in ("device_id", "api_url")}
+    return {
+        **urls,
+        "device_api_url": {"type": "str"},
+        **files,
+        "client_cert": {**files["client_cert"], "required": True},
+        "api_key": {"type": "str", "no_log": True},
+        "passcode": {"type": "str", "no_log": True},
+        "birth_cert": {"type": "path"},
+        # It can contain the key as well.
+        "birth_cert_content": {"type": "str", "no_log": True},
+        "birth_key": {"type": "path", "no_log": False},
+        "birth_key_content": {"type": "str", "no_log": True},
+        "birth_key_passphrase": {"type": "str", "no_log": True},
+        **_common_argument_spec(),
+    }
+
+
+# The constraints of enrollment_connection_argument_spec.
+ENROLLMENT_CREDENTIALS = ("api_key", "passcode", "birth_cert", "birth_cert_content")
 
 
 def connection_argument_spec() -> dict[str, dict[str, t.Any]]:

@@ -18,7 +18,7 @@ class Changes(enum.Enum):
     """What a task can have changed before it failed. `changed` of its result is true in that case only."""
 
     NOTHING = 0
-    # The task completed an interrupted renewal, or set attributes of the certificate file.
+    # The task completed an interrupted installation, or set attributes of the certificate file.
     FILES = 1
     # Such a change of files, or an update of the record: the failed one, or an earlier one of the same task.
     RECORD = 2
@@ -266,31 +266,40 @@ class RenewalDeniedError(DeviceManagerError):
     changes = Changes.FILES
 
 
-class RenewalPendingError(DeviceManagerError):
+class EnrollmentDeniedError(DeviceManagerError):
+    """The API denies the enrollment with this passcode or birth certificate."""
+
+    kind = "enrollment_denied"
+    cause = "The API denies the enrollment with this passcode or birth certificate."
+    remedy = "Use another passcode, or register the birth certificate to the enrollment profile."
+    changes = Changes.FILES
+
+
+class CertificatePendingError(DeviceManagerError):
     """The API accepted the request for a new certificate, which requires approval."""
 
-    kind = "renewal_pending"
+    kind = "certificate_pending"
     cause = "The request for a new certificate requires approval."
-    remedy = "Configure the certificate profile to approve renewals automatically."
+    remedy = "Configure the certificate profile to approve requests automatically."
     changes = Changes.FILES
 
     certificate_request_id: str | None = None
 
 
-class RenewalUnverifiedError(DeviceManagerError):
-    """The API issued a new certificate, and did not accept it or could not be reached. The current one stays."""
+class CertificateUnverifiedError(DeviceManagerError):
+    """The API issued a new certificate, and did not accept it or could not be reached. It is not installed."""
 
-    kind = "renewal_unverified"
-    cause = "The API did not accept the new certificate, or could not be reached. The current certificate is unchanged."
+    kind = "certificate_unverified"
+    cause = "The API did not accept the new certificate, or could not be reached. The certificate is not installed."
     remedy = "Run the task again. If it fails again, contact DigiCert."
     changes = Changes.FILES
 
 
 class FileWriteError(DeviceManagerError):
-    """The certificate or the key could not be written, or another renewal is in progress."""
+    """The certificate or the key could not be written, or another task replaces it."""
 
     kind = "file_write_failed"
-    cause = "The certificate or the key could not be written, or another renewal is in progress."
+    cause = "The certificate or the key could not be written, or another renewal or enrollment is in progress."
     remedy = "Check the permissions and the free space of the directory of the files."
     changes = Changes.FILES
 

@@ -64,6 +64,11 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
 
         return Runtime(warn, self.check_mode, self.temporary_directory)
 
+    def set_file_attributes(self, path: str) -> bool:
+        """Set the attributes of a file to those of `file_argument_spec`. Return whether that changes the file."""
+        file_options = self.load_file_common_arguments(self.params, path=os.path.realpath(path))
+        return bool(self.set_fs_attributes_if_different(file_options, False))
+
     def temporary_directory(self) -> str:
         """Return the path of the module's temporary directory. Raises HostError if there is none."""
         try:

@@ -25,7 +25,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import
 # The placeholder of Ansible for a secret option.
 NO_LOG = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 # The option for the content of the file at a path.
-_CONTENT_OPTIONS = {"client_cert": "client_cert_content", "client_key": "client_key_content", "csr_path": "csr_content"}
+_CONTENT_OPTIONS = {
+    **{f"{prefix}_{kind}": f"{prefix}_{kind}_content" for prefix in ("client", "birth") for kind in ("cert", "key")},
+    "csr_path": "csr_content",
+}
 # A certificate or a CSR in these options is valid, a private key is not.
 _TEXT_OPTIONS = ("csr_content", "value")
 # The module creates the file.

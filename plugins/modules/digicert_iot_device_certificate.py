@@ -256,7 +256,7 @@ failure:
   description:
     - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
     - The keys are those of M(edgeops.digicert.digicert_iot_device). RV(failure.kind) can also be
-      V(renewal_denied), V(renewal_pending), V(renewal_unverified) or V(file_write_failed).
+      V(renewal_denied), V(certificate_pending), V(certificate_unverified) or V(file_write_failed).
     - RV(ignore:changed) is V(true) if the task changed files before it failed. With V(file_write_failed), this is
       possible because the replacement of the files can fail after it started.
     - With all kinds except V(internal_error), RV(ignore:changed) is also V(true) if the task completed an interrupted
@@ -276,15 +276,14 @@ failure:
 """
 
 import datetime
-import os
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     PAIR_EXCLUSIONS,
     Credentials,
     connection_argument_spec,
+    file_argument_spec,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import remaining_days
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     CSR_EXCLUSION,
     renewal_argument_spec,
@@ -298,23 +297,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renew
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
-# The options of set_fs_attributes_if_different.
-_FILE_OPTIONS = ("owner", "group", "seuser", "serole", "setype", "selevel")
-
 
 def _result_of(outcome: RenewalResult) -> dict[str, t.Any]:
     """Return the result of the module."""
-    facts = outcome.facts._asdict()
-    facts["remaining_days"] = remaining_days(outcome.facts.not_after, datetime.datetime.now(datetime.timezone.utc))
-    for name in ("not_before", "not_after"):
-        facts[name] = f"{facts[name]:%Y-%m-%dT%H:%M:%SZ}"
-    renewal = {} if outcome.renewal is None else outcome.renewal._asdict()
     return {
         "changed": outcome.changed,
         "should_renew": outcome.decision.should_renew,
         "reason": outcome.decision.reason,
-        "certificate": facts,
-        **{key: value for key, value in renewal.items() if key != "pem"},
+        "certificate": outcome.facts.result(datetime.datetime.now(datetime.timezone.utc)),
+        **({} if outcome.renewal is None else outcome.renewal.ids()),
         **({"backup_files": outcome.backup_files} if outcome.backup_files else {}),
     }
 
@@ -324,8 +315,7 @@ def main() -> None:
         argument_spec={
             **connection_argument_spec(),
             **renewal_argument_spec(),
-            "mode": {"type": "raw"},
-            **{option: {"type": "str"} for option in _FILE_OPTIONS},
+            **file_argument_spec(),
         },
         mutually_exclusive=[*PAIR_EXCLUSIONS, CSR_EXCLUSION],
         required_one_of=[PAIR_EXCLUSIONS[0]],
@@ -343,9 +333,7 @@ def main() -> None:
         return DeviceApi(open_session(task.connection, credentials, [], runtime), task.device_id, module.redactor)
 
     def set_attributes() -> bool:
-        path = os.path.realpath(str(task.credentials.client_cert))
-        file_options = module.load_file_common_arguments(module.params, path=path)
-        return bool(module.set_fs_attributes_if_different(file_options, False))
+        return module.set_file_attributes(str(task.credentials.client_cert))
 
     try:
         with unexpected_errors():

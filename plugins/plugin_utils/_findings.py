@@ -19,19 +19,24 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CA
 
 COLLECTION = "edgeops.digicert."
 _MANY = "digicert_iot_devices"
-_CERTIFICATE = "digicert_iot_device_certificate"
+# The modules that request certificates -> their difference in check mode and without it.
+_ISSUING = {
+    "digicert_iot_device_certificate": ("to be renewed", "renewed"),
+    "digicert_iot_device_enrollment": ("to be issued", "issued"),
+}
 # A result of a successful module has at least one of these keys. Otherwise, Ansible created the result.
 _SUCCESS = {
     "digicert_iot_device": ("device", "diff"),
     _MANY: ("diff",),
-    _CERTIFICATE: ("certificate",),
+    "digicert_iot_device_certificate": ("certificate",),
+    "digicert_iot_device_enrollment": ("reason",),
     "digicert_iot_device_access": ("access", "diff"),
     "digicert_iot_device_info": ("device",),
 }
 # This module has no desired state, so only its errors count.
 _READING = ("digicert_iot_device_info",)
 # The modules whose device_identifier identifies the device and is not its desired name.
-_BY_NAME = ("digicert_iot_device_access", "digicert_iot_device_info")
+_BY_NAME = ("digicert_iot_device_access", "digicert_iot_device_enrollment", "digicert_iot_device_info")
 
 _MAX_ENTRIES = 10000
 _MAX_DIFFERENCES = 500
@@ -180,8 +185,8 @@ def _finding(task: Task, module: str, device_id: str | None, result: t.Any, fail
     failure = _failure_of(task, device, failed)
     state = "failed" if failure else "in_sync" if not device.changed else "drifted" if task.check_mode else "changed"
     differences = device.differences
-    if module == _CERTIFICATE and device.changed and device.succeeded and not differences:
-        differences = {"certificate": (None, "to be renewed" if task.check_mode else "renewed")}
+    if module in _ISSUING and device.changed and device.succeeded and not differences:
+        differences = {"certificate": (None, _ISSUING[module][not task.check_mode])}
     return Finding(
         task.host,
         device_id or device.device_id,

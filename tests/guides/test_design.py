@@ -29,6 +29,9 @@ PRIVATE = sorted(
 # Pure files outside _record.
 PURE = (
     "_bulk/devices",
+    "_certificate/enrollment_options",
+    "_certificate/enrollment_policy",
+    "_certificate/names",
     "_certificate/pem",
     "_certificate/policy",
     "_certificate/renewal_options",

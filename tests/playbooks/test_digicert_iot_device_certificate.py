@@ -384,7 +384,7 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     pending = {"certificate_request_id": "r-1", "status": "PENDING_APPROVAL", "result": "PENDING"}
     return {
-        "pending": ([Answer(method="POST", body=pending)], "renewal_pending", ["r-1", "PENDING_APPROVAL"]),
+        "pending": ([Answer(method="POST", body=pending)], "certificate_pending", ["r-1", "PENDING_APPROVAL"]),
         "other key": (
             [instead(lambda _csr: root.sign(key, "access-point", ends=99 * DAY))],
             "invalid_response",
@@ -424,12 +424,12 @@ def answers(simulator) -> dict[str, tuple[list[Answer], str, list[str]]]:
                 Answer(method="GET"),
                 Answer(method="GET", status=403, body=DENIAL),
             ],
-            "renewal_unverified",
+            "certificate_unverified",
             ["verification of the certificate failed", "current certificate and its key are unchanged"],
         ),
         "gone": (
             [Answer(), Answer(method="GET", cut=True, times=2)],
-            "renewal_unverified",
+            "certificate_unverified",
             ["sent no complete response"],
         ),
     }

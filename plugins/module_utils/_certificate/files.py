@@ -22,7 +22,11 @@ import ssl
 import stat
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import STAGED_SUFFIX, has_staged_key
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import (
+    STAGED_SUFFIX,
+    UNFINISHED_SUFFIX,
+    has_staged_key,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staging import (
     TEMP_SUFFIX,
     back_up,
@@ -41,11 +45,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.stag
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import FileWriteError
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 
-_NOT_STORABLE = (
+# The suffix of the file that is locked if there is no certificate.
+LOCK_SUFFIX = ".lock"
+_TEMPORARY_SUFFIXES = (STAGED_SUFFIX, TEMP_SUFFIX, UNFINISHED_SUFFIX, LOCK_SUFFIX, "~")
+
+NOT_STORABLE = (
     "A new certificate cannot be stored, so the module did not request one: {}. Correct the cause and run the task "
     "again."
 )
-_NOT_STORED = (
+NOT_STORED = (
     "The API issued a new certificate, but it could not be stored: {}. Correct the cause and run the task again. The "
     "next run completes the installation or requests another certificate."
 )
@@ -68,9 +76,12 @@ class Recovery(t.NamedTuple):
 def pair_of(certificate: str, key: str | None) -> CertificateFiles:
     """Return the files at these paths, which can be links to the same file."""
     try:
-        if key is None or not os.path.samefile(certificate, key):
-            return CertificateFiles(certificate, key)
+        is_one = key is not None and (
+            os.path.realpath(certificate) == os.path.realpath(key) or os.path.samefile(certificate, key)
+        )
     except (OSError, ValueError):
+        is_one = False
+    if key is None or not is_one:
         return CertificateFiles(certificate, key)
     # A file that is a mount point under one of its names cannot be replaced. `check` requires that name.
     return CertificateFiles(key if os.path.realpath(key) in mount_points() else certificate, None)
@@ -78,32 +89,54 @@ def pair_of(certificate: str, key: str | None) -> CertificateFiles:
 
 @contextlib.contextmanager
 def locked(pair: CertificateFiles) -> t.Iterator[None]:
-    """Hold the lock that excludes other renewals of these files. Raises FileWriteError if another process holds it."""
-    with _wrap_os_error("The module sent no request: {}. Correct the cause and run the task again.", pair):
-        descriptor = _lock(pair.certificate)
+    """Hold the lock that excludes other tasks that replace these files.
+
+    Without a certificate, a file with LOCK_SUFFIX is locked, which exists as long as the lock. Raises FileWriteError if
+    another process holds the lock.
+    """
+    with wrap_os_error("The module sent no request: {}. Correct the cause and run the task again.", pair):
+        descriptor = _lock(pair.certificate, _lock_file(pair))
     if descriptor is None:
         raise FileWriteError(
-            f"Another renewal of {pair.certificate} is in progress, or another program holds a lock (flock) on the "
-            "file. The module sent no request. Run the task again after the lock is released."
+            f"Another renewal or enrollment of {pair.certificate} is in progress, or another program holds a lock "
+            "(flock) on the file. The module sent no request. Run the task again after the lock is released."
         )
     try:
         yield
     finally:
+        discard_lock_file(pair)
         os.close(descriptor)
 
 
-def _lock(path: str) -> int | None:
-    """Return the descriptor of the locked file at `path`, or None if another process has locked it."""
+def _lock_file(pair: CertificateFiles) -> str:
+    return os.path.realpath(pair.certificate) + LOCK_SUFFIX
+
+
+def discard_lock_file(pair: CertificateFiles) -> None:
+    """Remove the lock file. If there is a certificate, it is left from an interrupted run."""
+    with contextlib.suppress(OSError):
+        remove(_lock_file(pair))
+
+
+def _lock(certificate: str, lock_file: str) -> int | None:
+    """Return the descriptor of the file that is locked, or None if another process has locked it.
+
+    It is that of the certificate, or the lock file if there is no certificate.
+    """
     while True:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        is_new = not os.path.exists(certificate)
+        path, flags = (lock_file, os.O_CREAT | os.O_NOFOLLOW) if is_new else (certificate, 0)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between the two calls another renewal can replace the file.
-            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+            # Between the calls another task can create, replace or remove the file.
+            if is_new is not os.path.exists(certificate) and os.path.samestat(os.stat(path), os.fstat(descriptor)):
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
             return None
+        except FileNotFoundError:
+            pass
         except BaseException:
             os.close(descriptor)
             raise
@@ -125,7 +158,7 @@ class _Link(t.NamedTuple):
 def check_storage(pair: CertificateFiles, has_new_key: bool, backup: bool) -> None:
     """Raise FileWriteError if a Reservation with these arguments is not possible. No file remains."""
     targets = _targets(pair, has_new_key)
-    with _wrap_os_error(_NOT_STORABLE, pair), contextlib.ExitStack() as files:
+    with wrap_os_error(NOT_STORABLE, pair), contextlib.ExitStack() as files:
         _check(targets, backup)
         for target in targets * (2 if backup else 1):
             # All of them stay open, because they share the free space.
@@ -146,8 +179,9 @@ def _check(targets: list[str], backup: bool) -> None:
             check_leftover(target + suffix)
 
 
-def _state_of(path: str) -> tuple[str, bytes]:
-    return os.path.realpath(path), read_regular_file(path)
+def _state_of(path: str) -> tuple[str, bytes | None]:
+    target = os.path.realpath(path)
+    return target, read_regular_file(path) if os.path.lexists(target) else None
 
 
 class Reservation:
@@ -160,15 +194,17 @@ class Reservation:
     def __init__(self, pair: CertificateFiles, has_new_key: bool, backup: bool = False) -> None:
         self._pair = pair
         self._targets = _targets(pair, has_new_key)
+        # The modes of new files. A certificate is public, but its file can contain the key as well.
+        self._modes = (0o600 if has_new_key and pair.key is None else 0o644, 0o600)
         self._link: _Link | None = None
         self._directory: str | None = None
         self._files: list[t.BinaryIO] = []
         self._temporary: list[str] = []
-        self._states: dict[str, tuple[str, bytes]] = {}
+        self._states: dict[str, tuple[str, bytes | None]] = {}
         self._installs = False
         self.backup_files: list[str] = []
         try:
-            with _wrap_os_error(_NOT_STORABLE, self._pair):
+            with wrap_os_error(NOT_STORABLE, self._pair):
                 self._prepare(backup)
         except BaseException:
             self.discard()
@@ -179,6 +215,11 @@ class Reservation:
 
     def __exit__(self, *_error: object) -> None:
         self.discard()
+
+    @property
+    def staged_certificate(self) -> str:
+        """The path of the temporary file that becomes a certificate that does not exist yet."""
+        return self._targets[0] + TEMP_SUFFIX
 
     def discard(self) -> None:
         """Remove temporary files and backups that belong to no installation."""
@@ -192,14 +233,14 @@ class Reservation:
 
     def install(self, certificate: bytes, key: bytes | None) -> None:
         """Replace the files with these contents. Raises FileWriteError, also if another client has changed a file."""
-        with _wrap_os_error(_NOT_STORED, self._pair):
+        with wrap_os_error(NOT_STORED, self._pair):
             for path, state in self._states.items():
                 if _state_of(path) != state:
                     raise OSError(errno.EAGAIN, "another client has changed it since the request", path)
             for file, content in zip(self._files, filter(None, (certificate, key))):
                 write(file, content)
         self._installs = True
-        with _wrap_os_error(_NOT_STORED, self._pair, changed=True):
+        with wrap_os_error(NOT_STORED, self._pair, changed=True):
             if not self._swap():
                 self._rename_all()
         with contextlib.suppress(OSError):
@@ -209,12 +250,13 @@ class Reservation:
         _check(self._targets, backup)
         self._link = _link_of(self._pair) if len(self._targets) > 1 else None
         self._states = {path: _state_of(path) for path in self._pair if path is not None}
+        present = [target for target in self._targets if os.path.lexists(target)]
         if backup:
-            for target in self._targets:
+            for target in present:
                 self.backup_files.append(back_up(target))
-        if not self._stage_directory():
-            for target in self._targets:
-                self._files.append(stage(target, target + TEMP_SUFFIX))
+        if len(present) < len(self._targets) or not self._stage_directory():
+            for target, mode in zip(self._targets, self._modes):
+                self._files.append(stage(target, target + TEMP_SUFFIX, mode))
                 self._temporary.append(target + TEMP_SUFFIX)
             # With the entries of the directory reserved as well, the renames require no more space.
             for target in self._targets if len(self._targets) > 1 else []:
@@ -334,8 +376,7 @@ def _link_of(pair: CertificateFiles) -> _Link | None:
 def _holds_only(directory: str, names: list[str]) -> bool:
     """Return whether a directory contains only these files, and temporary files and backups of them."""
     return all(
-        entry in names
-        or any(entry.startswith(name + ".") and entry.endswith((STAGED_SUFFIX, TEMP_SUFFIX, "~")) for name in names)
+        entry in names or any(entry.startswith(name + ".") and entry.endswith(_TEMPORARY_SUFFIXES) for name in names)
         for entry in os.listdir(directory)
     )
 
@@ -443,7 +484,7 @@ def key_matches(certificate: str, key: str, passphrase: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _wrap_os_error(sentence: str, pair: CertificateFiles, changed: bool = False) -> t.Iterator[None]:
+def wrap_os_error(sentence: str, pair: CertificateFiles, changed: bool = False) -> t.Iterator[None]:
     """Raise FileWriteError with this sentence in place of OSError. `changed` is whether files may have changed."""
     try:
         yield

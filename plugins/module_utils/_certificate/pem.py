@@ -15,6 +15,8 @@ import binascii
 import re
 import typing as t
 
+# PEM_BUFSIZE of OpenSSL.
+LONGEST_PASSPHRASE = 1024
 # OpenSSL accepts all three. A trusted certificate is followed by data that only OpenSSL reads.
 _CERTIFICATE_LABELS = frozenset((b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"))
 # OpenSSL 3 ignores a byte order mark at the start of a file. OpenSSL 1.1.1 does not find the line after it.

@@ -34,14 +34,22 @@ class RenewalOptions(t.NamedTuple):
     backup: bool
 
 
-def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the renewal."""
+def attributes_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec for the attributes of a request for a certificate."""
     attribute_spec: dict[str, dict[str, t.Any]] = {
         "id": {"type": "str", "required": True},
         "value": {"type": "str", "required": True},
     }
     # It can be an enrollment code, but the other attributes are in the certificate.
     device_attribute_spec = {**attribute_spec, "value": {**attribute_spec["value"], "no_log": True}}
+    return {
+        "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
+        "device_attributes": {"type": "list", "elements": "dict", "options": device_attribute_spec},
+    }
+
+
+def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the renewal."""
     return {
         "remaining_days": {"type": "int"},
         "remaining_percentage": {"type": "int"},
@@ -50,8 +58,7 @@ def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
         "csr_content": {"type": "str"},
         "regenerate_key": {"type": "bool", "default": False},
         "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": "same"},
-        "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
-        "device_attributes": {"type": "list", "elements": "dict", "options": device_attribute_spec},
+        **attributes_argument_spec(),
         "backup": {"type": "bool", "default": False},
     }
 

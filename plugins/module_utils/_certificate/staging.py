@@ -25,8 +25,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file imp
 
 # The suffix of a temporary file that is not complete yet.
 TEMP_SUFFIX = ".part"
-# The reserved space is twice the size of the old content and this number of bytes.
+# The reserved space is twice the size of the old content and this number of bytes. A new file has no old content.
 _MARGIN = 8192
+_SPACE_OF_NEW_FILE = 32768
 # FS_IOC_GETFLAGS, FS_APPEND_FL and FS_IMMUTABLE_FL of linux/fs.h. The request encodes the size of a long.
 _GET_FLAGS = 0x80006601 | struct.calcsize("l") << 16
 _FLAGS = {0x20: "append-only (chattr +a)", 0x10: "immutable (chattr +i)"}
@@ -35,11 +36,13 @@ _CONTENT_ATTRIBUTES = ("security.ima", "security.evm")
 
 
 def check(target: str, suffix_length: int = 0) -> None:
-    """Raise OSError if a rename cannot replace the regular file at `target`.
+    """Raise OSError if a rename cannot replace the regular file at `target`, or cannot create it.
 
     `suffix_length` is the length of the longest suffix that a temporary file or a backup adds to the name.
     """
     directory, name = os.path.split(target)
+    if not os.path.isdir(directory):
+        raise FileNotFoundError(errno.ENOENT, "its directory does not exist", target)
     for problem in (_file_problem(target), directory_problem(directory, target)):
         if problem:
             raise OSError(errno.EPERM, problem, target)
@@ -48,6 +51,8 @@ def check(target: str, suffix_length: int = 0) -> None:
 
 
 def _file_problem(target: str) -> str:
+    if not os.path.lexists(target):
+        return ""
     state = os.lstat(target)
     if not stat.S_ISREG(state.st_mode):
         return "it is not a regular file"
@@ -87,6 +92,8 @@ def directory_problem(directory: str, entry: str) -> str:
         reason = "the file system is read-only" if is_read_only else "permission denied"
         return f"no file can be created in its directory: {reason}"
     state = os.stat(directory)
+    if not os.path.lexists(entry):
+        return ""
     if state.st_mode & stat.S_ISVTX and os.geteuid() not in (0, state.st_uid, os.lstat(entry).st_uid):
         return "its directory has the sticky bit, and the file belongs to another user"
     return ""
@@ -117,15 +124,15 @@ def _flag(path: str) -> str:
     return next((text for flag, text in _FLAGS.items() if flags & flag), "")
 
 
-def stage(target: str, path: str) -> t.BinaryIO:
+def stage(target: str, path: str, mode: int = 0o600) -> t.BinaryIO:
     """Create the file `path`, which replaces `target`, with its owner, mode and extended attributes.
 
-    The file has reserved space for new content.
+    If there is no file at `target`, the new file has this mode. It has reserved space for new content.
     """
     remove(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        return _reserve(descriptor, target, path)
+        return _reserve(descriptor, target, path, mode)
     except BaseException:
         remove(path)
         raise
@@ -140,19 +147,32 @@ def rehearse(target: str) -> t.BinaryIO | None:
         if getattr(error, "errno", None) not in (None, errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT):
             raise
         return None
-    return _reserve(descriptor, target, directory)
+    return _reserve(descriptor, target, directory, 0o600)
 
 
-def _reserve(descriptor: int, target: str, path: str) -> t.BinaryIO:
+def _reserve(descriptor: int, target: str, path: str, mode: int) -> t.BinaryIO:
     with contextlib.ExitStack() as files:
         file = files.enter_context(os.fdopen(descriptor, "r+b"))
-        copy_metadata(descriptor, target)
+        size = _SPACE_OF_NEW_FILE
+        if os.path.lexists(target):
+            copy_metadata(descriptor, target)
+            size = 2 * os.stat(target).st_size + _MARGIN
+        else:
+            _set_mode(descriptor, mode)
         try:
-            allocate(descriptor, 2 * os.stat(target).st_size + _MARGIN)
+            allocate(descriptor, size)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from error
         files.pop_all()
         return file
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    """Set the mode of a new file. The default ACL of its directory gives no access to other users."""
+    for name in _attributes(descriptor):
+        if not name.startswith("security."):
+            os.removexattr(descriptor, name)
+    os.fchmod(descriptor, mode)
 
 
 def copy_metadata(descriptor: int, source: str) -> None:

@@ -12,6 +12,7 @@ Only this file uses the package cryptography. It requires version 3.3 or newer.
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import typing as t
 
 try:
@@ -26,6 +27,7 @@ except ImportError:
 else:
     HAS_CRYPTOGRAPHY = tuple(map(int, cryptography.__version__.split(".")[:2])) >= (3, 3)
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.names import Names
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import (
     CERTIFICATE,
     PRIVATE_KEY,
@@ -34,9 +36,19 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem 
     is_open,
     replace_blocks,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import remaining_days
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import MissingLibraryError
 
 KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "ecdsa_p256", "ecdsa_p384", "ecdsa_p521", "ed25519")
+
+_OTHER_KEY = "the certificate does not match the key of the CSR"
+# The class of each kind of alternative name.
+_GENERAL_NAMES = {
+    "DNS": "DNSName",
+    "IP": "IPAddress",
+    "URI": "UniformResourceIdentifier",
+    "email": "RFC822Name",
+}
 
 
 class CertificateInfo(t.NamedTuple):
@@ -47,6 +59,11 @@ class CertificateInfo(t.NamedTuple):
     not_before: datetime.datetime
     not_after: datetime.datetime
     fingerprint: str
+
+    def result(self, now: datetime.datetime) -> dict[str, t.Any]:
+        """Return the attributes for the result of a module, with the remaining days at the time `now`."""
+        dates = {name: f"{getattr(self, name):%Y-%m-%dT%H:%M:%SZ}" for name in ("not_before", "not_after")}
+        return {**self._asdict(), **dates, "remaining_days": remaining_days(self.not_after, now)}
 
 
 def need_cryptography() -> None:
@@ -153,12 +170,12 @@ def load_csr(content: bytes) -> x509.CertificateSigningRequest:
     return request
 
 
-def make_key(key_type: str, template: x509.Certificate) -> t.Any:
+def make_key(key_type: str, template: x509.Certificate | None = None) -> t.Any:
     """Return a new private key of `key_type`, one of KEY_TYPES. `same` is the type of the certificate `template`.
 
     Raises ValueError if that type is not supported.
     """
-    if key_type == "same":
+    if template is not None and key_type == "same":
         old = template.public_key()
         if isinstance(old, rsa.RSAPublicKey):
             return rsa.generate_private_key(65537, old.key_size)
@@ -192,6 +209,26 @@ def create_csr(key: t.Any, template: x509.Certificate) -> x509.CertificateSignin
         pass
     else:
         builder = builder.add_extension(names.value, names.critical)
+    return _sign(builder, key)
+
+
+def build_names(names: Names) -> tuple[x509.Name, list[x509.GeneralName]]:
+    """Return the subject and the alternative names of a CSR. Raises ValueError with the reason if one is invalid."""
+    subject = x509.Name([x509.NameAttribute(x509.ObjectIdentifier(oid), text) for oid, text in names.subject])
+    alternative = [(kind, ipaddress.ip_address(text) if kind == "IP" else text) for kind, text in names.alternative]
+    return subject, [getattr(x509, _GENERAL_NAMES[kind])(name) for kind, name in alternative]
+
+
+def create_csr_with_names(key: t.Any, names: Names) -> x509.CertificateSigningRequest:
+    """Return a CSR for `key` with these names. Raises ValueError with the reason if a name is invalid."""
+    subject, alternative = build_names(names)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    if alternative:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
+    return _sign(builder, key)
+
+
+def _sign(builder: x509.CertificateSigningRequestBuilder, key: t.Any) -> x509.CertificateSigningRequest:
     return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
 
 
@@ -231,6 +268,20 @@ def chain_of(leaf: x509.Certificate, certificates_found: t.Iterable[x509.Certifi
     return chain
 
 
+def find_issue_problem(
+    chain: list[x509.Certificate], request: x509.CertificateSigningRequest, now: datetime.datetime
+) -> str | None:
+    """Return why the certificates of a response are not usable for the first time, or None if they are.
+
+    The leaf certificate must match the key of the CSR, and must not have expired at the time `now`. `chain` has the
+    order of `order_chain`.
+    """
+    if not same_key(chain[0], request):
+        return _OTHER_KEY
+    end = certificate_info(chain[0]).not_after
+    return f"the certificate expired on {end:%Y-%m-%d %H:%M} UTC" if end <= now else None
+
+
 def find_certificate_mismatch(
     chain: list[x509.Certificate],
     old: x509.Certificate,
@@ -244,7 +295,7 @@ def find_certificate_mismatch(
     """
     leaf = chain[0]
     if not same_key(leaf, request):
-        return "the certificate does not match the key of the CSR"
+        return _OTHER_KEY
     new_end, old_end = certificate_info(leaf).not_after, certificate_info(old).not_after
     if new_end <= old_end:
         return (

@@ -13,7 +13,12 @@ import os
 import re
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Connection, Credentials, Operator
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    Connection,
+    Credentials,
+    Operator,
+    Secret,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import has_staged_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Session, TlsContexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
@@ -30,6 +35,17 @@ if t.TYPE_CHECKING:  # pragma: no cover - few runs need it
     from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import Recovery
 
 
+class _Header(t.NamedTuple):
+    """The header of a secret, and its name in messages."""
+
+    header: str
+    noun: str
+
+
+# By option.
+_SECRETS = {"api_key": _Header("x-api-key", "API key"), "passcode": _Header("x-passcode", "passcode")}
+
+
 def open_session(connection: Connection, credentials: Credentials, problems: list[str], runtime: Runtime) -> Session:
     """Return a session that authenticates with the certificate of the device. The first request opens the connection.
 
@@ -43,8 +59,8 @@ def open_session(connection: Connection, credentials: Credentials, problems: lis
         # A renewal in another process can replace the files between two reads.
         if not tls_problems or before == _file_states(credentials):
             break
-    _require_none(problems + _problems(connection) + tls_problems)
-    identity = Identity(certificate_validity_hint=lambda: certificate_validity_hint(credentials))
+    _require_none(problems + connection_problems(connection) + tls_problems)
+    identity = Identity(f"{credentials.prefix}_cert", {}, lambda: certificate_validity_hint(credentials))
     contexts = TlsContexts(context, lambda: proxy_context(connection.trust, runtime.contexts))
     return Session(connection, contexts, identity, runtime.pause)
 
@@ -54,15 +70,32 @@ def open_operator_session(operator: Operator, problems: list[str], runtime: Runt
 
     `problems` are errors in other parameters. Raises InvalidParametersError with all errors, or MissingLibraryError.
     """
-    connection, api_key = operator
+    return _open_header_session(operator.connection, Secret("api_key", operator.api_key), problems, runtime)
+
+
+def open_enrollment_session(
+    connection: Connection, credential: Secret | Credentials, problems: list[str], runtime: Runtime
+) -> Session:
+    """Return a session that authenticates the enrollment of a device. The first request opens the connection.
+
+    `problems` are errors in other parameters. Raises InvalidParametersError with all errors, or MissingLibraryError.
+    """
+    if isinstance(credential, Secret):
+        return _open_header_session(connection, credential, problems, runtime)
+    return open_session(connection, credential, problems, runtime)
+
+
+def _open_header_session(connection: Connection, secret: Secret, problems: list[str], runtime: Runtime) -> Session:
     _warn_of_trust(connection, runtime)
     context, tls_problems = server_auth_context(connection.trust)
-    # If HTTP does not support a character, the error of the library contains the key.
-    if not api_key or not all("!" <= character <= "~" for character in api_key):
-        problems = [*problems, "api_key is empty, or has blanks, line ends or characters that no API key has."]
-    _require_none(problems + _problems(connection) + tls_problems)
+    # If HTTP does not support a character, the error of the library contains the secret.
+    if not secret.value or not all("!" <= character <= "~" for character in secret.value):
+        noun = _SECRETS[secret.option].noun
+        problems = [*problems, f"{secret.option} is empty, or has blanks, line ends or characters that no {noun} has."]
+    _require_none(problems + connection_problems(connection) + tls_problems)
     contexts = TlsContexts(context, lambda: proxy_context(connection.trust))
-    return Session(connection, contexts, Identity(has_leaf=False, headers={"x-api-key": api_key}), runtime.pause)
+    identity = Identity(leaf="", headers={_SECRETS[secret.option].header: secret.value})
+    return Session(connection, contexts, identity, runtime.pause)
 
 
 def _require_none(problems: list[str]) -> None:
@@ -115,10 +148,11 @@ def _warn_of_trust(connection: Connection, runtime: Runtime) -> None:
         runtime.warn("validate_certs is false. The connection is open to man-in-the-middle attacks.")
 
 
-def _problems(connection: Connection) -> list[str]:
+def connection_problems(connection: Connection, option: str = "api_url") -> list[str]:
+    """Return why the connection is not possible, as sentences. `option` is the option for its URL."""
     problem = _url_problem(connection.api_url)
     problems = (
-        [f"api_url {problem}. It must consist of https://, a host, and optionally a port and a path."]
+        [f"{option} {problem}. It must consist of https://, a host, and optionally a port and a path."]
         if problem
         else []
     )

@@ -22,6 +22,7 @@ from urllib.parse import quote
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Response, Session
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    CertificatePendingError,
     DeviceManagerError,
     DeviceNotFoundError,
     ErrorDetails,
@@ -31,7 +32,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     ReadDeniedError,
     RedirectedError,
     RenewalDeniedError,
-    RenewalPendingError,
     WriteDeniedError,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import Record, id_key
@@ -56,22 +56,43 @@ _CERTIFICATE_ADVICE = (
     (
         "No required SSL certificate was sent",
         "The server that terminates TLS for the API received no certificate. It probably does not support the key "
-        "algorithm of client_cert. Some servers support RSA and EC only.",
+        "algorithm of {}. Some servers support RSA and EC only.",
     ),
     (
         "The SSL certificate error",
-        "The server that terminates TLS for the API rejects client_cert: it is expired or revoked, or the server does "
+        "The server that terminates TLS for the API rejects {}: it is expired or revoked, or the server does "
         "not trust its CA. Add the certificates of intermediate CAs to the file, after the device certificate.",
     ),
 )
 
 
-class Renewal(t.NamedTuple):
-    """A new certificate in PEM form, with or without its chain, and the IDs of the certificate and of the request."""
+class IssuedCertificate(t.NamedTuple):
+    """A new certificate in PEM form, with or without its chain, and the IDs in the response.
+
+    The API does not document whether a response has the ID of the device.
+    """
 
     pem: str
     certificate_id: str | None
     certificate_request_id: str | None
+    device_id: str | None
+
+    def ids(self) -> dict[str, str | None]:
+        """Return the IDs of the certificate and of its request, for the result of a module."""
+        return {"certificate_id": self.certificate_id, "certificate_request_id": self.certificate_request_id}
+
+
+class CertificateRequest(t.NamedTuple):
+    """The path of a request for a certificate, its name in messages, and the sentences on the state after an error.
+
+    `unchanged` is on the files, `approval` is how to approve requests automatically, and `next_run` is on the next run.
+    """
+
+    path: str
+    verb: str
+    unchanged: str
+    approval: str
+    next_run: str
 
 
 class DeviceApi:
@@ -100,25 +121,19 @@ class DeviceApi:
         response = self._session.attempt(attempts, "PUT", self._path, json.dumps(payload).encode("ascii"))
         return self._record(response, "update")
 
-    def renew(self, payload: dict[str, t.Any]) -> Renewal:
+    def renew(self, payload: dict[str, t.Any]) -> IssuedCertificate:
         """Request a new certificate and return it. `payload` has the `csr` and attributes for the certificate profile.
 
-        The request is not idempotent, because each one can issue a certificate. Raises a DeviceManagerError, and
-        OutcomeUnknownError if the API may have issued a certificate.
+        Raises as `request_certificate` does.
         """
-        try:
-            response = self._session.send("POST", f"{self._path}/renew", json.dumps(payload).encode("ascii"), False)
-            if not 200 <= response.status < 300:
-                raise self._failure(response, "renewal")
-            return _parse_renewal(response, self.redactor)
-        except DeviceManagerError as failure:
-            if not failure.may_have_applied:
-                raise
-            raise OutcomeUnknownError.caused_by(
-                failure,
-                f"A new certificate was requested, but its outcome is unknown: the API may have issued one. {failure} "
-                "The current certificate and its key are unchanged. The next run requests another certificate.",
-            ) from failure
+        request = CertificateRequest(
+            f"{self._path}/renew",
+            "renewal",
+            "The current certificate and its key are unchanged.",
+            "Configure the certificate profile to approve renewals automatically.",
+            "The next run requests another certificate.",
+        )
+        return request_certificate(self._session, request, payload, self._failure, self.redactor)
 
     def _record(self, response: Response, verb: str) -> Record:
         if not 200 <= response.status < 300:
@@ -141,22 +156,50 @@ class DeviceApi:
         return error_from_response(response, verb, denials, self.redactor)
 
 
-def _parse_renewal(response: Response, redactor: Redactor) -> Renewal:
+def request_certificate(
+    session: Session,
+    request: CertificateRequest,
+    payload: dict[str, t.Any],
+    failure_of: t.Callable[[Response, str], DeviceManagerError],
+    redactor: Redactor,
+) -> IssuedCertificate:
+    """Send a request for a certificate and return the certificate. `failure_of` returns the error for a response.
+
+    The request is not idempotent, because each one can issue a certificate. Raises a DeviceManagerError, and
+    OutcomeUnknownError if the API may have issued a certificate.
+    """
+    try:
+        response = session.send("POST", request.path, json.dumps(payload).encode("ascii"), False)
+        if not 200 <= response.status < 300:
+            raise failure_of(response, request.verb)
+        return _parse_issued(response, request, redactor)
+    except DeviceManagerError as failure:
+        if not failure.may_have_applied:
+            raise
+        raise OutcomeUnknownError.caused_by(
+            failure,
+            f"A new certificate was requested, but its outcome is unknown: the API may have issued one. {failure} "
+            f"{request.unchanged} {request.next_run}",
+        ) from failure
+
+
+def _parse_issued(response: Response, request: CertificateRequest, redactor: Redactor) -> IssuedCertificate:
     try:
         content = parse_object(response.body)
     except ValueError as error:
         raise InvalidResponseError(
-            f"Invalid response to the renewal request: {error}.", _details_of(response), may_have_applied=True
+            f"Invalid response to the {request.verb} request: {error}.", _details_of(response), may_have_applied=True
         ) from error
     words = {key: word for key, word in content.items() if isinstance(word, str)}
     if words.get("pem"):
-        return Renewal(words["pem"], words.get("certificate_id"), words.get("certificate_request_id"))
-    failure = RenewalPendingError(
-        "The API accepted the certificate request, but did not issue a certificate: request {}, status {}, result {}. "
-        "The current certificate and its key are unchanged. Configure the certificate profile to approve renewals "
-        "automatically. The API cannot return the certificate later: the next run requests another one.".format(
-            *(_truncate(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result"))
-        ),
+        return IssuedCertificate(words["pem"], *(words.get(key) for key in IssuedCertificate._fields[1:]))
+    number, status, result = (
+        _truncate(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result")
+    )
+    failure = CertificatePendingError(
+        f"The API accepted the certificate request, but did not issue a certificate: request {number}, status {status},"
+        f" result {result}. {request.unchanged} {request.approval} The API cannot return the certificate later. "
+        f"{request.next_run}",
         _details_of(response),
     )
     failure.certificate_request_id = words.get("certificate_request_id")
@@ -278,12 +321,17 @@ class Denials(t.NamedTuple):
     """The documented codes with which an API denies an operation, with the error for each, and the advice for them.
 
     `credential` is the option that authenticates the request. `certificate_validity_hint` is that of a session.
+    `unknown` is the error and the advice if the API returns that an object does not exist.
     """
 
     errors: t.Mapping[str, type[DeviceManagerError]]
     advice: str
     credential: str
     certificate_validity_hint: t.Callable[[], str] = str
+    unknown: tuple[type[DeviceManagerError], str] = (
+        DeviceNotFoundError,
+        "Check device_id, and check that api_url is the URL of the account that has the device.",
+    )
 
 
 class _Body(t.NamedTuple):
@@ -322,16 +370,14 @@ def _kind_and_advice(response: Response, body: _Body, denials: Denials) -> tuple
     is_api_error = body.code is not None and body.message is not None
     advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in body.title), None)
     if advice is not None:
-        return HttpError, advice + denials.certificate_validity_hint()
+        return HttpError, advice.format(denials.credential) + denials.certificate_validity_hint()
     if 300 <= status < 400:
         return RedirectedError, (
             f"Redirects are not followed, so that {denials.credential} is not sent to another host. If the location is "
             "correct, set api_url to it."
         )
     if is_api_error and body.code in _UNKNOWN_DEVICE_CODES and status in (400, 404):
-        return DeviceNotFoundError, (
-            "Check device_id, and check that api_url is the URL of the account that has the device."
-        )
+        return denials.unknown
     if status in (401, 403) and is_api_error:
         return denials.errors.get(str(body.code), HttpError), denials.advice
     return HttpError, _http_advice(response, is_api_error, denials.credential)

@@ -34,6 +34,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry imp
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
     CLOSED_ADVICE,
     describe_handshake_error,
+    for_leaf,
     is_about_leaf,
     is_closing,
     is_final,
@@ -72,12 +73,13 @@ class TlsContexts(t.NamedTuple):
 
 
 class Identity(t.NamedTuple):
-    """The credential of the requests: the client certificate of the context (`has_leaf`), or one of `headers`.
+    """The credential of the requests: the client certificate of the context, or one of `headers`.
 
-    `certificate_validity_hint` returns a sentence on the validity period of a rejected certificate.
+    `leaf` is the option for the client certificate, or "". `certificate_validity_hint` returns a sentence on the
+    validity period of a rejected certificate.
     """
 
-    has_leaf: bool = True
+    leaf: str = "client_cert"
     headers: t.Mapping[str, str] = MappingProxyType({})
     certificate_validity_hint: t.Callable[[], str] = str
 
@@ -243,7 +245,7 @@ class Session:
             if isinstance(cause, ssl.SSLError) and is_final(cause):
                 # TLS can fail during a response, too.
                 meaning = (
-                    describe_handshake_error(cause, host, self.identity.has_leaf)
+                    describe_handshake_error(cause, host, self.identity.leaf)
                     + self.identity.certificate_validity_hint()
                     + self._caution()
                 )
@@ -255,8 +257,8 @@ class Session:
         is_closed = is_closing(causes) and not self._transport.is_at_proxy
         self._is_only_closed = self._is_only_closed and is_closed
         advice = "Check api_url, the network, and the proxy settings of this host, or raise retries or timeout."
-        if self._is_only_closed and self.identity.has_leaf:
-            advice = CLOSED_ADVICE + self.identity.certificate_validity_hint()
+        if self._is_only_closed and self.identity.leaf:
+            advice = for_leaf(CLOSED_ADVICE, self.identity.leaf) + self.identity.certificate_validity_hint()
         outcome = "sent no complete response" if has_sent else "could not be reached"
         return ConnectionFailedError(
             f"{self._way(host, outcome)}: {reason or causes[-1]}. {advice}",

@@ -20,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import C
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import (
     BOM,
     CERTIFICATE,
+    LONGEST_PASSPHRASE,
     PRIVATE_KEY,
     certificates,
     describe_problem,
@@ -32,8 +33,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file imp
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Contexts, Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 
-# PEM_BUFSIZE of OpenSSL.
-_LONGEST_PASSPHRASE = 1024
 # The directories in which a process finds its open files by their descriptors.
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
 # The first line of a PEM file that refers to a key in hardware -> the provider of OpenSSL 3 for the key.
@@ -47,7 +46,7 @@ def pair_problems(credentials: Credentials, runtime: Runtime) -> list[str]:
         pair = _find_pair(credentials, runtime.tmpdir, files, problems)
         if pair is None:
             return problems
-        return problems + _load_pair(_new_context(), pair, credentials.client_key_passphrase, runtime.warn)
+        return problems + _load_pair(_new_context(), pair, runtime.warn)
 
 
 def client_context(trust: Trust, credentials: Credentials, runtime: Runtime) -> tuple[ssl.SSLContext, list[str]]:
@@ -71,7 +70,7 @@ def client_context(trust: Trust, credentials: Credentials, runtime: Runtime) -> 
             context, trust_problems = server_auth_context(trust)
             problems = trust_problems + problems
         if pair:
-            problems += _load_pair(context, pair, credentials.client_key_passphrase, runtime.warn)
+            problems += _load_pair(context, pair, runtime.warn)
     if kind and not problems:
         contexts[use] = context
     return context, problems
@@ -166,8 +165,11 @@ def _find_pair(
 ) -> _PemCredentials | None:
     """Return the certificate and the key, or None with the reason in `problems`. `files` keeps a content readable."""
 
-    def find(option: str) -> _Pem | None:
-        path, text = getattr(credentials, option), getattr(credentials, f"{option}_content")
+    prefix = credentials.prefix
+
+    def find(kind: str) -> _Pem | None:
+        option = f"{prefix}_{kind}"
+        path, text = getattr(credentials, f"client_{kind}"), getattr(credentials, f"client_{kind}_content")
         if text is None:
             return None if path is None else _read_pem(option, path, problems)
         if path is not None:
@@ -175,24 +177,22 @@ def _find_pair(
         content = text.encode("utf-8", "replace")
         return _Pem(files.enter_context(_nameless_file(content, tmpdir())), f"{option}_content", content)
 
-    certificate, key = find("client_cert"), find("client_key")
+    certificate, key = find("cert"), find("key")
     passphrase = credentials.client_key_passphrase
     if certificate is None and not problems:
-        problems.append("One of client_cert and client_cert_content is required.")
+        problems.append(f"One of {prefix}_cert and {prefix}_cert_content is required.")
     # If Python rejects a passphrase during a call of OpenSSL 1.1.1, the result is a SystemError.
-    if passphrase is not None and len(passphrase.encode("utf-8", "surrogatepass")) > _LONGEST_PASSPHRASE:
+    if passphrase is not None and len(passphrase.encode("utf-8", "surrogatepass")) > LONGEST_PASSPHRASE:
         problems.append(
-            f"client_key_passphrase is longer than {_LONGEST_PASSPHRASE} bytes, which OpenSSL does not support."
+            f"{prefix}_key_passphrase is longer than {LONGEST_PASSPHRASE} bytes, which OpenSSL does not support."
         )
     if passphrase is not None and not is_unicode(passphrase):
-        problems.append("client_key_passphrase is not valid Unicode text.")
-    return None if certificate is None or problems else _PemCredentials(certificate, key)
+        problems.append(f"{prefix}_key_passphrase is not valid Unicode text.")
+    return None if certificate is None or problems else _PemCredentials(certificate, key, passphrase, prefix)
 
 
-def _load_pair(
-    context: ssl.SSLContext, pair: _PemCredentials, passphrase: str | None, warn: t.Callable[[str], None]
-) -> list[str]:
-    certificate, key = pair
+def _load_pair(context: ssl.SSLContext, pair: _PemCredentials, warn: t.Callable[[str], None]) -> list[str]:
+    certificate, key, passphrase, prefix = pair
     key_holder = key or certificate
     if os.stat(key_holder.path).st_mode & stat.S_IROTH:
         warn(f"{key_holder.label} contains a private key that every user of the host can read. Set its mode to 0600.")
@@ -210,11 +210,11 @@ def _load_pair(
     except OSError as error:
         problem = _certificate_problem(certificate) or _order_problem(certificate, key_holder, error, get_passphrase)
         if problem is None:
-            return [f"{key_holder.label} {_key_problem(certificate, key, passphrase, error, bool(asked))}."]
+            return [f"{key_holder.label} {_key_problem(pair, error, bool(asked))}."]
         key_problem = describe_problem(key.content, PRIVATE_KEY) if key else None
         return [f"{certificate.label} {problem}."] + ([f"{key.label} {key_problem}."] if key and key_problem else [])
     if passphrase and is_open(key_holder.content):
-        warn("The private key is not encrypted, so client_key_passphrase is not used.")
+        warn(f"The private key is not encrypted, so {prefix}_key_passphrase is not used.")
     return []
 
 
@@ -297,8 +297,9 @@ def _is_pair(der: bytes, key_path: str, get_passphrase: t.Callable[[], str]) -> 
     return True
 
 
-def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, error: Exception, asked: bool) -> str:
+def _key_problem(pair: _PemCredentials, error: Exception, asked: bool) -> str:
     """Return why OpenSSL rejects a key whose certificate it accepts. `asked` is whether it requested a passphrase."""
+    certificate, key, passphrase, prefix = pair
     content = (key or certificate).content
     provider = next((provider for mark, provider in _PROVIDERS if mark in content), None)
     reason = getattr(error, "reason", None)
@@ -308,8 +309,8 @@ def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, er
         )
     if asked and passphrase is None:
         if provider:
-            return "is protected: set client_key_passphrase to its PIN or password"
-        return "is encrypted: set client_key_passphrase"
+            return f"is protected: set {prefix}_key_passphrase to its PIN or password"
+        return f"is encrypted: set {prefix}_key_passphrase"
     if reason == "KEY_VALUES_MISMATCH" or (reason in _MISMATCHES and not provider):
         if key is None:
             return "contains a private key that does not match its certificate"
@@ -320,14 +321,10 @@ def _key_problem(certificate: _Pem, key: _Pem | None, passphrase: str | None, er
             f"configuration that activates the provider '{provider}', and check the access to the key, the PIN, and "
             f"that the certificate in {certificate.label} matches the key"
         )
-    return _unloadable_key(content, key is None, reason, asked)
-
-
-def _unloadable_key(content: bytes, is_combined: bool, reason: str | None, asked: bool) -> str:
     problem = describe_problem(content, PRIVATE_KEY)
     if problem:
-        return problem + (": client_key is required" if is_combined else "")
-    hint = "contains no private key that can be loaded" + (" with this client_key_passphrase" if asked else "")
+        return problem + (f": {prefix}_key is required" if key is None else "")
+    hint = "contains no private key that can be loaded" + (f" with this {prefix}_key_passphrase" if asked else "")
     return f"{hint} ({reason})" if reason else hint
 
 
@@ -340,10 +337,12 @@ class _Pem(t.NamedTuple):
 
 
 class _PemCredentials(t.NamedTuple):
-    """A certificate, and its key unless that is in the same file."""
+    """A certificate, and its key unless that is in the same file. `prefix` is that of the options."""
 
     certificate: _Pem
     key: _Pem | None
+    passphrase: str | None
+    prefix: str
 
 
 def _read_pem(option: str, path: str, problems: list[str]) -> _Pem | None:
@@ -392,7 +391,7 @@ def _path_of(descriptor: int) -> str:
     if path is None:
         raise HostError(
             "OpenSSL cannot read the content of a certificate or key, because the managed host has neither /dev/fd nor "
-            "/proc. Mount /proc, or use client_cert and client_key in place of the content."
+            "/proc. Mount /proc, or use files in place of the content."
         )
     return path
 
@@ -425,9 +424,11 @@ def certificate_validity_hint(credentials: Credentials) -> str:
         return ""
     now = datetime.datetime.now(datetime.timezone.utc)
     if end < now:
-        return f" client_cert expired on {end:%Y-%m-%d at %H:%M} UTC."
+        return f" {credentials.prefix}_cert expired on {end:%Y-%m-%d at %H:%M} UTC."
     if begin > now:
-        return f" client_cert is not valid before {begin:%Y-%m-%d, %H:%M} UTC. Check the clock of this host."
+        return (
+            f" {credentials.prefix}_cert is not valid before {begin:%Y-%m-%d, %H:%M} UTC. Check the clock of this host."
+        )
     return ""
 
 
@@ -461,10 +462,10 @@ def is_closing(causes: t.Iterable[BaseException]) -> bool:
     return any(isinstance(cause, closings) or "UNEXPECTED_EOF" in str(cause) for cause in causes)
 
 
-def describe_handshake_error(error: ssl.SSLError, host: str, has_leaf: bool = True) -> str:
+def describe_handshake_error(error: ssl.SSLError, host: str, leaf: str = "client_cert") -> str:
     """Return the cause of a failed handshake with `host` and the remedy.
 
-    `has_leaf` is whether the context has a client certificate.
+    `leaf` is the option for the client certificate of the context, or "" if it has none.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return "The verification of the certificate of {} failed: {}. {}".format(
@@ -475,17 +476,28 @@ def describe_handshake_error(error: ssl.SSLError, host: str, has_leaf: bool = Tr
             else "Set ca_path to the CA that signed it, and check the clock of this host.",
         )
     reason = _reason(error)
-    if not has_leaf and "ALERT" in reason and "PROTOCOL" not in reason:
+    if not leaf and "ALERT" in reason and "PROTOCOL" not in reason:
         return (
             f"The TLS handshake with {host} failed ({reason}). The server requires a client certificate, so api_url is "
             "the URL of the device API. The host name of the operator API has no prefix 'clientauth.'."
         )
     advice = _advice(reason) or (
         "Check that client_cert is the certificate of the device and that client_key matches it, that the host name in "
-        f"api_url ({host}) starts with 'clientauth.', and that api_url is the URL of the region and the account that "
-        "issued the certificate"
+        "api_url starts with 'clientauth.', and that api_url is the URL of the region and the account that issued the "
+        "certificate"
     )
-    return f"The TLS handshake with {host} failed ({reason}). {advice}."
+    return f"The TLS handshake with {host} failed ({reason}). {for_leaf(advice, leaf)}."
+
+
+def for_leaf(advice: str, leaf: str) -> str:
+    """Return an advice on the certificate of a device for the certificate in the option `leaf`."""
+    if leaf in ("", "client_cert"):
+        return advice
+    enrolls = ("certificate of the device", "certificate that is registered to the enrollment profile")
+    key = leaf.replace("_cert", "_key")
+    for old, new in (("client_cert", leaf), ("client_key", key), enrolls):
+        advice = advice.replace(old, new)
+    return advice
 
 
 def describe_proxy_handshake_error(error: ssl.SSLError, host: str) -> str:

@@ -9,9 +9,6 @@
 from __future__ import annotations
 
 import datetime
-import random
-import re
-import time
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
@@ -28,6 +25,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.file
     pair_of,
     recover,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.issued import (
+    Contents,
+    issued_chain,
+    with_new_chain,
+    with_new_key,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import is_open
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import (
     Decision,
@@ -41,45 +44,39 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.rene
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     CertificateInfo,
     certificate_info,
-    chain_of,
     create_csr,
     dump_csr,
     find_certificate_mismatch,
-    holds,
     load_csr,
     make_key,
     need_cryptography,
-    order_chain,
     read_chain,
     read_key,
-    replace_chain,
-    replace_key,
     same_key,
     write_key,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import back_off
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import pair_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    CertificateUnverifiedError,
     DeviceManagerError,
     HandshakeFailedError,
     InvalidParametersError,
     InvalidResponseError,
     ReadDeniedError,
-    RenewalUnverifiedError,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import (
+    Connect,
+    read_with_new_certificate,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
-    from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, Renewal
-
-# Opens the API with these credentials.
-Connect = t.Callable[[Credentials], "DeviceApi"]
-
-_OBJECT = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
-# An API can escape the line ends twice in its JSON.
-_LINE_ENDS = re.compile(r"(?:\\[rn]|\s)+")
+    from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import (
+        DeviceApi,
+        IssuedCertificate,
+    )
 
 
 class RenewalTask(t.NamedTuple):
@@ -109,7 +106,7 @@ class RenewalResult(t.NamedTuple):
     decision: Decision
     facts: CertificateInfo
     changed: bool
-    renewal: Renewal | None = None
+    renewal: IssuedCertificate | None = None
     backup_files: t.Sequence[str] = ()
 
 
@@ -122,14 +119,13 @@ class _CurrentCertificate(t.NamedTuple):
 
 
 class _Request(t.NamedTuple):
-    """A CSR for a new certificate. With a new key, the contents of the files with this key.
+    """A CSR for a new certificate, and the contents of the files, which still have the old chain.
 
-    `certificate_content` still has the old chain.
+    With a new key, the contents have that key.
     """
 
     csr: t.Any
-    certificate_content: bytes
-    key_content: bytes | None = None
+    contents: Contents
 
 
 def renew_when_due(
@@ -197,17 +193,13 @@ class _Renewer:
 
     def run(self, api: DeviceApi, present: _CurrentCertificate, request: _Request) -> RenewalResult:
         """Request the new certificate, verify it and replace the files. `api` uses the current certificate."""
-        with Reservation(self._pair, request.key_content is not None, self._options.backup) as reservation:
+        with Reservation(self._pair, request.contents.key is not None, self._options.backup) as reservation:
             renewal, chain = self._request_certificate(api, present, request.csr)
-            old_chain = chain_of(present.chain[0], present.chain)
-            content = replace_chain(request.certificate_content, old_chain, chain)
+            content, key_content = with_new_chain(request.contents, present.chain, chain)
             candidate = self._credentials._replace(
                 client_cert=None, client_cert_content=content.decode("utf-8", "replace")
             )
-            key_content = request.key_content
             if key_content is not None:
-                if holds(key_content, present.chain[0]):
-                    key_content = replace_chain(key_content, old_chain, chain)
                 candidate = candidate._replace(
                     client_key=None, client_key_content=key_content.decode("utf-8", "replace")
                 )
@@ -232,7 +224,7 @@ class _Renewer:
                 csr = load_csr(content.encode("utf-8", "replace"))
                 if not same_key(csr, leaf):
                     raise ValueError("it does not match the key of the certificate")
-                return _Request(csr, present.content)
+                return _Request(csr, Contents(present.content, None))
             if not present.decision.should_renew:
                 return None
             if options.regenerate_key:
@@ -243,7 +235,7 @@ class _Renewer:
             key = read_key(self._key_content(present), self._credentials.client_key_passphrase)
             if not same_key(key, leaf):
                 raise ValueError("it does not match client_cert")
-            return _Request(create_csr(key, leaf), present.content)
+            return _Request(create_csr(key, leaf), Contents(present.content, None))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InvalidParametersError(f"{label} cannot be used: {reason}.") from error
@@ -259,19 +251,12 @@ class _Renewer:
         # A new key is encrypted if the old key is encrypted or in hardware.
         pem = b"" if key is None else write_key(key, None if is_open(old_key) else passphrase)
         csr = None if key is None else create_csr(key, leaf)
-        if pair.key is None:
-            return _Request(csr, replace_key(present.content, pem, leaf, passphrase, is_copy=False))
-        try:
-            certificate_content = replace_key(present.content, pem, leaf, passphrase, is_copy=True)
-        except ValueError as error:
-            raise ValueError(
-                f"{pair.certificate} also contains a private key, which cannot be replaced: {error}"
-            ) from None
-        return _Request(csr, certificate_content, replace_key(old_key, pem, leaf, passphrase, is_copy=False))
+        current = Contents(present.content, None if pair.key is None else old_key)
+        return _Request(csr, with_new_key(current, leaf, pem, passphrase))
 
     def _request_certificate(
         self, api: DeviceApi, present: _CurrentCertificate, csr: t.Any
-    ) -> tuple[Renewal, list[t.Any]]:
+    ) -> tuple[IssuedCertificate, list[t.Any]]:
         """Request the new certificate. Return the response and its chain, which matches the CSR."""
         attributes = self._options.attributes
         try:
@@ -288,8 +273,7 @@ class _Renewer:
         )
         try:
             # The old chain can contain certificates between the new certificate and its CA.
-            found = read_chain(_stripped(renewal.pem))
-            chain = order_chain(found + present.chain[1:], csr)
+            chain = issued_chain(renewal.pem, present.chain[1:], csr)
             reason = find_certificate_mismatch(chain, present.chain[0], csr, subject_may_differ)
         except ValueError as error:
             reason = str(error)
@@ -301,35 +285,19 @@ class _Renewer:
         return renewal, chain
 
     def _verify_certificate(self, api: DeviceApi, candidate: Credentials) -> None:
-        """Verify that the API accepts the new certificate of `candidate`. Raises RenewalUnverifiedError."""
+        """Verify that the API accepts the new certificate of `candidate`. Raises CertificateUnverifiedError."""
         try:
-            self._read_with_new_certificate(api, candidate)
+            is_read = read_with_new_certificate(self._connect, candidate, self._retries, lambda: _may_read(api))
         except DeviceManagerError as failure:
-            raise RenewalUnverifiedError.caused_by(
+            raise CertificateUnverifiedError.caused_by(
                 failure,
                 f"The API issued a new certificate, but the verification of the certificate failed. {failure} The "
                 "current certificate and its key are unchanged. The next run requests another certificate.",
             ) from failure
-
-    def _read_with_new_certificate(self, api: DeviceApi, candidate: Credentials) -> None:
-        number = 0
-        while True:
-            try:
-                self._connect(candidate).read()
-            except (HandshakeFailedError, ReadDeniedError) as failure:
-                if number == 0 and isinstance(failure, ReadDeniedError) and not _may_read(api):
-                    self._runtime.warn(
-                        "The new certificate could not be verified, because the device has no read access to its "
-                        "record."
-                    )
-                    return
-                if number == self._retries:
-                    raise
-            else:
-                return
-            # The API can accept a new certificate with a delay after it issued the certificate.
-            time.sleep(back_off(number, None, random.random()))  # noqa: S311
-            number += 1
+        if not is_read:
+            self._runtime.warn(
+                "The new certificate could not be verified, because the device has no read access to its record."
+            )
 
 
 def _load_current(pair: CertificateFiles, policy: Policy) -> _CurrentCertificate:
@@ -346,15 +314,6 @@ def _load_current(pair: CertificateFiles, policy: Policy) -> _CurrentCertificate
 
 def _has_expired(present: _CurrentCertificate) -> bool:
     return certificate_info(present.chain[0]).not_after < datetime.datetime.now(datetime.timezone.utc)
-
-
-def _stripped(pem: str) -> bytes:
-    """Return the PEM objects of a response with the line ends that PEM requires, whatever those of the response are."""
-    objects = (
-        f"-----BEGIN {label}-----\n{_LINE_ENDS.sub(chr(10), body).strip()}\n-----END {label}-----\n"
-        for label, body in _OBJECT.findall(pem)
-    )
-    return "".join(objects).encode("utf-8", "replace")
 
 
 def _may_read(api: DeviceApi) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    CertificatePendingError,
     Changes,
     DeviceManagerError,
     ErrorDetails,
     OutcomeUnknownError,
-    RenewalPendingError,
     error_kinds,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
@@ -22,6 +22,7 @@ from ansible_collections.edgeops.digicert.plugins.modules import (
     digicert_iot_device,
     digicert_iot_device_access,
     digicert_iot_device_certificate,
+    digicert_iot_device_enrollment,
     digicert_iot_devices,
 )
 
@@ -39,6 +40,7 @@ def test_every_failure_stands_in_the_documentation_of_a_module():
         digicert_iot_device,
         digicert_iot_device_access,
         digicert_iot_device_certificate,
+        digicert_iot_device_enrollment,
         digicert_iot_devices,
     )
     documentation = "".join(module.RETURN for module in modules)
@@ -73,8 +75,9 @@ def test_kinds_before_which_nothing_can_change():
         "missing_library",
         "read_denied",
         "renewal_denied",
-        "renewal_pending",
-        "renewal_unverified",
+        "enrollment_denied",
+        "certificate_pending",
+        "certificate_unverified",
         "file_write_failed",
     ]
 
@@ -96,10 +99,10 @@ def test_the_documentation_of_the_modules_lists_the_kinds_that_change_no_record(
 
 
 def test_secrets_are_masked_in_a_new_error():
-    original = RenewalPendingError("It said hush.", ErrorDetails(None, "hush", None, 2), changed=True)
+    original = CertificatePendingError("It said hush.", ErrorDetails(None, "hush", None, 2), changed=True)
     original.certificate_request_id = "4711"
     error = original.redacted(Redactor(["hush"]))
-    assert isinstance(error, RenewalPendingError)
+    assert isinstance(error, CertificatePendingError)
     assert str(error) == "It said ********."
     assert error.details[1:3] == ("********", None)
     assert (error.certificate_request_id, error.details.retries, error.changed) == ("4711", 2, True)

@@ -61,6 +61,25 @@ def test_the_runtime_has_the_functions_of_the_module(run, repeat_warnings, count
     assert logged.count("Beware of ********.") == count
 
 
+def test_the_attributes_of_a_file_are_set(run, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to("file")
+    paths = []
+    monkeypatch.setattr(
+        basic.AnsibleModule, "load_file_common_arguments", lambda _module, _params, path: {"path": path}
+    )
+    monkeypatch.setattr(
+        basic.AnsibleModule,
+        "set_fs_attributes_if_different",
+        lambda _module, options, changed: paths.append(options["path"]) or not changed,
+    )
+
+    def work(module):
+        module.exit_json(changed=module.set_file_attributes(str(tmp_path / "link")))
+
+    assert run(work)[0]["changed"] is True
+    assert paths == [str(tmp_path / "file")]
+
+
 def test_secrets_are_in_no_result_and_no_log(run):
     def work(module):
         module.exit_json(changed=False, text="said Zq82 and Zq8%32", number=3, word="Zq82")

@@ -506,3 +506,15 @@ def test_no_result_breaks_the_report_or_changes_the_row_of_another_host(
     if action != INFO:
         assert len(report["devices"]) > 1
     assert {finding.device_id for finding in findings} <= {device_id, None} or device_id is None
+
+
+@pytest.mark.parametrize(("check_mode", "text"), [(True, "to be issued"), (False, "issued")])
+def test_an_enrollment_is_a_difference_of_the_certificate(check_mode, text):
+    arguments = {"device_identifier": "gate-7"}
+    task = Task("gate", "edgeops.digicert.digicert_iot_device_enrollment", arguments, check_mode=check_mode)
+    result = {"changed": True, "device_id": None, "device_identifier": "gate-7", "reason": "There is no certificate."}
+    (finding,) = findings_of(task, {**result, "certificate": None}, failed=False)
+    assert (finding.device_id, finding.device_identifier) == (None, "gate-7")
+    assert finding.differences == {"certificate": (None, text)}
+    assert finding.state == ("drifted" if check_mode else "changed")
+    assert finding.failure is None

@@ -135,6 +135,102 @@ def test_two_files_are_two(pair):
     assert pair_of("\0", pair.key).key == pair.key
 
 
+def test_one_file_that_does_not_exist_is_one_file(tmp_path):
+    path = str(tmp_path / "new.pem")
+    (tmp_path / "link.pem").symlink_to("new.pem")
+    assert pair_of(path, path) == CertificateFiles(path, None)
+    assert pair_of(path, str(tmp_path / "link.pem")) == CertificateFiles(path, None)
+
+
+@pytest.fixture
+def absent(tmp_path):
+    """The paths of a pair that does not exist."""
+    return CertificateFiles(str(tmp_path / "new.pem"), str(tmp_path / "new.key"))
+
+
+class TestAbsentFiles:
+    @pytest.mark.parametrize("through_link", [False, True])
+    def test_files_are_created_with_their_modes(self, absent, new, tmp_path, through_link):
+        if through_link:
+            (tmp_path / "link").symlink_to(".")
+            absent = CertificateFiles(str(tmp_path / "link/new.pem"), str(tmp_path / "link/new.key"))
+        check_storage(absent, True, True)
+        with Reservation(absent, True, backup=True) as reservation:
+            assert reservation.staged_certificate == str(tmp_path / "new.pem.part")
+            reservation.install(new.certificate.encode(), new.key.encode())
+            assert reservation.backup_files == []
+        assert key_matches(*absent, None)
+        assert [stat.S_IMODE(os.stat(path).st_mode) for path in absent] == [0o644, 0o600]
+        assert {"new.pem", "new.key"} == set(os.listdir(str(tmp_path))) - {"link"}
+
+    def test_one_file_with_a_key_is_private(self, absent, new, tmp_path):
+        with Reservation(absent._replace(key=None), True) as reservation:
+            reservation.install((new.certificate + new.key).encode(), None)
+        assert stat.S_IMODE(os.stat(absent.certificate).st_mode) == 0o600
+        assert os.listdir(str(tmp_path)) == ["new.pem"]
+
+    def test_a_certificate_without_a_key_is_public(self, absent, new):
+        with Reservation(absent._replace(key=None), False) as reservation:
+            reservation.install(new.certificate.encode(), None)
+        assert stat.S_IMODE(os.stat(absent.certificate).st_mode) == 0o644
+
+    def test_nothing_is_left_of_an_attempt(self, absent, tmp_path):
+        with Reservation(absent, True):
+            assert len(os.listdir(str(tmp_path))) == 4
+        assert os.listdir(str(tmp_path)) == []
+
+    def test_a_file_that_another_client_created_stays(self, absent, new):
+        with Reservation(absent, True) as reservation:
+            Path(absent.key).write_text("other")
+            with pytest.raises(FileWriteError, match="another client has changed it"):
+                reservation.install(new.certificate.encode(), new.key.encode())
+        assert Path(absent.key).read_text() == "other"
+
+    def test_a_missing_directory_is_named(self, absent):
+        with pytest.raises(FileWriteError, match=r"none/new\.pem: its directory does not exist"):
+            check_storage(CertificateFiles(absent.certificate.replace("new", "none/new"), None), True, False)
+
+    def test_a_lock_file_exists_as_long_as_the_lock(self, absent, tmp_path):
+        with locked(absent):
+            assert os.listdir(str(tmp_path)) == ["new.pem.lock"]
+            with pytest.raises(FileWriteError, match="Another renewal or enrollment"), locked(absent):
+                pass
+        assert os.listdir(str(tmp_path)) == []
+
+    @pytest.mark.parametrize("happens", ["a certificate is created", "the lock file is removed"])
+    def test_a_change_before_the_lock_is_seen(self, absent, new, tmp_path, monkeypatch, happens):
+        real = fcntl.flock
+
+        def flock(descriptor, operation):
+            monkeypatch.setattr(fcntl, "flock", real)
+            real(descriptor, operation)
+            if happens == "a certificate is created":
+                Path(absent.certificate).write_text(new.certificate)
+            else:
+                os.unlink(f"{absent.certificate}.lock")
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+        with locked(absent):
+            is_new = happens == "the lock file is removed"
+            with pytest.raises(FileWriteError), locked(absent):
+                pass
+            assert ("new.pem.lock" in os.listdir(str(tmp_path))) or not is_new
+        assert os.listdir(str(tmp_path)) == ([] if is_new else ["new.pem"])
+
+    def test_an_interrupted_installation_is_completed(self, absent, new):
+        Path(absent.certificate).write_text(new.certificate)
+        Path(f"{absent.key}.next").write_text(new.key)
+        warnings = []
+        assert recover(absent, None, True, warnings.append) == (absent, True)
+        assert key_matches(*absent, None)
+        assert len(warnings) == 1
+
+    def test_staged_files_without_current_ones_are_left(self, absent, new):
+        for path, content in zip(absent, (new.certificate, new.key)):
+            Path(f"{path}.next").write_text(content)
+        assert recover(absent, None, True, print) == (absent, False)
+
+
 class TestLinkedDirectory:
     def test_a_directory_that_holds_only_the_pair_is_replaced_by_one_rename(self, linked, old, new, tmp_path):
         (tmp_path / "link.next").write_text("left")
@@ -216,7 +312,7 @@ class TestLinkedDirectory:
     def test_the_files_are_reserved_where_a_directory_cannot_be(self, linked, new, tmp_path, monkeypatch, number):
         calls = []
 
-        def fail(target, path):
+        def fail(target, path, *_mode):
             if "link.part" in path:
                 calls.append(path)
                 if len(calls) == number:
@@ -288,9 +384,7 @@ def test_a_pair_that_another_client_changes_stays(linked, new, make_leaf, tmp_pa
             reservation.install(*content)
 
     states = []
-    words = (
-        "No such file" if change == "none" else r"another client has changed it since the request\. Correct the cause"
-    )
+    words = r"another client has changed it since the request\. Correct the cause"
     with pytest.raises(FileWriteError, match=words) as caught:
         attempt()
     assert not caught.value.changed

@@ -196,6 +196,18 @@ def test_extended_attributes_are_those_of_the_target(target, monkeypatch):
     assert len(calls) == 2
 
 
+def test_a_new_file_inherits_no_access(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "listxattr", lambda _path: ["system.posix_acl_access", "security.selinux"])
+    monkeypatch.setattr(os, "getxattr", lambda _path, _name: b"")
+    monkeypatch.setattr(os, "removexattr", lambda _file, name: calls.append(name))
+    path = tmp_path / "new"
+    with stage(str(path), f"{path}.part", 0o644):
+        assert os.stat(f"{path}.part").st_mode & 0o777 == 0o644
+        assert os.stat(f"{path}.part").st_size == 32768
+    assert calls == ["system.posix_acl_access"]
+
+
 def test_space_is_written_where_it_cannot_be_reserved(target, monkeypatch):
     with open(target, "r+b") as file:
         for error in (errno.EOPNOTSUPP, None):

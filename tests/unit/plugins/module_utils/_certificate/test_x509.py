@@ -14,13 +14,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate import x509 as _x509
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.names import Names
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     KEY_TYPES,
+    build_names,
     certificate_info,
     chain_of,
     create_csr,
+    create_csr_with_names,
     dump_csr,
     find_certificate_mismatch,
+    find_issue_problem,
     holds,
     load_csr,
     make_key,
@@ -276,3 +280,61 @@ def test_a_content_holds_a_certificate(make_leaf):
     assert holds((two.certificate + one.key + one.certificate).encode(), read(one))
     assert not holds(two.certificate.encode(), read(one))
     assert not holds(b"nothing", read(one))
+
+
+def test_facts_are_a_result(make_leaf):
+    facts = certificate_info(read(make_leaf(-1, 2)))
+    result = facts.result(facts.not_after - datetime.timedelta(days=1, hours=1))
+    assert result["remaining_days"] == 1
+    assert result["not_before"] == facts.not_before.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert set(result) == {
+        *("subject", "serial_number", "not_before", "not_after", "fingerprint", "remaining_days"),
+    }
+
+
+NAMES = Names(
+    (("2.5.4.3", "gate"), ("2.5.4.10", "Port"), ("2.5.4.11", "a"), ("2.5.4.11", "b")),
+    (("DNS", "gate.example"), ("IP", "::1"), ("URI", "urn:x:1"), ("email", "a@b.example")),
+)
+
+
+@pytest.mark.parametrize("key_type", ["ecdsa_p256", "ed25519"])
+def test_a_csr_has_the_names(key_type):
+    key = make_key(key_type)
+    csr = load_csr(dump_csr(create_csr_with_names(key, NAMES)).encode())
+    assert same_key(csr, key)
+    assert [attribute.value for attribute in csr.subject] == ["gate", "Port", "a", "b"]
+    (extension,) = csr.extensions
+    assert not extension.critical
+    assert [type(name) for name in extension.value] == [
+        x509.DNSName,
+        x509.IPAddress,
+        x509.UniformResourceIdentifier,
+        x509.RFC822Name,
+    ]
+
+
+def test_a_csr_can_have_a_subject_only():
+    assert list(create_csr_with_names(make_key("ecdsa_p256"), NAMES._replace(alternative=())).extensions) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        NAMES._replace(subject=(("2.5.4.6", "Netherlands"),)),
+        NAMES._replace(alternative=(("IP", "gate"),)),
+        NAMES._replace(alternative=(("DNS", "gät.example"),)),
+    ],
+)
+def test_names_that_cannot_be_are_an_error(names):
+    with pytest.raises(ValueError, match=r"."):
+        build_names(names)
+
+
+def test_a_first_certificate_has_the_key_and_has_not_expired(make_leaf):
+    leaf, other = make_leaf(), make_leaf()
+    csr = create_csr(leaf.private_key, read(leaf))
+    end = certificate_info(read(leaf)).not_after
+    assert find_issue_problem([read(leaf)], csr, end - datetime.timedelta(seconds=1)) is None
+    assert str(find_issue_problem([read(leaf)], csr, end)).startswith("the certificate expired on ")
+    assert find_issue_problem([read(other)], csr, end) == "the certificate does not match the key of the CSR"

@@ -7,12 +7,18 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    Credentials,
+    Secret,
     connection_argument_spec,
     parse_connection,
     parse_credentials,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import connection as _connection
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session, recover_files
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
+    open_enrollment_session,
+    open_session,
+    recover_files,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import client_context
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -193,3 +199,22 @@ def test_every_option_but_the_switches_can_come_from_the_environment():
     for name, entry in connection_argument_spec().items():
         expected = [] if name in switches else [f"DIGICERT_IOT_{name.upper()}"]
         assert entry.get("fallback", (None, []))[1] == expected
+
+
+@pytest.mark.parametrize(("option", "header"), [("passcode", "x-passcode"), ("api_key", "x-api-key")])
+def test_a_secret_of_an_enrollment_is_a_header(option, header):
+    connection = parse_connection(options())
+    session = open_enrollment_session(connection, Secret(option, "hush"), [], Runtime([].append))
+    assert (session.identity.leaf, session.identity.headers) == ("", {header: "hush"})
+    for secret in ("", "a b", "h\u00fcsh"):
+        with pytest.raises(InvalidParametersError, match=f"First. {option} is empty, or has blanks"):
+            open_enrollment_session(connection, Secret(option, secret), ["First."], Runtime([].append))
+
+
+def test_a_birth_certificate_has_its_own_options(leaf, tmp_path):
+    connection = parse_connection(options())
+    (tmp_path / "birth.pem").write_text(leaf.certificate + leaf.key)
+    birth = Credentials(str(tmp_path / "birth.pem"), None, None, None, None, "birth")
+    assert open_enrollment_session(connection, birth, [], Runtime([].append)).identity.leaf == "birth_cert"
+    with pytest.raises(InvalidParametersError, match=r"^birth_key: /nowhere cannot be read"):
+        open_enrollment_session(connection, birth._replace(client_key="/nowhere"), [], Runtime([].append))

@@ -293,13 +293,13 @@ def renew(status, content, may_have_applied=False):
 
 def test_a_renewal():
     content = {"certificate_request_id": "r", "status": "AUTO_APPROVED", "certificate_id": "c", "pem": "-----BEGIN"}
-    assert renew(200, content) == ("-----BEGIN", "c", "r")
-    assert renew(200, {"pem": "-----BEGIN", "certificate_id": 7}) == ("-----BEGIN", None, None)
+    assert renew(200, content) == ("-----BEGIN", "c", "r", None)
+    assert renew(200, {"pem": "-----BEGIN", "certificate_id": 7}) == ("-----BEGIN", None, None, None)
 
 
 @pytest.mark.parametrize("pem", [None, "", 7])
 def test_a_renewal_that_waits_for_approval(pem):
-    with pytest.raises(_errors.RenewalPendingError, match="request r, status PENDING, result unknown") as caught:
+    with pytest.raises(_errors.CertificatePendingError, match="request r, status PENDING, result unknown") as caught:
         renew(200, {"certificate_request_id": "r", "status": "PENDING", "pem": pem})
     assert caught.value.certificate_request_id == "r"
 

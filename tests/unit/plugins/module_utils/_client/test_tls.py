@@ -465,12 +465,15 @@ def test_a_closed_connection_is_told_from_others(cause, is_one):
 
 def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
     words = "The host name of the operator API has no prefix 'clientauth.'"
-    assert words in describe_handshake_error(
-        alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", has_leaf=False
-    )
-    assert words not in describe_handshake_error(
-        alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", has_leaf=False
-    )
+    assert words in describe_handshake_error(alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", leaf="")
+    assert words not in describe_handshake_error(alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", leaf="")
+
+
+def test_a_rejected_birth_certificate_has_its_own_options():
+    text = describe_handshake_error(alert("SSLV3_ALERT_HANDSHAKE_FAILURE"), "device.example", leaf="birth_cert")
+    assert "Check that birth_cert is the certificate that is registered to the enrollment profile" in text
+    assert "and that birth_key matches it" in text
+    assert "client_" not in text
 
 
 @pytest.mark.skipif(not hasattr(ssl.SSLSocket, "verify_client_post_handshake"), reason="needs Python 3.8")

@@ -19,8 +19,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
     make_key,
     read_chain,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import Renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import IssuedCertificate
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import renewal as _renewal
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations import verification as _verification
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
     parse_renewal_task,
     renew_when_due,
@@ -90,7 +91,7 @@ class Api:
     def renew(self, payload):
         self.host.calls.append(("renew", sorted(payload)))
         pem = self.host.issue(load_csr(payload["csr"].encode()))
-        return Renewal(pem, "c-1", "r-1")
+        return IssuedCertificate(pem, "c-1", "r-1", None)
 
     def read(self):
         self.host.calls.append(("read", self.is_new))
@@ -110,7 +111,7 @@ def test_a_certificate_is_renewed(host):
     outcome = host.renew()
     connects = ("connect", []), ("connect", ["client_cert", "client_cert_content"])
     assert host.calls == [connects[0], ("renew", ["csr"]), connects[1], ("read", True)]
-    assert outcome.renewal[1:] == ("c-1", "r-1")
+    assert outcome.renewal[1:] == ("c-1", "r-1", None)
     assert host.files == {"device.pem": outcome.renewal.pem, "device.key": host.leaf.key}
     assert outcome.changed
     assert (outcome.facts.not_after - outcome.facts.not_before).days == 11
@@ -188,7 +189,7 @@ def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
     before = host.files
     for failure in (_errors.HandshakeFailedError("No."), _errors.ReadDeniedError("No.")):
         host.reads[True] = failure
-        with pytest.raises(_errors.RenewalUnverifiedError, match=r"No\. The current certificate"):
+        with pytest.raises(_errors.CertificateUnverifiedError, match=r"No\. The current certificate"):
             host.renew()
         assert host.files == before
     host.reads[False] = _errors.ReadDeniedError("No.")
@@ -199,7 +200,7 @@ def test_a_certificate_that_is_not_let_in_leaves_all_as_it_was(host):
 
 def test_a_certificate_that_is_not_accepted_at_once_is_tried_again(host, monkeypatch):
     waits = []
-    monkeypatch.setattr(_renewal.time, "sleep", waits.append)
+    monkeypatch.setattr(_verification.time, "sleep", waits.append)
     host.reads[True] = [_errors.ReadDeniedError("No."), _errors.HandshakeFailedError("No."), None]
     host.renew(retries=2)
     assert [call for call in host.calls if call[0] in ("renew", "read")] == [
@@ -213,7 +214,7 @@ def test_a_certificate_that_is_not_accepted_at_once_is_tried_again(host, monkeyp
     before = host.files
     host.issue = lambda request: host.issued(request, 20).certificate
     host.reads[True] = [_errors.HandshakeFailedError("No.")] * 3
-    with pytest.raises(_errors.RenewalUnverifiedError, match="The next run requests another certificate"):
+    with pytest.raises(_errors.CertificateUnverifiedError, match="The next run requests another certificate"):
         host.renew(retries=2)
     assert host.files == before
 

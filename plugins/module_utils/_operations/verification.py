@@ -1,0 +1,46 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection: it can change at any time.
+
+"""Verify that the API accepts a new certificate: read the record of the device with it."""
+
+from __future__ import annotations
+
+import random
+import time
+import typing as t
+
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import back_off
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HandshakeFailedError, ReadDeniedError
+
+if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
+    from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+
+# Opens the API with these credentials.
+Connect = t.Callable[[Credentials], "DeviceApi"]
+
+
+def read_with_new_certificate(
+    connect: Connect, candidate: Credentials, retries: int, may_read: t.Callable[[], bool]
+) -> bool:
+    """Read the record with a new certificate. Return whether that was possible.
+
+    The API can accept a new certificate with a delay after it issued the certificate. If the API denies the first
+    attempt and `may_read` returns that the device has no read access, the result is False. Raises a DeviceManagerError.
+    """
+    number = 0
+    while True:
+        try:
+            connect(candidate).read()
+        except (HandshakeFailedError, ReadDeniedError) as failure:
+            if number == 0 and isinstance(failure, ReadDeniedError) and not may_read():
+                return False
+            if number == retries:
+                raise
+        else:
+            return True
+        time.sleep(back_off(number, None, random.random()))  # noqa: S311
+        number += 1
