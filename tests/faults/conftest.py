@@ -22,6 +22,7 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
         ("killed", "kill"),
         ("denials", "denial"),
         ("two writers", "writers"),
+        ("fault matrix of enrollments", "enrollment"),
     )
     for title, wanted in titles:
         outcomes = [value for name, value in properties if name == wanted]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from playbooks.conftest import MODULE
-from simulator import API_KEY, Answer
+from simulator import API_KEY, ENROLLMENT_PROFILE_ID, PASSCODE, Answer
 
 OLD, NEW = "canary-old-6b1f0e", "canary-new-93ad27"
 LOGGED = Path(__file__).resolve().parent / "system_log"
@@ -295,6 +295,52 @@ def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
 
 
 @pytest.mark.thorough
+@pytest.mark.thorough
+def test_the_secrets_of_an_enrollment(player, simulator, loudly, tmp_path):
+    profile = simulator.records.profiles["Gateway"]
+    birth = simulator.certificates["birth"]
+    usual = {
+        "api_url": simulator.operator_url,
+        "ca_path": str(simulator.certificates.ca),
+        "client_cert": str(tmp_path / "device.pem"),
+        "client_key": str(tmp_path / "device.key"),
+        "client_key_passphrase": OLD,
+        "enrollment_profile_id": ENROLLMENT_PROFILE_ID,
+        "device_identifier": "gate-7.rotterdam",
+        "device_attributes": [{"id": profile.field_id("Serial number"), "value": NEW}],
+        "retries": 0,
+    }
+    keys = {"birth_cert_content": birth.pem.read_text(), "birth_key_content": birth.key.read_text()}
+    words = (PASSCODE, API_KEY, OLD, NEW, keys["birth_key_content"].splitlines()[1])
+
+    def denial(*secrets):
+        """An API can return what it received."""
+        return {"errors": [{"code": "access_denied", "message": f"No {' or '.join((*secrets, OLD, NEW))}"}]}
+
+    def task(**options):
+        return {"name": "Enroll", f"{MODULE}_enrollment": {**usual, **options}}
+
+    credentials = ({"passcode": PASSCODE}, {"api_key": API_KEY}, {"api_url": simulator.url, **keys})
+    denied = [task(**credential) for credential in credentials]
+    wrong = [
+        task(passcode=PASSCODE, api_key=API_KEY),
+        task(passcode=PASSCODE, timeout="soon"),
+        task(passcode=f"{PASSCODE} {NEW}"),
+        task(passcode=PASSCODE, subject={"O": birth.key.read_text()}),
+        task(birth_cert=birth.both.read_text()),
+        task(passcode=[PASSCODE]),
+    ]
+    echoes = (denial(PASSCODE), denial(API_KEY), denial(words[-1]))
+    script = [Answer(method="POST", status=403, body=echo) for echo in echoes]
+    outcomes = player._run([*denied, *wrong], [], script=script, **loudly)
+    outcomes += player.run(*denied[:1], **loudly)
+    assert [outcome.failed for outcome in outcomes] == [True] * (len(denied) + len(wrong)) + [False]
+    assert "********" in outcomes[0].result["msg"]
+    for outcome in outcomes:
+        assert_hidden(words, outcome, tmp_path)
+    assert b"ENCRYPTED" in (tmp_path / "device.key").read_bytes()
+
+
 def test_a_key_that_everyone_can_read_is_a_warning(player, simulator, tmp_path):
     keys = {mode: tmp_path / f"{mode:o}.key" for mode in (0o644, 0o640)}
     for mode, path in keys.items():
