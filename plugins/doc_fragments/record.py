@@ -6,19 +6,13 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of the desired state, which `module_utils/_record/desired_state.py` parses."""
+    """The options of the desired fields, which `module_utils/_record/desired_state.py` parses."""
 
     DOCUMENTATION = r"""
 options:
-  device_identifier:
-    description:
-      - The desired name of the device, from 1 to 255 characters.
-      - If not set, the name does not change.
-    type: str
   fields:
     description:
       - The desired fields. Fields that are not listed keep their values, unless O(purge_fields=true).
-      - At least one of O(fields), O(secret_fields) and O(device_identifier) is required.
     type: list
     elements: dict
     suboptions:
@@ -116,6 +110,20 @@ options:
     type: list
     elements: str
     default: []
+seealso:
+  - ref: ansible_collections.edgeops.digicert.docsite.guide_fields
+    description: How to set, remove and purge fields, with examples of records before and after.
+"""
+
+    # The other options of the modules that authenticate with the certificate of a device.
+    DEVICE = r"""
+options:
+  device_identifier:
+    description:
+      - The desired name of the device, from 1 to 255 characters.
+      - If not set, the name does not change.
+      - At least one of O(fields), O(secret_fields) and O(device_identifier) is required.
+    type: str
   on_read_denied:
     description:
       - The action for a device that is denied read access to its record.
@@ -130,7 +138,44 @@ options:
       - fail
       - overwrite
     default: fail
+"""
+
+    # The other options of the modules that authenticate with the API key of an operator.
+    REGISTRATION = r"""
+options:
+  division_id:
+    description:
+      - The ID of the division of the device. Required to create a device.
+      - If the task identifies the device by its name, the module searches in this division only.
+      - The API cannot change the division of a device. If the device has another one, the task fails before any update.
+    type: str
+  device_profile_id:
+    description:
+      - The ID of the device profile, which defines the fields of the device. Required to create a device.
+      - The API cannot change the device profile of a device. If the device has another one, the task fails before any
+        update.
+    type: str
+  allow_read:
+    description: Whether to grant the device read access to its own record.
+    type: bool
+  allow_write:
+    description: Whether to grant the device write access to its own record.
+    type: bool
+  allow_renew_certificate:
+    description: Whether to grant the device the renewal of its own certificate.
+    type: bool
+  allow_revoke_certificate:
+    description: Whether to grant the device the revocation of its own certificate.
+    type: bool
+  allow_enroll_certificate:
+    description: Whether to grant the device requests for its own certificates.
+    type: bool
+  enabled:
+    description:
+      - Whether to enable the device. V(false) disables it.
+      - The module enables a device before all other changes, and disables a device after all other changes.
+    type: bool
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_fields
-    description: How to set, remove and purge fields, with examples of records before and after.
+  - module: edgeops.digicert.digicert_iot_registration_info
+  - module: edgeops.digicert.digicert_iot_enrollment_profile_info
 """

@@ -212,6 +212,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.connectio
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi, parse_records
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError, InvalidResponseError
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.filters import read_filters, select
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
     NAMED,
     Record,
@@ -228,8 +229,6 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._inventory_hosts 
     is_fit_id,
     is_safe_connection,
     is_safe_hostname,
-    read_filters,
-    select,
 )
 
 

@@ -172,7 +172,7 @@ class ReadDeniedError(DeviceManagerError):
 
     kind = "read_denied"
     cause = "The API denies the device read access to its record."
-    remedy = "Set allow_read with digicert_iot_device_access. Check that client_cert is a certificate of this device."
+    remedy = "Set allow_read with digicert_iot_registration. Check that client_cert is a certificate of this device."
     changes = Changes.FILES
 
 
@@ -181,7 +181,7 @@ class WriteDeniedError(DeviceManagerError):
 
     kind = "write_denied"
     cause = "The API denies the device write access to its record."
-    remedy = "Set allow_write with digicert_iot_device_access."
+    remedy = "Set allow_write with digicert_iot_registration."
 
 
 class ApiKeyRejectedError(DeviceManagerError):
@@ -262,7 +262,7 @@ class RenewalDeniedError(DeviceManagerError):
 
     kind = "renewal_denied"
     cause = "The API denies the device the renewal of its certificate."
-    remedy = "Set allow_renew_certificate with digicert_iot_device_access."
+    remedy = "Set allow_renew_certificate with digicert_iot_registration."
     changes = Changes.FILES
 
 

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
   - edgeops.digicert.record
+  - edgeops.digicert.record.device
 attributes:
   check_mode:
     description: In check mode, the module sends read requests only and returns the predicted record.

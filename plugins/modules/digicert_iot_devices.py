@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.record
+  - edgeops.digicert.record.device
 attributes:
   check_mode:
     description: In check mode, the module sends read requests only and returns the predicted records.
@@ -310,57 +311,25 @@ devices:
         retries: 0
 """
 
-import signal
-import typing as t
-
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import PAIR_EXCLUSIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import (
     Result,
     devices_argument_spec,
-    diffs_of,
     parse_devices,
-    summary_of_failures,
-    summary_of_warnings,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.progress import Progress
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.running import (
+    result_of,
+    shared_directory,
+    stop_on_signals,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError, HostError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import DeviceTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
-from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import secrets_of
-from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
-
-
-def _stop_on_signals(pool: WorkerPool) -> None:
-    """Let a signal that asks the process to end stop the pool, so that the task returns its results."""
-
-    def stop(number: int, _frame: t.Any) -> None:
-        pool.request_stop(f"The task received {signal.Signals(number).name}.", grace=5.0)
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # A signal that the parent process ignores, as nohup does, stays ignored.
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
-
-
-def _shared_directory(module: Module) -> t.Callable[[], str]:
-    """Return a function that returns the module's temporary directory, or raises HostError if there is none.
-
-    The directory is created at once, because AnsibleModule has no locks for threads that create it.
-    """
-    try:
-        path = module.temporary_directory()
-    except HostError as failure:
-        message = str(failure)
-
-        def fail() -> str:
-            raise HostError(message)
-
-        return fail
-    return lambda: path
 
 
 def main() -> None:
@@ -375,27 +344,16 @@ def main() -> None:
 
     try:
         with unexpected_errors():
-            runtime = module.runtime()._replace(tmpdir=_shared_directory(module))
+            runtime = module.runtime()._replace(tmpdir=shared_directory(module))
             tasks, limits = parse_devices(params)
             progress = Progress(params["progress_path"], len(tasks), module.log)
             pool = WorkerPool(tasks, ensure, runtime, limits)
-            _stop_on_signals(pool)
+            stop_on_signals(pool)
             results = pool.run(progress.report)
             progress.report(results)
     except DeviceManagerError as failure:
         module.fail_json(msg=str(failure), failure=failure.failure())
-    # To search each text for each secret takes minutes with thousands of both. The secrets of a device are enough.
-    results = [Redactor(task.secrets).data(result) for task, result in zip(tasks, results)]
-    module.redactor = Redactor(secrets_of({**params, "devices": None}, module.argument_spec))
-    for warning in summary_of_warnings(results):
-        module.warn(warning)
-    outcome = {
-        "changed": any(result["changed"] for result in results),
-        "devices": results,
-        "invocation": {"module_args": {**params, "devices": [{"device_id": task.device_id} for task in tasks]}},
-        **({"diff": diffs_of(results)} if module._diff else {}),
-    }
-    summary = summary_of_failures(results)
+    outcome, summary = result_of(module, "devices", tasks, results)
     if summary:
         module.fail_json(msg=summary, **outcome)
     module.exit_json(**outcome)

@@ -30,13 +30,13 @@ _SUCCESS = {
     _MANY: ("diff",),
     "digicert_iot_device_certificate": ("certificate",),
     "digicert_iot_device_enrollment": ("reason",),
-    "digicert_iot_device_access": ("access", "diff"),
+    "digicert_iot_registration": ("access", "diff"),
     "digicert_iot_device_info": ("device",),
 }
 # This module has no desired state, so only its errors count.
 _READING = ("digicert_iot_device_info",)
 # The modules whose device_identifier identifies the device and is not its desired name.
-_BY_NAME = ("digicert_iot_device_access", "digicert_iot_device_enrollment", "digicert_iot_device_info")
+_BY_NAME = ("digicert_iot_device_enrollment", "digicert_iot_device_info", "digicert_iot_registration")
 
 _MAX_ENTRIES = 10000
 _MAX_DIFFERENCES = 500
@@ -271,9 +271,9 @@ def _parse_diff(diff: dict[t.Any, t.Any]) -> tuple[dict[str, tuple[str | None, s
 
 
 def _flatten(side: dict[t.Any, t.Any]) -> dict[str, str | None]:
-    """Return the texts of one side of a diff, with the fields among the other keys."""
-    fields = _optional(side, "fields", dict, "a mapping") or {}
-    values = {**{key: value for key, value in side.items() if key != "fields"}, **fields}
+    """Return the texts of one side of a diff, with the fields and the access among the other keys."""
+    fields, access = (_optional(side, key, dict, "a mapping") or {} for key in ("fields", "access"))
+    values = {**{key: value for key, value in side.items() if key not in ("fields", "access")}, **access, **fields}
     if not all(isinstance(name, str) for name in values):
         raise _InvalidResult("a name in diff is not a text")
     return {name: _value(value) for name, value in values.items()}

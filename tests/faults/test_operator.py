@@ -17,14 +17,14 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client import se
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.access import (
-    ensure_access,
-    parse_access_task,
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.registration import ensure_registration
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.registration_task import (
+    parse_registration_task,
+    registration_argument_spec,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from simulator import API_KEY, DENIAL, Answer, Simulator
-from simulator.records import PERMISSION_FLAGS
+from simulator.records import PERMISSION_FLAGS, division_id
 
 FAULTS = {
     "denied": Answer(status=403, body=DENIAL),
@@ -43,8 +43,7 @@ FAULTS = {
 @pytest.fixture
 def options(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     """The options of an operator, who does not wait before a retry."""
-    monkeypatch.setattr(_session, "parse_retry_after", lambda *_circumstances: 0)
-    monkeypatch.setattr(_session, "back_off", lambda *_circumstances: 0)
+    monkeypatch.setattr(_session, "back_off", lambda *_arguments, **_settings: 0)
     return {
         "api_url": simulator.operator_url,
         "api_key": API_KEY,
@@ -54,6 +53,12 @@ def options(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
         "retries": 1,
         "use_proxy": False,
     }
+
+
+def register(options: dict[str, t.Any], **desired: t.Any) -> dict[str, t.Any]:
+    """Run the module for one device with these options, and return its result."""
+    params = {option: rule.get("default") for option, rule in registration_argument_spec().items()}
+    return ensure_registration(parse_registration_task({**params, **options, **desired}), Runtime([].append))
 
 
 def _state(device: t.Any) -> tuple[t.Any, ...]:
@@ -78,11 +83,8 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
     values, before = dict(device.values), _state(device)
     answers = [Answer() for _step in range(step)]
     simulator.script(*answers, dataclasses.replace(FAULTS[fault], times=times, effect=effect))
-    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "enabled": False}
-    names = {"device_id": device.id, "device_identifier": None, "division_id": None}
-    warnings: list[str] = []
     try:
-        result = ensure_access(parse_access_task({**options, **wishes, **names}), Redactor(), Runtime(warnings.append))
+        result = register(options, device_id=device.id, allow_write=True, enabled=False)
     except _errors.DeviceManagerError as failure:
         assert failure.changed or _state(device) == before, f"It was written, and this is said: {failure}"
         assert API_KEY not in str(failure)
@@ -91,6 +93,48 @@ def test_what_is_claimed_of_a_device_is_so(simulator, options, fault, step, time
         assert _state(device) == ("DISABLED", True, True, True)
     simulator.clear_script()
     assert device.values == values
+
+
+@pytest.mark.parametrize(
+    ("fault", "effect"),
+    [
+        (name, effect)
+        for name in FAULTS
+        for effect in (False, True)
+        if not effect or name not in ("denied", "foreign denial", "redirect")
+    ],
+)
+@pytest.mark.parametrize("times", [1, 9])
+@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("ignores_flags", [False, True])
+def test_what_is_claimed_of_a_creation_is_so(simulator, options, fault, step, times, effect, ignores_flags):
+    # The steps: the lookup, the creation, the update of flags if it is required, and the change of the status.
+    simulator.records.create_ignores_flags = ignores_flags
+    profile = simulator.records.profiles["Gateway"]
+    desired = {
+        "device_identifier": "gate-7",
+        "division_id": division_id("Harbour"),
+        "device_profile_id": profile.id,
+        "fields": [{"id": profile.field_id("Serial number"), "name": None, "value": "G-7", "state": "present"}],
+        "allow_write": False,
+        "enabled": False,
+    }
+    answers = [Answer() for _step in range(step)]
+    simulator.script(*answers, dataclasses.replace(FAULTS[fault], times=times, effect=effect))
+    try:
+        result = register(options, **desired)
+    except _errors.DeviceManagerError as failure:
+        created = simulator.records.find_named("gate-7")
+        assert failure.changed or created is None, f"It was created, and this is said: {failure}"
+        assert API_KEY not in str(failure)
+    else:
+        assert (result["changed"], result["created"]) == (True, True)
+        assert _state(simulator.records.find_named("gate-7")) == ("DISABLED", True, False, True)
+    simulator.clear_script()
+    assert [each.device_identifier for each in simulator.records.devices].count("gate-7") <= 1
+    register(options, **desired)
+    assert not register(options, **desired)["changed"]
+    assert simulator.records.find_named("gate-7").named_values == {"Serial number": "G-7"}
 
 
 @pytest.mark.parametrize("fault", ["busy", "cut", "late"])
@@ -110,16 +154,12 @@ def test_what_another_client_writes_during_a_wait_survives(simulator, options, f
     spoilt = dataclasses.replace(FAULTS[fault], method="PUT", effect=effect)
     spoilt = dataclasses.replace(spoilt, after=write) if effect else dataclasses.replace(spoilt, before=write)
     simulator.script(*[Answer(method="PUT")] * number, spoilt)
-    wishes = {"allow_read": None, "allow_write": True, "allow_renew_certificate": None, "enabled": enabled}
-    names = {"device_id": device.id, "device_identifier": None, "division_id": None}
-    task = parse_access_task({**options, **wishes, **names})
-    assert ensure_access(task, Redactor(), Runtime([].append))["changed"]
+    desired = {"device_id": device.id, "allow_write": True, "enabled": enabled}
+    assert register(options, **desired)["changed"]
     assert _state(device) == ("ACTIVE" if enabled else "DISABLED", True, True, True)
     assert device.named_values["Site"] == "Antwerp"
     assert device.more_flags == {"device_api_allow_revoke": False, "device_api_allow_enroll_certificate": True}
-    assert not ensure_access(parse_access_task({**options, **wishes, **names}), Redactor(), Runtime([].append))[
-        "changed"
-    ]
+    assert not register(options, **desired)["changed"]
 
 
 def list_ids(simulator: Simulator, options: dict[str, t.Any]) -> list[str] | None:

@@ -62,13 +62,14 @@ CHOSEN = {
         "test_the_proxy_of_the_environment",
         "test_the_connection_can_be_shared_by_a_play",
     ],
-    "test_digicert_iot_device_access.py": ["test_a_device_is_let_in_and_loses_nothing[True-absent]"],
     "test_digicert_iot_device_certificate.py": [
         "test_the_key_is_kept",
         "test_a_new_key_of_each_kind",
         "test_an_interrupted_renewal_is_completed_by_modules_that_write",
     ],
     "test_digicert_iot_device_info.py": ["test_a_record_is_read_and_nothing_changed"],
+    "test_digicert_iot_registration.py": ["test_a_device_is_registered"],
+    "test_digicert_iot_registrations.py": ["test_an_account_is_as_the_file_says"],
     "test_digicert_iot_devices.py": [
         "test_all_devices_are_brought_to_one_value",
         "test_the_secrets_of_one_device_show_nowhere",

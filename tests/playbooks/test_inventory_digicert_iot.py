@@ -452,7 +452,7 @@ def test_the_api_key_of_an_operator_never_goes_to_a_host(lister, simulator, tmp_
     ssh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{loot}\ntimeout 2 cat >>{loot}\nexit 255\n')
     ssh.chmod(0o755)
     access = {
-        "edgeops.digicert.digicert_iot_device_access": {
+        "edgeops.digicert.digicert_iot_registration": {
             "device_id": "{{ digicert_iot_id }}",
             "allow_write": True,
             "api_url": simulator.operator_url,

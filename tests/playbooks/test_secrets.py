@@ -155,7 +155,7 @@ def test_content_is_not_shown_in_an_option_for_something_else(player, simulator,
     key, certificate = leaf.key.read_text(), leaf.pem.read_text()
     vault = "$ANSIBLE_VAULT;1.1;AES256\n63616e617279\n"
     operator = {"device_id": "d", "allow_read": True, "api_key": NEW, "ca_path": key}
-    access = {"name": "Allow", "edgeops.digicert.digicert_iot_device_access": operator}
+    access = {"name": "Allow", "edgeops.digicert.digicert_iot_registration": operator}
     entry = player.connection(client_key=key)
     tasks = [
         *(player.task(fields=[], **{option: key}) for option in ("client_key", "client_cert", "ca_path", "device_id")),
@@ -275,7 +275,7 @@ def test_job_files_have_no_secrets(player, access_point, loudly, tmp_path):
 def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
     task = {
         "name": "Open the door",
-        "edgeops.digicert.digicert_iot_device_access": {
+        "edgeops.digicert.digicert_iot_registration": {
             "device_id": access_point.id,
             "allow_write": False,
             "api_url": player.simulator.operator_url,

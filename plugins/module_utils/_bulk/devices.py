@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The options of each device of a task for many devices, and the summary of its results. Pure."""
+"""The options of a task for many devices and of each device, and the summary of the results. Pure."""
 
 from __future__ import annotations
 
@@ -25,24 +25,33 @@ _PAIR = ("client_cert", "client_cert_content", "client_key", "client_key_content
 # Each device requires a thread and a connection, and eight can wait for each. The usual limit is 1,024 open files.
 _MOST_AT_WORK = 100
 
+Spec = t.Mapping[str, t.Dict[str, t.Any]]
 Params = t.Dict[str, t.Any]
 Result = t.Dict[str, t.Any]
 
 
 def devices_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of a module for many devices, each with the options for one device.
+    """Return the argument spec of a module for many devices, each with the options for one device."""
+    return many_argument_spec("devices", device_argument_spec(), ("device_id",))
 
-    Omitted options of a device default to those of the task, so only these have defaults.
+
+def many_argument_spec(
+    option: str, one: Spec, of_one: t.Container[str], **constraints: t.Any
+) -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of a module with a list of devices in `option`, each with the options of `one`.
+
+    Omitted options of a device default to those of the task, so only these have defaults. The task does not have the
+    options `of_one`. `constraints` are those of an entry of the list.
     """
-    task = device_argument_spec()
-    device = {
-        option: {key: value for key, value in rule.items() if key not in ("default", "fallback")}
-        for option, rule in task.items()
+    entry = {
+        name: {key: value for key, value in rule.items() if key not in ("default", "fallback", "required")}
+        if name not in of_one
+        else {key: value for key, value in rule.items() if key != "fallback"}
+        for name, rule in one.items()
     }
-    del task["device_id"]
     return {
-        **task,
-        "devices": {"type": "list", "elements": "dict", "required": True, "options": device},
+        **{name: rule for name, rule in one.items() if name not in of_one},
+        option: {"type": "list", "elements": "dict", "required": True, "options": entry, **constraints},
         "max_parallel": {"type": "int", "default": 16},
         "max_requests_per_second": {"type": "float"},
         "fail_fast": {"type": "bool", "default": False},
@@ -65,12 +74,21 @@ def parse_devices(params: Params) -> tuple[list[DeviceTask], Limits]:
     Options that a device omits are those of the task. Raises InvalidParametersError.
     """
     devices = params["devices"]
+    limits = parse_limits(params, "devices", [id_key(device["device_id"]) for device in devices])
+    return [parse_device_task(with_defaults(device, params)) for device in devices], limits
+
+
+def parse_limits(params: Params, option: str, names: t.Iterable[str]) -> Limits:
+    """Return the limits in the parameters of a module with a list of devices with these names in `option`.
+
+    Raises InvalidParametersError, also if the list has a device twice.
+    """
     limits = Limits(params["max_parallel"], params["max_requests_per_second"], params["fail_fast"])
     problems = []
-    counts = Counter(id_key(device["device_id"]) for device in devices)
-    twice = [device_id for device_id, count in counts.items() if count > 1]
+    counts = Counter(names)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
-        problems.append(f"devices has {join_truncated(map(repr, twice))} more than once. List each device once.")
+        problems.append(f"{option} has {join_truncated(map(repr, twice))} more than once. List each device once.")
     if not 1 <= limits.max_parallel <= _MOST_AT_WORK:
         problems.append(f"max_parallel is {limits.max_parallel}, but must be from 1 to {_MOST_AT_WORK}.")
     rate = limits.max_requests_per_second
@@ -78,46 +96,52 @@ def parse_devices(params: Params) -> tuple[list[DeviceTask], Limits]:
         problems.append(f"max_requests_per_second is {rate}, but must be more than 0.")
     if problems:
         raise InvalidParametersError(" ".join(problems))
-    return [parse_device_task(_with_defaults(device, params)) for device in devices], limits
+    return limits
 
 
-def _with_defaults(device: Params, task: Params) -> Params:
+def with_defaults(device: Params, task: Params) -> Params:
+    """Return the options of a device, with those of the task in the place of omitted ones."""
     own = {option: value for option, value in device.items() if value is not None}
     if any(option in own for option in _PAIR):
         own = {**dict.fromkeys(_PAIR), **own}
     return {**{option: task.get(option) for option in device}, **own}
 
 
-def entry_of(device_id: str, result: Result, warnings: list[str]) -> Result:
+def entry_of(device_id: str | None, result: Result, warnings: list[str]) -> Result:
     """Return the entry of a device in `devices`. `result` is the result of the module for one device."""
     return {"device_id": device_id, "failed": False, "msg": "", **result, "warnings": warnings}
 
 
-def summary_of_failures(results: list[Result]) -> str:
+def label_of(entry: Result) -> str:
+    """Return the name of a device in a summary: its ID, or the name by which the task looks it up."""
+    return str(entry.get("device_identifier") or entry["device_id"])
+
+
+def summary_of_failures(results: list[Result], option: str = "devices") -> str:
     """Return the number of failed devices and the first errors, or "" if no device failed."""
     failures = [result["msg"] for result in results if result["failed"]]
     if not failures:
         return ""
     more = len(failures) - NAMED
-    shown = failures[:NAMED] + ([f"{more} more errors are in devices."] if more > 0 else [])
+    shown = failures[:NAMED] + ([f"{more} more errors are in {option}."] if more > 0 else [])
     return "{} of {} devices failed. {}".format(len(failures), len(results), " ".join(shown))
 
 
-def summary_of_warnings(results: list[Result]) -> list[str]:
+def summary_of_warnings(results: list[Result], option: str = "devices") -> list[str]:
     """Return each warning once, with its devices."""
     devices: dict[str, list[str]] = {}
     for result in results:
         for warning in result["warnings"]:
-            devices.setdefault(warning, []).append(result["device_id"])
+            devices.setdefault(warning, []).append(label_of(result))
     warnings = [f"{warning} (device {join_truncated(names)})" for warning, names in devices.items()]
     more = len(warnings) - NAMED
-    return warnings[:NAMED] + ([f"{more} more warnings are in devices."] if more > 0 else [])
+    return warnings[:NAMED] + ([f"{more} more warnings are in {option}."] if more > 0 else [])
 
 
 def diffs_of(results: list[Result]) -> list[dict[str, t.Any]]:
-    """Return Ansible's diff of the devices that changed, each under its ID."""
+    """Return Ansible's diff of the devices that changed, each under its label."""
     return [
-        {"before_header": result["device_id"], "after_header": result["device_id"], **result["diff"]}
+        {"before_header": label_of(result), "after_header": label_of(result), **result["diff"]}
         for result in results
         if result["changed"] and "diff" in result
     ]

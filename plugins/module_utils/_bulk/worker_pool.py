@@ -26,6 +26,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     StoppedError,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import DeviceTask
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.registration_task import RegistrationTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Contexts, Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import no_thread, unexpected_errors
 
@@ -37,7 +38,8 @@ _MARGIN = 30.0
 # In seconds: the maximum that counts between two checks, so that the time of a suspended process does not count.
 _LONGEST_LOOK = 2.0
 
-Ensure = t.Callable[[DeviceTask, Runtime], Result]
+Task = t.TypeVar("Task", DeviceTask, RegistrationTask)
+Ensure = t.Callable[[Task, Runtime], Result]
 
 
 class _Job:
@@ -56,16 +58,16 @@ class _Job:
         self.is_over = False
 
 
-class WorkerPool:
+class WorkerPool(t.Generic[Task]):
     """Calls `ensure` for the task of each device, with `limits`.
 
     `ensure` gets the task, and `runtime` with the warnings, the contexts and the pause of that device. It returns the
     result or raises a DeviceManagerError. Any other exception is an error of that device, too.
     """
 
-    def __init__(self, tasks: list[DeviceTask], ensure: Ensure, runtime: Runtime, limits: Limits) -> None:
-        self._tasks = tasks
-        self._ensure = ensure
+    def __init__(self, tasks: list[Task], ensure: Ensure[Task], runtime: Runtime, limits: Limits) -> None:
+        self._tasks: list[Task] = tasks
+        self._ensure: Ensure[Task] = ensure
         self._runtime = runtime
         self._parallel = limits.max_parallel
         self._rate_limiter = RateLimiter(limits.max_requests_per_second)
@@ -90,6 +92,8 @@ class WorkerPool:
     def run(self, report: t.Callable[[t.Collection[Result]], None]) -> list[Result]:
         """Return the entry of each device, in their order. Each second, call `report` with the entries so far."""
         with self._lock:
+            if self._request is not None:
+                self.stop(*self._request)
             for _task in self._tasks[: self._parallel]:
                 self._start_thread()
             looked = time.monotonic()
@@ -158,7 +162,7 @@ class WorkerPool:
         with self._lock:
             if self._started == len(self._tasks) or self._stopped.is_set():
                 return None
-            job = _Job(self._started, 2 * self._tasks[self._started].connection.timeout + _MARGIN)
+            job = _Job(self._started, 2 * self._tasks[self._started].timeout + _MARGIN)
             self._jobs[self._started] = job
             self._started += 1
             return job
@@ -175,7 +179,7 @@ class WorkerPool:
                     task, self._runtime._replace(warn=warnings.append, contexts=contexts, pause=pause)
                 )
         except DeviceManagerError as failure:
-            result = failure.result(task.device_id)
+            result = task.failed(failure)
             self._stop_if_fail_fast()
         with self._lock:
             if not job.is_over:
@@ -282,8 +286,8 @@ class WorkerPool:
         return self._failed(number, failure)
 
     def _failed(self, number: int, failure: DeviceManagerError) -> Result:
-        device_id = self._tasks[number].device_id
-        return entry_of(device_id, failure.result(device_id), [])
+        task = self._tasks[number]
+        return entry_of(task.device_id, task.failed(failure), [])
 
 
 def _outcome_unknown(reason: str) -> OutcomeUnknownError:

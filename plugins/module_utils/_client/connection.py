@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import threading
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
@@ -63,6 +64,33 @@ def open_session(connection: Connection, credentials: Credentials, problems: lis
     identity = Identity(f"{credentials.prefix}_cert", {}, lambda: certificate_validity_hint(credentials))
     contexts = TlsContexts(context, lambda: proxy_context(connection.trust, runtime.contexts))
     return Session(connection, contexts, identity, runtime.pause)
+
+
+class OperatorSessions:
+    """The sessions of a task with many requests to the operator API, in several threads.
+
+    There is one TLS context for each operator, and the requests share connections, because an API key requires no
+    handshake for each device.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[Operator, Session] = {}
+        self._lock = threading.Lock()
+
+    def open(self, operator: Operator, problems: list[str], runtime: Runtime) -> Session:
+        """Return a session for one thread, as `open_operator_session` does."""
+        _warn_of_trust(operator.connection, runtime)
+        with self._lock:
+            if operator not in self._sessions:
+                silent = runtime._replace(warn=lambda _warning: None)
+                self._sessions[operator] = open_operator_session(operator, problems, silent)
+        _require_none(problems)
+        return self._sessions[operator].fork(runtime.pause)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            session.close()
 
 
 def open_operator_session(operator: Operator, problems: list[str], runtime: Runtime) -> Session:

@@ -40,7 +40,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 
 DEVICES_PATH = "/iot/api/v2/device"
-_UNKNOWN_DEVICE_CODES = ("entity_not_found", "resource_not_found")
+_UNKNOWN_CODES = ("entity_not_found", "resource_not_found")
 _LONGEST_QUOTE = 500
 # The part of a text of the API in which secrets are masked, before it is truncated.
 _LONGEST_FOREIGN = 20000
@@ -194,7 +194,7 @@ def _parse_issued(response: Response, request: CertificateRequest, redactor: Red
     if words.get("pem"):
         return IssuedCertificate(words["pem"], *(words.get(key) for key in IssuedCertificate._fields[1:]))
     number, status, result = (
-        _truncate(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result")
+        truncate(words.get(key, "unknown"), redactor) for key in ("certificate_request_id", "status", "result")
     )
     failure = CertificatePendingError(
         f"The API accepted the certificate request, but did not issue a certificate: request {number}, status {status},"
@@ -214,7 +214,7 @@ def parse_record(body: bytes, device_id: str) -> Record:
     """
     record = parse_object(body)
     if id_key(str(record.get("id"))) != id_key(device_id):
-        raise ValueError("the record of another device, {}".format(_truncate(record.get("id"))))
+        raise ValueError("the record of another device, {}".format(truncate(record.get("id"))))
     return normal_record(record)
 
 
@@ -248,7 +248,7 @@ def _parse_field(field: dict[str, t.Any]) -> dict[str, t.Any]:
         return dict(field, value=None if value in (None, "") else text_of(value))
     except ValueError as error:
         raise ValueError(
-            "a field, {}, whose value {}".format(_truncate(field.get("name") or field["id"]), error)
+            "a field, {}, whose value {}".format(truncate(field.get("name") or field["id"]), error)
         ) from error
 
 
@@ -346,11 +346,11 @@ def error_from_response(response: Response, verb: str, denials: Denials, redacto
     """Return the error for a response whose status is an error. Its texts are masked before they are truncated."""
     code, message = _error_of(response.body)
     body = _Body(code, message, _title_of(response.body) if message is None else "")
-    code, message, title = (text and _truncate(text, redactor) for text in body)
+    code, message, title = (text and truncate(text, redactor) for text in body)
     reason = ": ".join(part for part in (code, message, title) if part)
     kind, advice = _kind_and_advice(response, body, denials)
     if kind is RedirectedError:
-        location = _truncate(response.headers.get("Location", "an unknown location"), redactor)
+        location = truncate(response.headers.get("Location", "an unknown location"), redactor)
         advice = f"The API redirected to {location}. {advice}"
     return kind(
         f"The {verb} failed with HTTP status {response.status}{f' ({reason})' if reason else ''}. {advice}",
@@ -376,7 +376,7 @@ def _kind_and_advice(response: Response, body: _Body, denials: Denials) -> tuple
             f"Redirects are not followed, so that {denials.credential} is not sent to another host. If the location is "
             "correct, set api_url to it."
         )
-    if is_api_error and body.code in _UNKNOWN_DEVICE_CODES and status in (400, 404):
+    if is_api_error and body.code in _UNKNOWN_CODES and status in (400, 404):
         return denials.unknown
     if status in (401, 403) and is_api_error:
         return denials.errors.get(str(body.code), HttpError), denials.advice
@@ -419,7 +419,7 @@ def _title_of(body: bytes) -> str:
     return found.group(1).decode("utf-8", "replace").strip() if found else ""
 
 
-def _truncate(text: t.Any, redactor: Redactor | None = None) -> str:
+def truncate(text: t.Any, redactor: Redactor | None = None) -> str:
     """Return a text of the API for use in a sentence: without secrets, printable and not too long."""
     text = str(text)[:_LONGEST_FOREIGN]
     if redactor is not None:

@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import copy
 import os
 import socket
 import ssl
@@ -119,8 +122,12 @@ class Session:
         self._timeout = connection.timeout
         self._retries = connection.retries
         proxy = _proxy_of(connection.api_url, contexts.proxy) if connection.use_proxy else None
-        self._transport = Transport(contexts.api, proxy)
+        self._new_transport: t.Callable[[], Transport] = lambda: Transport(contexts.api, proxy)
+        self._transport = self._new_transport()
         self._manager = self._transport.manager()
+        # The connections of all forks that no fork uses at present.
+        self._idle: collections.deque[tuple[Transport, t.Any]] = collections.deque()
+        self._is_fork = False
         self.identity = identity
         # Whether the server has closed all connections so far without a response.
         self._is_only_closed = True
@@ -129,10 +136,22 @@ class Session:
         # The seconds to wait before the next request of any kind, and the status that is the reason for the wait.
         self._due: tuple[float, int | None] = (0.0, None)
 
+    def fork(self, pause: Pause | None) -> Session:
+        """Return a session for the requests of one thread, with its own `pause`.
+
+        All forks share the open connections of this session: each request uses a connection that no other request
+        uses. There are at most as many connections as requests at the same time.
+        """
+        session = copy.copy(self)
+        vars(session).update(_is_fork=True, _pause=pause, _due=(0.0, None))
+        return session
+
     def close(self) -> None:
-        """Close all connections."""
-        self._manager.clear()
-        self._transport.close()
+        """Close all connections. Those of a fork stay open until the original session is closed."""
+        if not self._is_fork:
+            for transport, manager in [(self._transport, self._manager), *self._idle]:
+                manager.clear()
+                transport.close()
 
     def send(self, method: str, path: str, body: bytes | None = None, idempotent: bool = True) -> Response:
         """Send a request and return the response, whatever its status. Redirects are not followed.
@@ -208,6 +227,26 @@ class Session:
         }
         if body is not None:
             headers["Content-Type"] = "application/json"
+        with self._connection():
+            return self._exchange(method, path, body, headers)
+
+    @contextlib.contextmanager
+    def _connection(self) -> t.Iterator[None]:
+        """Use a connection that no other fork uses. The most recent one is the least likely to be closed."""
+        if not self._is_fork:
+            yield
+            return
+        try:
+            self._transport, self._manager = self._idle.pop()
+        except IndexError:
+            self._transport = self._new_transport()
+            self._manager = self._transport.manager()
+        try:
+            yield
+        finally:
+            self._idle.append((self._transport, self._manager))
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
         self._transport.exchange = Exchange(self._timeout)
         try:
             response = self._manager.request(

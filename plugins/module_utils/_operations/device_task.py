@@ -17,6 +17,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     parse_connection,
     parse_credentials,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import secrets_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
     DesiredState,
@@ -38,6 +39,15 @@ class DeviceTask(t.NamedTuple):
     desired: DesiredState
     problems: list[str]
     secrets: list[str]
+
+    @property
+    def timeout(self) -> int:
+        """The timeout of each request in seconds."""
+        return self.connection.timeout
+
+    def failed(self, failure: DeviceManagerError) -> dict[str, t.Any]:
+        """Return the result of the module that failed for this device."""
+        return failure.result(self.device_id)
 
 
 def device_argument_spec() -> dict[str, dict[str, t.Any]]:

@@ -51,7 +51,7 @@ _MOST_OVERWRITTEN = 2
 def ensure_device(task: DeviceTask, runtime: Runtime) -> dict[str, t.Any]:
     """Apply the task to the record of its device. Return the result of the module. Raises a DeviceManagerError."""
     redactor = Redactor(task.secrets)
-    runtime = runtime._replace(warn=_redacting(runtime.warn, redactor))
+    runtime = runtime._replace(warn=redacting(runtime.warn, redactor))
     recovered = False
     try:
         with unexpected_errors():
@@ -74,7 +74,7 @@ def ensure_device(task: DeviceTask, runtime: Runtime) -> dict[str, t.Any]:
     return {"changed": plan.changed or recovered, "device_id": task.device_id, **shown}
 
 
-def _redacting(warn: t.Callable[[str], None], redactor: Redactor) -> t.Callable[[str], None]:
+def redacting(warn: t.Callable[[str], None], redactor: Redactor) -> t.Callable[[str], None]:
     """Return a function that emits each warning without secrets, also without those that `redactor` gets later."""
     return lambda warning: warn(redactor.text(warning))
 

@@ -33,7 +33,16 @@ def mask_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def record_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec of the desired state of a record."""
+    """Return the argument spec of the desired state of a record, from the device itself."""
+    return {
+        "device_identifier": {"type": "str"},
+        **fields_argument_spec(),
+        "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
+    }
+
+
+def fields_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the desired fields of a record."""
     field_spec = {
         "id": {"type": "str"},
         "name": {"type": "str"},
@@ -41,7 +50,6 @@ def record_argument_spec() -> dict[str, dict[str, t.Any]]:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     return {
-        "device_identifier": {"type": "str"},
         "fields": {"type": "list", "elements": "dict", "options": field_spec},
         "secret_fields": {
             "type": "list",
@@ -54,7 +62,6 @@ def record_argument_spec() -> dict[str, dict[str, t.Any]]:
         "keep_fields": {"type": "list", "elements": "str", "default": []},
         "field_ids": {"type": "dict", "default": {}},
         **mask_argument_spec(),
-        "on_read_denied": {"type": "str", "choices": ["fail", "overwrite"], "default": "fail"},
     }
 
 
@@ -97,10 +104,25 @@ def parse_desired_state(params: t.Mapping[str, t.Any]) -> tuple[DesiredState, li
     With an error, the desired state is incomplete and must not be used.
     """
     identifier = params["device_identifier"]
+    desired, field_problems = parse_desired_fields(params)
+    problems = identifier_problems("device_identifier", identifier) + field_problems
+    if all(params[option] is None for option in RECORD_OPTIONS):
+        problems.insert(0, "One of device_identifier, fields and secret_fields is required.")
+    overwrite = params["on_read_denied"] == "overwrite"
+    if overwrite and not (
+        desired.fields and all(_can_overwrite(field, params["field_ids"]) for field in desired.fields)
+    ):
+        problems.append(
+            "on_read_denied=overwrite requires the id and a value for each field, because without the record no name "
+            "can be looked up and no other value can be kept. Instead of the id, a name that field_ids has is valid."
+        )
+    return desired._replace(device_identifier=identifier, overwrite=overwrite), problems
+
+
+def parse_desired_fields(params: t.Mapping[str, t.Any]) -> tuple[DesiredState, list[str]]:
+    """Return the desired fields in the parameters of a module, and all errors as sentences."""
+    problems: list[str] = []
     lists = [name for name in ("fields", "secret_fields") if params[name] is not None]
-    problems = _identifier_problems(identifier)
-    if identifier is None and not lists:
-        problems.append("One of device_identifier, fields and secret_fields is required.")
     if params["purge_fields"] and not lists:
         problems.append("purge_fields requires fields. List the fields to keep, or [] to remove all optional values.")
     fields = [
@@ -110,29 +132,18 @@ def parse_desired_state(params: t.Mapping[str, t.Any]) -> tuple[DesiredState, li
     ]
     field_ids = _parse_field_ids(params["field_ids"], problems)
     problems += _repetition_problems(fields, field_ids)
-    overwrite = params["on_read_denied"] == "overwrite"
-    if overwrite and not (fields and all(_can_overwrite(field, params["field_ids"]) for field in fields)):
-        problems.append(
-            "on_read_denied=overwrite requires the id and a value for each field, because without the record no name "
-            "can be looked up and no other value can be kept. Instead of the id, a name that field_ids has is valid."
-        )
-    return DesiredState(
-        identifier,
-        tuple(fields),
-        params["purge_fields"],
-        tuple(params["keep_fields"]),
-        tuple(params["mask_fields"]),
-        overwrite,
-        field_ids,
-    ), problems
+    keep, mask = tuple(params["keep_fields"]), tuple(params["mask_fields"])
+    desired = DesiredState(None, tuple(fields), params["purge_fields"], keep, mask, field_ids=field_ids)
+    return desired, problems
 
 
-def _identifier_problems(identifier: str | None) -> list[str]:
+def identifier_problems(option: str, identifier: str | None) -> list[str]:
+    """Return why the value of `option` cannot be the name of a device, as sentences. None is no name."""
     if identifier is None:
         return []
     if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
-        return [f"device_identifier has {len(identifier)} characters, but must have 1 to {MAXIMUM_IDENTIFIER_LENGTH}."]
-    return [] if is_unicode(identifier) else ["device_identifier is not valid Unicode text."]
+        return [f"{option} has {len(identifier)} characters, but must have 1 to {MAXIMUM_IDENTIFIER_LENGTH}."]
+    return [] if is_unicode(identifier) else [f"{option} is not valid Unicode text."]
 
 
 def _can_overwrite(field: DesiredField, names: t.Container[str | None]) -> bool:

@@ -37,7 +37,7 @@ class Plan(t.NamedTuple):
     """The current record and the desired record, which are equal if no change is required.
 
     `managed_ids` has the `id_key` of each field that the task manages. `secret` has those of the fields with secret
-    values.
+    values. `by_operator` is whether an operator sends the update, who can change the permission flags and the status.
     """
 
     before: Record
@@ -45,11 +45,17 @@ class Plan(t.NamedTuple):
     managed_ids: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    by_operator: bool = False
 
     @property
     def changed(self) -> bool:
-        """Whether an update is required."""
+        """Whether an update or a change of the status is required."""
         return self.before != self.after
+
+    @property
+    def updates_record(self) -> bool:
+        """Whether an update is required. A change of the status alone requires none."""
+        return {**self.before, "status": None} != {**self.after, "status": None}
 
     @property
     def payload(self) -> dict[str, t.Any]:
@@ -57,8 +63,8 @@ class Plan(t.NamedTuple):
 
         By its documentation, the API replaces all field values with those in the body, so the body has every value.
         Other omitted keys are unchanged, so the name is in the body only if it changes. The documentation does not say
-        whether omitted permission flags are unchanged, so an update of a flag has all flags, also those without an
-        option.
+        whether omitted permission flags are unchanged, so the update of an operator has all flags, also those without
+        an option.
         """
         payload: dict[str, t.Any] = {
             "fields": [
@@ -73,9 +79,8 @@ class Plan(t.NamedTuple):
 
     @property
     def flags(self) -> dict[str, bool]:
-        """All desired permission flags of the device, or none if no flag changes."""
-        flags = flags_of(self.after)
-        return {} if flags == flags_of(self.before) else flags
+        """All desired permission flags of the device, or none if no update by an operator is required."""
+        return flags_of(self.after) if self.by_operator and self.updates_record else {}
 
     @property
     def changed_fields(self) -> list[str]:
@@ -147,24 +152,10 @@ def plan_change(record: Record, desired: DesiredState) -> Plan:
             "If the API does not list the field because it has no value, add its name to field_ids."
         )
     plan = Plan(record, {**record, **name, "fields": after}, managed_ids, _secret(wanted) | masked_keys)
-    return plan._replace(warnings=(*warnings, *_missing_mandatory_warnings(plan)))
+    return plan._replace(warnings=(*warnings, *missing_mandatory_warnings(plan)))
 
 
-def plan_access(record: Record, desired: dict[str, t.Any]) -> Plan:
-    """Return the plan that applies the desired flags and status to `record`, with all other values unchanged.
-
-    `desired` has the keys of the record. Raises InvalidDesiredStateError if the device is deleted.
-    """
-    if record.get("status") == "DELETED":
-        raise InvalidDesiredStateError(
-            "The device is deleted. Restore it in the console of DigiCert IoT Device Manager, or create it again."
-        )
-    plan = Plan(record, {**record, **desired})
-    # Only flags require an update of the record.
-    return plan._replace(warnings=_missing_mandatory_warnings(plan)) if plan.flags else plan
-
-
-def _missing_mandatory_warnings(plan: Plan) -> tuple[str, ...]:
+def missing_mandatory_warnings(plan: Plan) -> tuple[str, ...]:
     """Return a warning if the API may reject the update, because a mandatory field has no value."""
     fields = plan.after["fields"]
     missing = [

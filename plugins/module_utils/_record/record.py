@@ -24,12 +24,21 @@ FieldIds = t.Mapping[str, str]
 
 NO_FIELD_IDS: FieldIds = {}
 
-# The permission flags for which the modules have options. Only an operator can change them.
-PERMISSION_FLAGS = ("device_api_allow_read", "device_api_allow_write", "device_api_allow_renew_certificate")
-# Each boolean key of a record with this prefix is a permission flag, also if it is not in PERMISSION_FLAGS.
+# The options of the modules for permission flags, which only an operator can change, and the possible keys of each flag
+# in a record. The documentation has two keys for some flags, and none for others.
+PERMISSIONS = {
+    "allow_read": ("device_api_allow_read",),
+    "allow_write": ("device_api_allow_write",),
+    "allow_renew_certificate": ("device_api_allow_renew_certificate", "device_api_allow_renew"),
+    "allow_revoke_certificate": ("device_api_allow_revoke", "device_api_allow_revoke_certificate"),
+    "allow_enroll_certificate": ("device_api_allow_enroll_certificate", "device_api_allow_enroll"),
+}
+# Each boolean key of a record with this prefix is a permission flag, also if it is not in PERMISSIONS.
 _FLAG_PREFIX = "device_api_allow_"
-# The status of a device that is enabled.
+# The status of a device that is enabled, and of one that is not.
 ACTIVE = "ACTIVE"
+DISABLED = "DISABLED"
+DELETED = "DELETED"
 # The maximum number of devices in a message.
 NAMED = 5
 # The keys of a record and of its fields that are never masked.
@@ -45,7 +54,7 @@ KEYS = frozenset(
         "mandatory",
         "before",
         "after",
-        *PERMISSION_FLAGS,
+        *(key for keys in PERMISSIONS.values() for key in keys),
     )
 )
 

@@ -50,9 +50,9 @@ def is_path(text: str) -> bool:
         return False
 
 
-def id_problems(device_id: str) -> list[str]:
-    """Return why this cannot be the ID of a device, as sentences."""
+def id_problems(identifier: str, option: str = "device_id", owner: str = "a device") -> list[str]:
+    """Return why the value of an option cannot be the ID of its owner in a path, as sentences."""
     # A path segment of dots is removed from a URL (RFC 3986, section 5.2.4), also if it is escaped.
-    if device_id in ("", ".", "..") or not is_unicode(device_id):
-        return [f"device_id {device_id!r} cannot be the ID of a device."]
+    if identifier in ("", ".", "..") or not is_unicode(identifier):
+        return [f"{option} {identifier!r} cannot be the ID of {owner}."]
     return []

@@ -20,10 +20,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.modules import (
     digicert_iot_device,
-    digicert_iot_device_access,
     digicert_iot_device_certificate,
     digicert_iot_device_enrollment,
     digicert_iot_devices,
+    digicert_iot_registration,
 )
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -38,7 +38,7 @@ def test_every_failure_stands_in_the_guide_and_no_other():
 def test_every_failure_stands_in_the_documentation_of_a_module():
     modules = (
         digicert_iot_device,
-        digicert_iot_device_access,
+        digicert_iot_registration,
         digicert_iot_device_certificate,
         digicert_iot_device_enrollment,
         digicert_iot_devices,
@@ -94,8 +94,8 @@ def test_the_documentation_of_the_modules_lists_the_kinds_that_change_no_record(
     of_device = set(re.findall(r"V\((\w+)\)", digicert_iot_device.RETURN)) & unchanged
     assert of_device == {"invalid_parameters", "missing_library", "read_denied"}
     assert sentence_of(digicert_iot_device, "the task sent no update.") == of_device
-    of_access = of_device - {"read_denied"} | {"list_incomplete"}
-    assert sentence_of(digicert_iot_device_access, "V(list_incomplete).") == of_access
+    of_registration = of_device - {"read_denied"} | {"list_incomplete"}
+    assert sentence_of(digicert_iot_registration, "V(list_incomplete).") == of_registration
 
 
 def test_secrets_are_masked_in_a_new_error():

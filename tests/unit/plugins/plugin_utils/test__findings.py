@@ -18,7 +18,7 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._report_page impo
 
 DEVICE, DEVICES, CERTIFICATE, ACCESS, INFO = MODULES = tuple(
     f"edgeops.digicert.digicert_iot_{name}"
-    for name in ("device", "devices", "device_certificate", "device_access", "device_info")
+    for name in ("device", "devices", "device_certificate", "registration", "device_info")
 )
 ANSIBLE_MESSAGE = "argument 'timeout' is of type str"
 

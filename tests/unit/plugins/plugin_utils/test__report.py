@@ -14,7 +14,7 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CA
 
 DEVICE, DEVICES, CERTIFICATE, ACCESS, INFO = (
     f"edgeops.digicert.digicert_iot_{name}"
-    for name in ("device", "devices", "device_certificate", "device_access", "device_info")
+    for name in ("device", "devices", "device_certificate", "registration", "device_info")
 )
 
 

@@ -416,3 +416,9 @@ def test_a_wait_that_is_cut_short_is_a_failure():
     crew.stop("It is enough.")
     with pytest.raises(StoppedError, match="It is enough"):
         crew._pause(60.0, None)
+
+
+def test_a_stop_before_the_start_processes_no_device():
+    pool = pool_of(ensured)
+    pool.request_stop("Stop.", 0)
+    assert kinds(run(pool)) == ["stopped"] * len(TASKS)

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import (
     OperatorApi,
+    parse_enrollment_fields,
     parse_page,
     parse_records,
 )
@@ -36,8 +37,11 @@ class FakeSession:
         self.asked.append((method, path, body))
         return self.answer
 
-    def attempt(self, _attempts, method, path):
-        return self.send(method, path)
+    def attempt(self, _attempts, method, path, body=None):
+        return self.send(method, path, body)
+
+    def attempts(self, immediate):
+        return Attempts(1, immediate=immediate)
 
 
 def page_of(*records, **keys):
@@ -138,3 +142,59 @@ def test_records_that_were_kept_outside_the_api_follow_the_same_rules():
 def test_records_that_were_kept_outside_the_api_and_damaged(content, words):
     with pytest.raises(ValueError, match=words):
         parse_records(content)
+
+
+def test_a_device_is_created():
+    session = FakeSession(201, RECORD)
+    api = OperatorApi(session)
+    attempts = api.attempts()
+    assert not attempts.immediate
+    assert api.create({"device_identifier": "gate"}, attempts)["id"] == "1"
+    assert session.asked == [("POST", "/iot/api/v2/device", b'{"device_identifier": "gate"}')]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"<html>", "an HTML page"), ({"id": "1"}, "fields are not a list"), (RECORD, "the record of another device, 1")],
+)
+def test_a_creation_with_an_invalid_response_can_have_taken_effect(content, words):
+    with pytest.raises(
+        _errors.InvalidResponseError, match=f"Invalid response to the creation request: .*{words}"
+    ) as caught:
+        OperatorApi(FakeSession(201, content)).create({"device_identifier": "gate-7"}, Attempts(0))
+    assert caught.value.may_have_applied
+
+
+def test_a_creation_in_an_unknown_division_is_not_about_a_device():
+    with pytest.raises(_errors.HttpError, match=r"The creation failed .* Check division_id and device_profile_id\."):
+        OperatorApi(FakeSession(400, UNKNOWN)).create({"device_identifier": "gate"}, Attempts(0))
+
+
+def test_the_fields_of_an_enrollment_profile():
+    session = FakeSession(200, {"fields": [{"id": "a", "name": "Site", "type": "DEVICE"}, {"id": "b", "name": ""}]})
+    fields = OperatorApi(session).enrollment_fields("IOT_1/2")
+    assert fields == [{"id": "a", "name": "Site", "type": "DEVICE"}, {"id": "b", "name": None}]
+    assert session.asked[0][1] == "/iot/api/v1/enrollment-profile/IOT_1%2F2/enrollment-specification"
+
+
+def test_an_unknown_enrollment_profile_is_not_about_a_device():
+    with pytest.raises(
+        _errors.HttpError, match=r"The enrollment profile query failed .* Check enrollment_profile_id\."
+    ):
+        OperatorApi(FakeSession(404, UNKNOWN)).enrollment_fields("IOT_1")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({}, "whose fields are not a list of objects"),
+        ({"fields": ["a"]}, "whose fields are not a list of objects"),
+        ({"fields": [{"id": 1}]}, "a field without an ID"),
+        ({"fields": [{"id": ""}]}, "a field without an ID"),
+        ({"fields": [{"id": "a", "name": 1}]}, "a field whose name is not a string"),
+        ({"fields": [{"id": "a"}, {"id": "A"}]}, "two fields with one ID"),
+    ],
+)
+def test_an_enrollment_profile_with_invalid_fields(content, words):
+    with pytest.raises(ValueError, match=words):
+        parse_enrollment_fields(json.dumps(content).encode())

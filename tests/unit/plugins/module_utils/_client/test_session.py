@@ -504,3 +504,20 @@ def test_a_lack_of_descriptors_is_no_failure_of_the_network():
         with pytest.raises(HostError, match="could not be sent") as caught:
             send(Network(error))
         assert not caught.value.may_have_applied
+
+
+def test_forks_share_open_connections_and_no_wait():
+    network = Network(answer(503), answer(200), answer(200))
+    session = session_of(retries=0, clock=_session.Clock(network.waits.append, lambda: 0.0, lambda: 0.5))
+    pauses = []
+    first, second = (session.fork(lambda *arguments: pauses.append(arguments)) for _number in range(2))
+    network.transport = _session.Transport(None)
+    session._idle.append((network.transport, network))
+    for fork in (first, second, first):
+        fork.send("GET", "/")
+        fork.close()
+    assert pauses == [(0.0, None)] * 3
+    assert list(session._idle) == [(network.transport, network)]
+    network.clear = lambda: network.waits.append("closed")
+    session.close()
+    assert network.waits == ["closed"]
