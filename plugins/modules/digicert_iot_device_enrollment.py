@@ -433,7 +433,7 @@ def main() -> None:
 
         problems = [] if task.device_id is None else connection_problems(task.device_connection, "device_api_url")
         session = open_enrollment_session(task.connection, task.credential, problems, runtime)
-        return EnrollmentApi(session, task.credential, task.options.payload, module.redactor)
+        return EnrollmentApi(session, task.credential, task.options.payload, module.redactor).request
 
     def open_device(credentials: Credentials) -> t.Any:
         from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session

@@ -151,10 +151,10 @@ class Device:
     def enroll(self) -> EnrollmentResult:
         """Do what the module's main() does."""
 
-        def issuer() -> EnrollmentApi:
+        def issuer() -> t.Any:
             session = open_enrollment_session(self.task.connection, self.task.credential, [], self.runtime)
             session._clock = session._clock._replace(sleep=lambda _seconds: None)
-            return EnrollmentApi(session, self.task.credential, self.task.options.payload, Redactor())
+            return EnrollmentApi(session, self.task.credential, self.task.options.payload, Redactor()).request
 
         def device(credentials: t.Any) -> DeviceApi:
             session = open_session(self.task.device_connection, credentials, [], self.runtime)

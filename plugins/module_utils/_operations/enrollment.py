@@ -112,17 +112,14 @@ def parse_enrollment_task(params: t.Mapping[str, t.Any]) -> EnrollmentTask:
     return EnrollmentTask(device_id, identifier, files, credential, *connections, options, problems)
 
 
-class Issuer(t.Protocol):
-    """Issues the certificate for a CSR in PEM form. Raises a DeviceManagerError as `request_certificate` does."""
-
-    def request(self, csr: str) -> IssuedCertificate:
-        """Request a certificate once."""
+# Requests the certificate for a CSR in PEM form. Raises a DeviceManagerError as `request_certificate` does.
+Issue = t.Callable[[str], "IssuedCertificate"]
 
 
 class Apis(t.NamedTuple):
     """Functions that open the API for the enrollment, and the device API with a new certificate."""
 
-    issuer: t.Callable[[], Issuer]
+    issuer: t.Callable[[], Issue]
     device: Connect
 
 
@@ -197,7 +194,7 @@ def enroll_when_needed(
             changed = set_attributes(recovery.pair.certificate) or changed
             enroller.discard_installed(state)
             return EnrollmentResult(state.decision, state.facts, changed)
-        issuer = apis.issuer()
+        issue = apis.issuer()
         enroller.check(state)
         if runtime.check_mode:
             set_attributes(_existing(recovery.pair.certificate))
@@ -209,7 +206,7 @@ def enroll_when_needed(
                 return EnrollmentResult(again.decision, again.facts, changed)
             if again.certificate is not None:
                 changed = set_attributes(recovery.pair.certificate) or changed
-            return enroller.run(issuer, again, set_attributes)
+            return enroller.run(issue, again, set_attributes)
     except DeviceManagerError as failure:
         failure.changed = failure.changed or changed
         raise
@@ -269,7 +266,7 @@ class _Enroller:
         if unfinished is not None and holds(unfinished[1], read_chain(state.certificate or b"")[0]):
             self._unfinished.discard()
 
-    def run(self, issuer: Issuer, state: _State, set_attributes: t.Callable[[str], bool]) -> EnrollmentResult:
+    def run(self, issue: Issue, state: _State, set_attributes: t.Callable[[str], bool]) -> EnrollmentResult:
         """Request the certificate, verify it and install the files."""
         backup = state.decision.action is Action.REPLACE
         with Reservation(self._pair, state.needs_key, backup) as reservation:
@@ -278,7 +275,7 @@ class _Enroller:
             request = self._prepare(state)
             issued, chain = None, request.chain
             if not chain:
-                issued, chain = self._request_certificate(issuer, request)
+                issued, chain = self._request_certificate(issue, request)
                 self._unfinished.add(request.pem, write_chain(chain))
             self._verify_certificate(request.pem, chain)
             reservation.install(*_with_chain(state, request.contents, chain))
@@ -365,10 +362,10 @@ class _Enroller:
         except ValueError as error:
             raise InvalidParametersError(f"The key of the expired certificate cannot be replaced: {error}.") from error
 
-    def _request_certificate(self, issuer: Issuer, request: _Request) -> tuple[IssuedCertificate, list[t.Any]]:
+    def _request_certificate(self, issue: Issue, request: _Request) -> tuple[IssuedCertificate, list[t.Any]]:
         """Request the certificate. Return the response and its chain, which matches the CSR."""
         try:
-            issued = issuer.request(dump_csr(request.csr))
+            issued = issue(dump_csr(request.csr))
         except DeviceManagerError as failure:
             # The key is kept if a certificate for it can be issued, or was issued for an earlier request.
             if request.is_new and not isinstance(failure, (OutcomeUnknownError, CertificatePendingError)):

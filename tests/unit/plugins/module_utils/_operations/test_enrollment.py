@@ -111,7 +111,7 @@ class Host:
             "retries": 0,
         }
         task = parse_enrollment_task({**usual, **options})
-        apis = Apis(lambda: self, self.connect)
+        apis = Apis(lambda: self.request, self.connect)
         return enroll_when_needed(task, apis, self.set_attributes, Runtime(self.warnings.append, check_mode))
 
     def fail(self, error=_errors.InvalidParametersError, **options):
