@@ -60,8 +60,9 @@ def instructions_of(payload: Path) -> tuple[int, dict[str, object]]:
 
 def is_installed(module: str) -> bool:
     """Say whether Ansible finds a module."""
+    # The return code is 0 for a missing module, too.
     found = subprocess.run([Path(sys.executable).with_name("ansible-doc"), module], capture_output=True, check=False)
-    return found.returncode == 0
+    return bool(found.stdout.strip())
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ class Mischief(Script):
         self._random = random.Random(seed)
         self.count = 0
 
-    def take(self, _method: str) -> Answer:
+    def take(self, _method: str, _path: str = "") -> Answer:
         """Return what happens to the next request."""
         if self._random.random() >= BAD:
             return Answer()

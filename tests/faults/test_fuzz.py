@@ -27,7 +27,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry imp
     back_off,
     parse_retry_after,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Response
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Response
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import parse_device_task
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import reconcile_record
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import (
@@ -156,6 +156,8 @@ WISHES = st.sampled_from(
 class Service:
     """Stands for a session: gives the answers in order, and keeps the requests."""
 
+    identity = Identity()
+
     def __init__(self, answers: list[Response]) -> None:
         self.answers = answers
         self.requests: list[tuple[t.Any, ...]] = []
@@ -172,9 +174,6 @@ class Service:
         answer = self.send(*request)
         attempts.answered(answer.status, answer.headers.get("Retry-After"))
         return answer._replace(may_have_applied=answer.may_have_applied or attempts.may_have_applied)
-
-    def certificate_validity_hint(self) -> str:
-        return ""
 
 
 def assert_sound(value: t.Any) -> None:
