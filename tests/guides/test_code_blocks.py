@@ -105,9 +105,11 @@ def misfits(options: dict[str, t.Any], given: dict[str, t.Any]) -> list[str]:
     for name, value in given.items():
         rule = options.get(name, {})
         choices = ("true", "false") if rule.get("type") == "bool" else rule.get("choices")
-        if choices and "{{" not in str(value) and str(value).lower() not in map(str, choices):
-            found.append(f"{name}: {value}")
         entries = value if isinstance(value, list) else [value]
+        known = [str(choice).lower() for choice in choices or ()]
+        found += [
+            f"{name}: {each}" for each in map(str, entries) if known and "{{" not in each and each.lower() not in known
+        ]
         for entry in [entry for entry in entries if "suboptions" in rule and isinstance(entry, dict)]:
             found += [f"{name}.{misfit}" for misfit in misfits(rule["suboptions"], entry)]
     return found
