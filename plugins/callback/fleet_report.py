@@ -16,6 +16,9 @@ description:
     page and to a JSON file.
   - The report shows how many devices are in sync, changed or failed, the differences, the remaining days of
     certificates, and the remedy for each kind of error. In check mode, it is a drift report.
+  - A task of M(edgeops.digicert.digicert_iot_registrations) or M(edgeops.digicert.digicert_iot_devices) has a row for
+    each device. With the registrations of an account in check mode, the report shows the drift of the account from the
+    controller, without a connection to a device.
   - The page is a single file that requires no network. It can be read and printed without scripts. With scripts, it can
     be searched and sorted.
   - An unreachable host counts as a failed device. A failure counts even if the playbook ignores or rescues it, or if
@@ -62,6 +65,11 @@ options:
 """
 
 EXAMPLES = r"""
+# Report the drift of all registrations of an account, without a connection to a device:
+#
+#   export ANSIBLE_CALLBACKS_ENABLED=edgeops.digicert.fleet_report
+#   ansible-playbook --check registrations.yml
+#
 # Write a drift report in a pipeline:
 #
 #   export ANSIBLE_CALLBACKS_ENABLED=edgeops.digicert.fleet_report

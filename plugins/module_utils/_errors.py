@@ -221,7 +221,7 @@ class InvalidDesiredStateError(DeviceManagerError):
 
     kind = "invalid_desired_state"
     cause = "The desired state cannot be applied to the current record."
-    remedy = "Correct the fields in the playbook, or the device profile."
+    remedy = "Correct the options that the message names, or the device profile."
 
 
 class ListIncompleteError(DeviceManagerError):

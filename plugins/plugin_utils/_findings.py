@@ -18,7 +18,8 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, Finding, clean
 
 COLLECTION = "edgeops.digicert."
-_MANY = "digicert_iot_devices"
+# The modules for many devices -> the option with their devices, which is also the return value with their results.
+_MANY = {"digicert_iot_devices": "devices", "digicert_iot_registrations": "registrations"}
 # The modules that request certificates -> their difference in check mode and without it.
 _ISSUING = {
     "digicert_iot_device_certificate": ("to be renewed", "renewed"),
@@ -27,16 +28,25 @@ _ISSUING = {
 # A result of a successful module has at least one of these keys. Otherwise, Ansible created the result.
 _SUCCESS = {
     "digicert_iot_device": ("device", "diff"),
-    _MANY: ("diff",),
+    "digicert_iot_devices": ("diff",),
     "digicert_iot_device_certificate": ("certificate",),
     "digicert_iot_device_enrollment": ("reason",),
     "digicert_iot_registration": ("access", "diff"),
+    "digicert_iot_registrations": ("diff",),
     "digicert_iot_device_info": ("device",),
+    "digicert_iot_registration_info": ("devices",),
+    "digicert_iot_enrollment_profile_info": ("fields",),
 }
-# This module has no desired state, so only its errors count.
-_READING = ("digicert_iot_device_info",)
+# These modules have no desired state, so only their errors count.
+_READING = ("digicert_iot_device_info", "digicert_iot_enrollment_profile_info", "digicert_iot_registration_info")
 # The modules whose device_identifier identifies the device and is not its desired name.
-_BY_NAME = ("digicert_iot_device_enrollment", "digicert_iot_device_info", "digicert_iot_registration")
+_BY_NAME = (
+    "digicert_iot_device_enrollment",
+    "digicert_iot_device_info",
+    "digicert_iot_registration",
+    "digicert_iot_registration_info",
+    "digicert_iot_registrations",
+)
 
 _MAX_ENTRIES = 10000
 _MAX_DIFFERENCES = 500
@@ -61,6 +71,17 @@ class Task(t.NamedTuple):
     has_conditions: bool = False
     is_detached: bool = False
     no_log: bool = False
+
+
+class _Named(t.NamedTuple):
+    """The ID or the name by which a task identifies a device, and the division of the name. None is unknown."""
+
+    device_id: str | None = None
+    device_identifier: str | None = None
+    division_id: str | None = None
+
+
+_NO_NAME = _Named()
 
 
 class _InvalidResult(Exception):
@@ -89,9 +110,9 @@ def findings_of(task: Task, result: t.Any, failed: bool) -> list[Finding]:
     module = _module_of(task)
     if module is None or (task.is_detached and isinstance(result, dict) and "ansible_job_id" in result):
         return []
-    if module == _MANY and isinstance(result, dict) and isinstance(result.get("devices"), list):
-        return _findings_of_many(task, result)
-    findings = [_finding(task, module, device_id, result, failed) for device_id in _known(task)]
+    if module in _MANY and isinstance(result, dict) and isinstance(result.get(_MANY[module]), list):
+        return _findings_of_many(task, module, result)
+    findings = [_finding(task, module, named, result, failed) for named in _known(task)]
     return [finding for finding in findings if module not in _READING or finding.failure]
 
 
@@ -99,7 +120,7 @@ def unreachable(task: Task, result: t.Any) -> list[Finding]:
     """Return the findings of an unreachable host for its devices, whatever the task."""
     message = result.get("msg") if isinstance(result, dict) else None
     text = message if isinstance(message, str) else ""
-    return [_failed(task, device_id, "unreachable", text) for device_id in _known(task)]
+    return [_failed(task, named, "unreachable", text) for named in _known(task)]
 
 
 def _module_of(task: Task) -> str | None:
@@ -107,22 +128,32 @@ def _module_of(task: Task) -> str | None:
     return module if module in _SUCCESS else None
 
 
-def _known(task: Task) -> t.Sequence[str | None]:
-    """Return the IDs of the devices that the task names, or None for the device of the host."""
-    return (_module_of(task) and _device_ids(task)) or [None]
+def _known(task: Task) -> t.Sequence[_Named]:
+    """Return the devices that the task names, or one without a name for the device of the host."""
+    module = _module_of(task)
+    named = [] if module is None else _named_devices(task, module) or []
+    return list(dict.fromkeys(each for each in named if each != _NO_NAME)) or [_NO_NAME]
 
 
-def _device_ids(task: Task) -> list[str] | None:
-    """Return the IDs of all devices that the arguments of the task name, or None if these are unknown.
+def _named_devices(task: Task, module: str) -> list[_Named] | None:
+    """Return the devices in the arguments of the task in their order, or None if these are unknown.
 
     With `no_log`, a task for many devices has only one outcome.
     """
     arguments = task.arguments if isinstance(task.arguments, dict) else {}
-    devices = arguments.get("devices") if _module_of(task) == _MANY else [arguments]
-    if not isinstance(devices, list) or (task.no_log and _module_of(task) == _MANY):
+    devices = arguments.get(_MANY[module]) if module in _MANY else [arguments]
+    if not isinstance(devices, list) or (task.no_log and module in _MANY):
         return None
-    ids = (_argument(entry.get("device_id")) for entry in devices if isinstance(entry, dict))
-    return list({device_id.lower(): device_id for device_id in ids if device_id is not None}.values())
+    return [_named(module, entry, arguments) for entry in devices]
+
+
+def _named(module: str, entry: t.Any, arguments: dict[t.Any, t.Any]) -> _Named:
+    """Return the device that an entry of the arguments of a task names."""
+    if not isinstance(entry, dict):
+        return _NO_NAME
+    name = _argument(entry.get("device_identifier")) if module in _BY_NAME else None
+    division_id = None if name is None else entry.get("division_id") or arguments.get("division_id")
+    return _Named(_argument(entry.get("device_id")), name, _argument(division_id))
 
 
 def _argument(value: t.Any) -> str | None:
@@ -131,57 +162,43 @@ def _argument(value: t.Any) -> str | None:
     return str(text) if _is_name(text) and "{{" not in text else None
 
 
-def _findings_of_many(task: Task, result: dict[t.Any, t.Any]) -> list[Finding]:
-    """Return the finding of each device of a task for many devices, and findings of the host for all other failures."""
+def _findings_of_many(task: Task, module: str, result: dict[t.Any, t.Any]) -> list[Finding]:
+    """Return the finding of each device of a task for many devices, and findings of the host for all other failures.
+
+    The entries of the result are in the order of the devices of the task.
+    """
     # The conditions of the task are for the complete result, and not for an entry.
     task = task._replace(has_conditions=False)
-    ids = _device_ids(task)
-    expected = None if ids is None else {device_id.lower(): device_id for device_id in ids}
-    findings, foreign = _findings_of_entries(task, result["devices"], expected)
-    found = {(finding.device_id or "").lower() for finding in findings}
+    entries, expected = result[_MANY[module]], _named_devices(task, module)
+    named = [_NO_NAME] * min(len(entries), _MAX_ENTRIES) if expected is None else expected
+    findings = [_finding(task, module, each, entry, _says_failed(entry)) for each, entry in zip(named, entries)]
     findings += [
-        _failed(task, device_id, "other", "The result of the module has no entry for this device.")
-        for key, device_id in (expected or {}).items()
-        if key not in found
+        _failed(task, each, "other", "The result of the module has no entry for this device.")
+        for each in named[len(entries) :]
     ]
-    if foreign:
+    foreign = len(entries) - len(named)
+    if foreign > 0:
         message = f"The result of the module has {foreign} entries that do not belong to devices of the task."
-        findings.append(_failed(task, None, "other", message))
+        findings.append(_failed(task, _NO_NAME, "other", message))
     if result.get("failure") is not None or (expected is None and not findings):
         report = {key: result.get(key) for key in ("failure", "msg")}
-        findings.append(_finding(task, _MANY, None, report, failed=True))
+        findings.append(_finding(task, module, _NO_NAME, report, failed=True))
     return findings
-
-
-def _findings_of_entries(
-    task: Task, entries: list[t.Any], expected: dict[str, str] | None
-) -> tuple[list[Finding], int]:
-    """Return the findings of the expected devices, or of all if that is None, and the number of other entries."""
-    findings = []
-    limit = _MAX_ENTRIES if expected is None else 2 * len(expected)
-    foreign = len(entries[limit:])
-    for entry in entries[:limit]:
-        claimed = entry.get("device_id") if isinstance(entry, dict) else None
-        device_id = (expected or {}).get(claimed.lower()) if isinstance(claimed, str) else None
-        if expected is not None and device_id is None:
-            foreign += 1
-        else:
-            findings.append(_finding(task, _MANY, device_id, entry, _says_failed(entry)))
-    return findings, foreign
 
 
 def _says_failed(entry: t.Any) -> bool:
     return isinstance(entry, dict) and entry.get("failed") not in (None, False)
 
 
-def _finding(task: Task, module: str, device_id: str | None, result: t.Any, failed: bool) -> Finding:
-    """Return the finding of one device, whose ID is `device_id` if the task names it."""
+def _finding(task: Task, module: str, named: _Named, result: t.Any, failed: bool) -> Finding:
+    """Return the finding of one device, which the task names or not."""
+    device_id = named.device_id
     try:
         device = _parse_censored(result, failed) if task.no_log else _parse(module, result)
         if None not in (device_id, device.device_id) and str(device.device_id).lower() != str(device_id).lower():
             raise _InvalidResult("it is about another device")
     except _InvalidResult as error:
-        return _failed(task, device_id, "other", f"The result of the module is invalid: {error}.")
+        return _failed(task, named, "other", f"The result of the module is invalid: {error}.")
     failure = _failure_of(task, device, failed)
     state = "failed" if failure else "in_sync" if not device.changed else "drifted" if task.check_mode else "changed"
     differences = device.differences
@@ -190,26 +207,21 @@ def _finding(task: Task, module: str, device_id: str | None, result: t.Any, fail
     return Finding(
         task.host,
         device_id or device.device_id,
-        _name_argument(task) or device.device_identifier,
+        named.device_identifier or device.device_identifier,
         state,
         differences,
         device.certificate,
         failure,
         device.warnings,
         task.no_log,
+        named.division_id,
     )
 
 
-def _failed(task: Task, device_id: str | None, kind: str, message: str) -> Finding:
+def _failed(task: Task, named: _Named, kind: str, message: str) -> Finding:
     failure = {"kind": kind, "message": clean(message)}
-    return Finding(task.host, device_id, _name_argument(task), "failed", {}, None, failure, [], task.no_log)
-
-
-def _name_argument(task: Task) -> str | None:
-    """Return the name by which the task looks its device up."""
-    if _module_of(task) not in _BY_NAME or not isinstance(task.arguments, dict):
-        return None
-    return _argument(task.arguments.get("device_identifier"))
+    name, division_id = named.device_identifier, named.division_id
+    return Finding(task.host, named.device_id, name, "failed", {}, None, failure, [], task.no_log, division_id)
 
 
 def _failure_of(task: Task, device: _Device, failed: bool) -> dict[str, str] | None:

@@ -40,6 +40,8 @@ CAUSES = {
 }
 
 Report = t.Dict[str, t.Any]
+# A name and the ID of its division, or "" if that is unknown.
+_Name = t.Tuple[str, str]
 
 # The most characters of a text.
 _MAX_TEXT = 4000
@@ -51,6 +53,7 @@ class Finding(t.NamedTuple):
     """The result of one task for one device of one host. `differences` has the values before and after by name.
 
     `device_id` and `device_identifier` are None if they are not known. `hidden` is whether the task has no_log.
+    `division_id` is the division in which the task looks up the name, or None.
     """
 
     host: str
@@ -62,6 +65,7 @@ class Finding(t.NamedTuple):
     failure: dict[str, str] | None
     warnings: list[str]
     hidden: bool = False
+    division_id: str | None = None
 
 
 def clean(text: str) -> str:
@@ -108,14 +112,11 @@ def _by_device(findings: t.Iterable[Finding]) -> list[list[Finding]]:
 
 
 def _by_device_of_host(findings: list[Finding]) -> list[list[Finding]]:
-    ids: dict[str | None, str] = {
-        finding.device_identifier: finding.device_id.lower()
-        for finding in findings
-        if finding.device_identifier is not None and finding.device_id is not None
-    }
-    keys = [_key(finding, ids) for finding in findings]
+    names = _unique_names(findings)
+    ids = {name: finding.device_id.lower() for name, finding in zip(names, findings) if name and finding.device_id}
+    keys = [_key(finding, name, ids) for name, finding in zip(names, findings)]
     devices = [key for key in dict.fromkeys(keys) if key is not None]
-    groups: dict[tuple[str, str] | None, list[Finding]] = {}
+    groups: dict[tuple[str, ...] | None, list[Finding]] = {}
     for finding, key in zip(findings, keys):
         is_unreachable = finding.failure is not None and finding.failure["kind"] == "unreachable"
         of_all = key is None and devices and (len(devices) == 1 or is_unreachable)
@@ -124,12 +125,29 @@ def _by_device_of_host(findings: list[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _key(finding: Finding, ids: dict[str | None, str]) -> tuple[str, str] | None:
+def _unique_names(findings: list[Finding]) -> list[_Name | None]:
+    """Return the name of the device of each finding, with its division, because names are unique in a division only.
+
+    A name without a division has the division of the other findings with this name, if that is a single one.
+    """
+    divisions: dict[str | None, set[str]] = {}
+    for finding in findings:
+        found = divisions.setdefault(finding.device_identifier, set())
+        found.update([finding.division_id.lower()] if finding.division_id else [])
+    names: list[_Name | None] = []
+    for finding in findings:
+        known = {finding.division_id.lower()} if finding.division_id else divisions[finding.device_identifier]
+        division_id = next(iter(known)) if len(known) == 1 else ""
+        names.append(None if finding.device_identifier is None else (finding.device_identifier, division_id))
+    return names
+
+
+def _key(finding: Finding, name: _Name | None, ids: dict[_Name, str]) -> tuple[str, ...] | None:
     """Return what identifies the device on its host. `ids` has the ID of each name."""
-    device_id = ids.get(finding.device_identifier) if finding.device_id is None else finding.device_id.lower()
-    if device_id is not None:
+    device_id = finding.device_id.lower() if finding.device_id is not None else name and ids.get(name)
+    if device_id:
         return ("id", device_id)
-    return None if finding.device_identifier is None else ("name", finding.device_identifier)
+    return name and ("name", *name)
 
 
 def _device(findings: list[Finding]) -> dict[str, t.Any]:

@@ -15,8 +15,11 @@ import typing as t
 import pytest
 
 from playbooks.conftest import BIN, HERE, MODULE, TARGET, environment_in, run_playbook
+from simulator import API_KEY
+from simulator.records import division_id
 
 DEVICES = "edgeops.digicert.digicert_iot_devices"
+REGISTRATIONS = "edgeops.digicert.digicert_iot_registrations"
 
 
 class Reporter:
@@ -101,6 +104,45 @@ def test_a_loop_ignored_failures_and_many_devices(reporter, simulator):
     assert report["counts"] == {"devices": 4, "in_sync": 0, "changed": 3, "drifted": 0, "failed": 1}
     last = report["devices"][-1]
     assert last["differences"] == [{"name": "Site", "before": "Rotterdam", "after": "Utrecht"}]
+
+
+def test_registrations_in_check_mode_report_drift_of_the_account(reporter, simulator):
+    records = simulator.records
+    gateway = records.profiles["Gateway"]
+    options = {"fields": [{"name": "Serial number", "value": "1"}], "device_profile_id": gateway.id}
+    options["field_ids"] = {"Serial number": gateway.field_id("Serial number")}
+    records.register("gate-1", {"Serial number": "1"})
+    entries = [
+        {"device_identifier": "gate-1", **options},
+        {"device_identifier": "gate-2", **options},
+        {"device_identifier": "access-point.harbour", "fields": [{"name": "Site", "value": "Delft"}]},
+        {"device_id": records["camera"].id, "fields": [{"name": "None", "value": "x"}]},
+    ]
+    connection = {"api_url": simulator.operator_url, "api_key": API_KEY, "ca_path": str(simulator.certificates.ca)}
+    task = {
+        "name": "Register all devices",
+        REGISTRATIONS: {"registrations": entries, "division_id": division_id("Harbour"), **connection},
+    }
+    drift = reporter.run({"hosts": "localhost", "tasks": [task]}, "--check")
+    assert set(simulator.methods) == {"GET"}
+    shown = [(row["device_identifier"], row["state"]) for row in drift["devices"]]
+    assert shown == [
+        ("gate-1", "in_sync"),
+        ("gate-2", "drifted"),
+        ("access-point.harbour", "drifted"),
+        (None, "failed"),
+    ]
+    assert [row["device_id"] for row in drift["devices"]][1::2] == [None, records["camera"].id]
+    assert {"name": "Serial number", "before": None, "after": "1"} in drift["devices"][1]["differences"]
+    assert drift["devices"][2]["differences"] == [{"name": "Site", "before": "Rotterdam", "after": "Delft"}]
+    (failure,) = drift["failures"]
+    assert (failure["kind"], failure["devices"]) == ("invalid_desired_state", [3])
+    assert failure["remedy"] == "Correct the options that the message names, or the device profile."
+    task[REGISTRATIONS]["api_key"] = "unknown"
+    rejected = reporter.run({"hosts": "localhost", "tasks": [task]}, "--check")
+    (failure,) = rejected["failures"]
+    assert (failure["kind"], failure["devices"]) == ("api_key_rejected", [0, 1, 2, 3])
+    assert API_KEY not in reporter.html.read_text() + reporter.json.read_text()
 
 
 @pytest.mark.thorough

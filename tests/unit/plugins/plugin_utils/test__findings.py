@@ -16,10 +16,14 @@ from ansible_collections.edgeops.digicert.plugins.plugin_utils._findings import 
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, STATES, make_report
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report_page import render
 
-DEVICE, DEVICES, CERTIFICATE, ACCESS, INFO = MODULES = tuple(
+DEVICE, DEVICES, CERTIFICATE, REGISTRATION, REGISTRATIONS, *READING = MODULES = tuple(
     f"edgeops.digicert.digicert_iot_{name}"
-    for name in ("device", "devices", "device_certificate", "registration", "device_info")
+    for name in (
+        *("device", "devices", "device_certificate", "registration", "registrations"),
+        *("device_info", "registration_info", "enrollment_profile_info"),
+    )
 )
+MANY = {DEVICES: "devices", REGISTRATIONS: "registrations"}
 ANSIBLE_MESSAGE = "argument 'timeout' is of type str"
 
 
@@ -190,7 +194,7 @@ def test_a_failure_of_no_certain_device_blames_none_of_several():
 
 def test_a_device_that_is_looked_up_by_name_has_one_row():
     def by_name(name):
-        return Task("localhost", ACCESS, {"device_identifier": name})
+        return Task("localhost", REGISTRATION, {"device_identifier": name})
 
     access = {"changed": False, "device_id": "1", "device_identifier": "a", "access": {"allow_read": True}}
     report = report_of(
@@ -206,6 +210,81 @@ def test_a_device_that_is_looked_up_by_name_has_one_row():
     ]
 
 
+def registered(name, device_id=None, changed=True, **keys):
+    """Return the entry of a device that is created, or would be created without an ID."""
+    after = {"device_identifier": name, "fields": {"Site": "Delft"}, "access": {"allow_read": True, "status": "ACTIVE"}}
+    return {
+        "device_id": device_id,
+        "device_identifier": name,
+        "changed": changed,
+        "failed": False,
+        "created": changed,
+        "changed_fields": ["Site"] if changed else [],
+        "diff": {"before": {} if changed else after, "after": after},
+        **keys,
+    }
+
+
+def registrations(*entries, **keywords):
+    return Task("localhost", REGISTRATIONS, {"registrations": list(entries), "division_id": "A"}, **keywords)
+
+
+def test_each_registration_has_a_row_by_its_id_or_its_name():
+    entries = [{"device_identifier": "a"}, {"device_identifier": "b"}, {"device_id": "3"}, {"device_identifier": "d"}]
+    results = [
+        registered("a"),
+        registered("b", "2", changed=False),
+        registered("c", "3", changed=False),
+        {"device_id": None, "device_identifier": "d", **failed("api_key_rejected", failed=True)},
+    ]
+    task = registrations(*entries, check_mode=True)
+    report = report_of(findings_of(task, {"changed": True, "registrations": results}, failed=True))
+    shown = [(row["device_id"], row["device_identifier"], row["state"]) for row in report["devices"]]
+    assert shown == [(None, "a", "drifted"), ("2", "b", "in_sync"), ("3", "c", "in_sync"), (None, "d", "failed")]
+    assert report["devices"][0]["differences"] == [
+        {"name": "device_identifier", "before": None, "after": "a"},
+        {"name": "allow_read", "before": None, "after": "true"},
+        {"name": "status", "before": None, "after": "ACTIVE"},
+        {"name": "Site", "before": None, "after": "Delft"},
+    ]
+    assert report["failures"][0]["kind"] == "api_key_rejected"
+
+
+def test_a_renamed_device_keeps_its_row():
+    entries = [{"device_identifier": "a", "new_device_identifier": "b"}]
+    (finding,) = findings_of(registrations(*entries), {"registrations": [registered("b", "1")]}, failed=False)
+    assert (finding.device_id, finding.device_identifier, finding.state) == ("1", "a", "changed")
+
+
+def test_one_name_in_two_divisions_is_two_devices():
+    entries = [{"device_identifier": "a"}, {"device_identifier": "a", "division_id": "B"}]
+    task = registrations(*entries, check_mode=True)
+    for results in (
+        [registered("a"), registered("a")],
+        [registered("a", "1", changed=False), registered("a")],
+    ):
+        report = report_of(findings_of(task, {"registrations": results}, failed=False))
+        assert [row["device_id"] for row in report["devices"]] == [results[0]["device_id"], None]
+        assert report["devices"][1]["state"] == "drifted"
+
+
+@pytest.mark.parametrize("device_id", [None, "1"])
+def test_a_name_with_a_division_and_without_it_is_one_device(device_id):
+    one = Task("gate", REGISTRATION, {"device_identifier": "a", "division_id": "A"})
+    other = Task("gate", "edgeops.digicert.digicert_iot_device_enrollment", {"device_identifier": "a"})
+    issued = {"changed": True, "device_id": None, "device_identifier": "a", "reason": "There is no certificate."}
+    report = report_of(
+        findings_of(other, issued, failed=False), findings_of(one, registered("a", device_id), failed=False)
+    )
+    assert [(row["device_id"], row["device_identifier"]) for row in report["devices"]] == [(device_id, "a")]
+
+
+def test_registrations_that_ansible_rejects_fail_each_by_its_name():
+    entries = [{"device_identifier": "a"}, {"device_id": "2"}, "x"]
+    findings = findings_of(registrations(*entries), {"msg": ANSIBLE_MESSAGE}, failed=True)
+    assert [(each.device_id, each.device_identifier) for each in findings] == [(None, "a"), ("2", None)]
+
+
 def test_a_task_without_devices_has_no_row():
     assert findings_of(gateway(), {"changed": False, "devices": []}, failed=False) == []
     assert findings_of(gateway(), {"changed": False, "devices": []}, failed=True) == []
@@ -216,9 +295,13 @@ def test_a_gateway_cannot_leave_devices_out_or_add_others():
     report = report_of(findings_of(gateway("1", "2"), {"changed": False, "devices": results}, failed=False))
     assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "failed"), ("gate", None, "failed")]
     assert [row["failure"]["message"] for row in report["devices"][1:]] == [
-        "The result of the module has no entry for this device.",
-        "The result of the module has 3 entries that do not belong to devices of the task.",
+        "The result of the module is invalid: it is about another device.",
+        "The result of the module has 2 entries that do not belong to devices of the task.",
     ]
+    fewer = {"changed": False, "devices": [kept("1", device_id="1")]}
+    report = report_of(findings_of(gateway("1", "2"), fewer, failed=False))
+    assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "failed")]
+    assert report["devices"][1]["failure"]["message"] == "The result of the module has no entry for this device."
 
 
 @pytest.mark.parametrize("results", [None, "x", {}, 7])
@@ -283,8 +366,10 @@ def test_a_task_that_continues_without_ansible_says_nothing():
 def test_other_modules_and_successful_reading_say_nothing():
     for action in ("ansible.builtin.ping", "digicert_iot_device", "edgeops.digicert.other", "", "x"):
         assert findings_of(task_of(action=action), {"failed": True}, failed=True) == []
-    assert findings_of(task_of(action=INFO), {"changed": False, "device": {"id": "1"}}, failed=False) == []
-    assert findings_of(task_of(action=INFO), failed(), failed=False)[0].state == "failed"
+    read = {"changed": False, "device": {"id": "1"}, "devices": [{"id": "1"}], "fields": [{"id": "f"}]}
+    for action in READING:
+        assert findings_of(task_of(action=action), read, failed=False) == []
+        assert findings_of(task_of(action=action), failed(), failed=False)[0].state == "failed"
 
 
 INVALID = {
@@ -423,6 +508,7 @@ NAMES = (
     "warnings",
     "changed_fields",
     "devices",
+    "registrations",
     "censored",
     "ansible_job_id",
     "finished",
@@ -435,7 +521,10 @@ KEYS = st.sampled_from(NAMES) | st.text(st.characters(), max_size=5)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6), max_leaves=30
 )
-SEEDS = [kept("good-id"), failed(), certificate(), {"changed": True, "devices": [kept(device_id="good-id"), failed()]}]
+SEEDS = [
+    *(kept("good-id"), failed(), certificate()),
+    *({"changed": True, option: [kept(device_id="good-id"), failed()]} for option in MANY.values()),
+]
 
 
 @st.composite
@@ -494,8 +583,8 @@ def test_no_result_breaks_the_report_or_changes_the_row_of_another_host(
 ):
     """A fuzz test: any JSON value in any place of a result."""
     check_mode, has_conditions, no_log = flags
-    many = {"devices": [{"device_id": device_id}]} if device_id else {}
-    arguments = many if action == DEVICES else {"device_id": device_id}
+    many = {MANY.get(action): [{"device_id": device_id}]} if device_id else {}
+    arguments = many if action in MANY else {"device_id": device_id}
     evil = Task("evil", action, arguments, check_mode, has_conditions, no_log=no_log)
     good = findings_of(task_of("good", device_id="good-id"), kept("good-id"), failed=False)
     findings = unreachable(evil, result) if is_unreachable else findings_of(evil, result, by_ansible)
@@ -503,7 +592,7 @@ def test_no_result_breaks_the_report_or_changes_the_row_of_another_host(
     assert_is_report(report)
     assert report["devices"][0] == report_of(good)["devices"][0]
     assert {row["host"] for row in report["devices"][1:]} <= {"evil"}
-    if action != INFO:
+    if action not in READING:
         assert len(report["devices"]) > 1
     assert {finding.device_id for finding in findings} <= {device_id, None} or device_id is None
 
