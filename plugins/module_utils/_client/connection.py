@@ -23,10 +23,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import has_staged_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Session, TlsContexts
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
-    certificate_validity_hint,
     client_context,
     proxy_context,
     server_auth_context,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls_errors import (
+    certificate_validity_hint,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path

@@ -34,7 +34,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry imp
     back_off,
     parse_retry_after,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls_errors import (
     CLOSED_ADVICE,
     describe_handshake_error,
     for_leaf,

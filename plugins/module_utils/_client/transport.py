@@ -28,7 +28,7 @@ except ImportError:
     _HTTPSConnection: t.Any = object  # type: ignore[no-redef]
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.proxy import Proxy
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls_errors import (
     describe_proxy_handshake_error,
     is_final,
 )

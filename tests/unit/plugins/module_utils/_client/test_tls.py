@@ -18,16 +18,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Trust, parse_credentials
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate import x509 as _x509
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import tls as _tls
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import (
-    certificate_validity_hint,
     client_context,
-    describe_handshake_error,
-    is_closing,
-    is_final,
     key_algorithm,
     pair_problems,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls_errors import (
+    certificate_validity_hint,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -57,18 +55,18 @@ def problems_of(params):
     return pair_problems(parse_credentials(params), Runtime([].append))
 
 
+def alert(reason):
+    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:1)")
+    error.reason = reason
+    return error
+
+
 def hint_of(params):
     return certificate_validity_hint(parse_credentials(params))
 
 
 def load(**changes):
     return context_of(options(**changes))
-
-
-def alert(reason):
-    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:1)")
-    error.reason = reason
-    return error
 
 
 @pytest.mark.parametrize("option", ["client_cert", "client_key", "ca_path"])
@@ -350,35 +348,6 @@ def test_a_key_that_everyone_can_read_is_a_warning(leaf, files, mode, count):
     ] * count
 
 
-@pytest.mark.parametrize(
-    ("begins", "ends", "words"),
-    [(-2, -1, " client_cert expired on 2"), (1, 2, " is not valid before 2"), (-1, 1, "")],
-)
-def test_the_dates_of_a_certificate_are_told_when_they_matter(make_leaf, files, begins, ends, words):
-    certificate = make_leaf(begins, ends).certificate
-    for given in (files(client_cert=certificate), {"client_cert_content": certificate}):
-        said = hint_of(options(**given))
-        assert words in said
-        assert bool(said) == bool(words)
-
-
-def test_nothing_is_told_of_dates_that_cannot_be_read(monkeypatch):
-    for content in ("-----BEGIN CERTIFICATE-----", "é"):
-        assert hint_of(options(client_cert_content=content)) == ""
-    assert hint_of(options()) == ""
-    monkeypatch.setattr(_x509, "HAS_CRYPTOGRAPHY", False)
-    assert hint_of(options()) == ""
-
-
-def test_the_host_of_another_certificate_is_a_matter_of_the_url():
-    for code, words in ((62, "Check the host in api_url"), (20, "Set ca_path to the CA that signed it")):
-        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
-        error.reason = "CERTIFICATE_VERIFY_FAILED"
-        error.verify_code, error.verify_message = code, "the reason"
-        assert is_final(error)
-        assert f"device.example failed: the reason. {words}" in describe_handshake_error(error, "device.example")
-
-
 @pytest.mark.parametrize(("kind", "provider"), [("TSS2 PRIVATE KEY", "tpm2"), ("PKCS#11 PROVIDER URI", "pkcs11")])
 @pytest.mark.parametrize("option", ["client_cert", "client_key"])
 def test_a_key_in_hardware_needs_openssl_3_and_its_provider(tmp_path, monkeypatch, leaf, kind, provider, option):
@@ -427,55 +396,6 @@ def test_a_folder_of_certificates_is_trusted(tmp_path):
     assert [problem for problem in problems if "ca_path" in problem] == []
 
 
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "has expired"),
-        ("TLSV1_ALERT_UNKNOWN_CA", "does not trust the CA"),
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate"),
-        ("WRONG_VERSION_NUMBER", "does not use TLS"),
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "starts with 'clientauth.'"),
-    ],
-)
-def test_an_alert_is_final_and_explained(reason, words):
-    assert is_final(alert(reason))
-    assert words in describe_handshake_error(alert(reason), "device.example")
-
-
-@pytest.mark.parametrize("reason", ["SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_UNKNOWN_CA"])
-def test_a_wrong_region_is_among_the_causes(reason):
-    assert "region" in describe_handshake_error(alert(reason), "device.example")
-
-
-@pytest.mark.parametrize(
-    ("cause", "is_one"),
-    [
-        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True),
-        (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), True),
-        (alert("UNEXPECTED_EOF_WHILE_READING"), True),
-        (ConnectionResetError(104, "Reset by peer"), True),
-        (BrokenPipeError(32, "Broken pipe"), True),
-        (ConnectionRefusedError(111, "Connection refused"), False),
-        (TimeoutError(110, "timed out"), False),
-    ],
-)
-def test_a_closed_connection_is_told_from_others(cause, is_one):
-    assert is_closing([OSError("around it"), cause]) is is_one
-
-
-def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
-    words = "The host name of the operator API has no prefix 'clientauth.'"
-    assert words in describe_handshake_error(alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", leaf="")
-    assert words not in describe_handshake_error(alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", leaf="")
-
-
-def test_a_rejected_birth_certificate_has_its_own_options():
-    text = describe_handshake_error(alert("SSLV3_ALERT_HANDSHAKE_FAILURE"), "device.example", leaf="birth_cert")
-    assert "Check that birth_cert is the certificate that is registered to the enrollment profile" in text
-    assert "and that birth_key matches it" in text
-    assert "client_" not in text
-
-
 @pytest.mark.skipif(not hasattr(ssl.SSLSocket, "verify_client_post_handshake"), reason="needs Python 3.8")
 def test_a_server_can_request_the_certificate_after_the_handshake(leaf, tmp_path):
     (tmp_path / "server.pem").write_text(leaf.certificate + leaf.key)
@@ -506,19 +426,6 @@ def test_a_server_can_request_the_certificate_after_the_handshake(leaf, tmp_path
         line.sendall(b"request")
         assert line.recv(100) == b"yes"
     thread.join()
-
-
-def test_a_key_in_hardware_that_cannot_sign_is_not_tried_again():
-    error = ssl.SSLError(524294, "[SSL] EVP lib (_ssl.c:1029)")
-    error.reason = None
-    assert is_final(error)
-    assert "(_ssl.c:1029)). The key cannot sign: check its PIN or password" in describe_handshake_error(
-        error, "device.example"
-    )
-
-
-def test_a_cut_is_not_final():
-    assert not is_final(alert("UNEXPECTED_EOF_WHILE_READING"))
 
 
 def test_a_context_is_used_again_for_keys_of_its_kind_only(leaf, make_leaf):
@@ -628,20 +535,6 @@ def test_a_certificate_that_cannot_be_read_for_lack_of_descriptors_is_an_error_o
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", fail)
     with pytest.raises(HostError, match=r"client_cert: .* cannot be loaded: Too many open files"):
         load(**files(client_cert=leaf.certificate, client_key=leaf.key))
-
-
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        ("WRONG_VERSION_NUMBER", "does not use TLS: set the scheme in HTTPS_PROXY to http://"),
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "requires a client certificate, which is not supported"),
-        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "Check the proxy and HTTPS_PROXY"),
-    ],
-)
-def test_a_failed_handshake_with_a_proxy_is_explained(reason, words):
-    text = _tls.describe_proxy_handshake_error(alert(reason), "proxy.example")
-    assert text.startswith(f"The TLS handshake with the proxy proxy.example failed ({reason}). ")
-    assert words in text
 
 
 def test_the_context_for_a_proxy_trusts_ca_path_and_the_system_and_is_shared(leaf, make_leaf, tmp_path, monkeypatch):
