@@ -25,6 +25,7 @@ PATTERNS = (
     "docs/**/*.rst",
     ".github/**/*.md",
     ".github/ISSUE_TEMPLATE/*.yml",
+    "changelogs/changelog.yaml",
     "galaxy.yml",
     "plugins/**/*.py",
     "plugins/**/*.j2",
