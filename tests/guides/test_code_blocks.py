@@ -24,6 +24,9 @@ from playbooks.conftest import BIN, MODULE, environment_in
 
 NAMESPACE = "edgeops.digicert."
 BLOCKS = all_blocks()
+# The modules for many devices, and the names of lists of devices in the guides: the option that takes each.
+MANY = {"digicert_iot_devices": "devices", "digicert_iot_registrations": "registrations"}
+LISTS = {"sensors": "devices", "registrations": "registrations"}
 # test_walks.py runs what has output, and compares; `text` shows what a picture would.
 LANGUAGES = {"yaml", "console", "shell", "ini", "json", "ansible-output", "text"}
 
@@ -67,10 +70,15 @@ def is_role_variable(name: str) -> bool:
     return name in role_variables() or str(name).startswith("digicert_iot_device_fields_")
 
 
+def suboptions_of(module: str, option: str) -> set[str]:
+    """Return what an entry of an option of a module for many devices can have."""
+    return set(documented("module")[f"{NAMESPACE}{module}"]["doc"]["options"][option]["suboptions"])
+
+
 def form_of(content: dict[str, t.Any], caption: str) -> str | None:
     """Return what a mapping in YAML is, None if nothing that is known."""
     keys = set(content)
-    devices = documented("module")[f"{NAMESPACE}digicert_iot_devices"]["doc"]["options"]["devices"]["suboptions"]
+    many = {option: suboptions_of(module, option) for module, option in MANY.items()}
     forms = {
         "a pipeline": caption.endswith((".gitlab-ci.yml", ".github/workflows/records.yml")),
         "an inventory": content.get("plugin") == f"{NAMESPACE}digicert_iot" and keys <= options_of("inventory"),
@@ -83,7 +91,7 @@ def form_of(content: dict[str, t.Any], caption: str) -> str | None:
         "variables of a role": all(map(is_role_variable, keys)),
         "options of a module": keys <= options_of("module"),
         "a list of devices": len(keys) == 1
-        and all(set(device) <= set(devices) for device in content.get("sensors", [{0}])),
+        and any(set().union(*content.get(name, [{0}])) <= many[option] for name, option in LISTS.items()),
     }
     return next((form for form, fits in forms.items() if fits), None)
 

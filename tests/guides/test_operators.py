@@ -15,14 +15,17 @@ import pytest
 import yaml
 
 from guides.conftest import Reader, files_of
-from simulator import API_KEY, Simulator
+from simulator import API_KEY, ENROLLMENT_PROFILE_ID, Simulator
+from simulator.records import division_id
 
 # IDs in the guide -> what stands there in the simulator.
-PROFILE, FIRMWARE, SERIAL_NUMBER = (
+PROFILE, FIRMWARE, SERIAL_NUMBER, SITE = (
     "9d1e7c5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",
     "3b0a6f0c-58a4-4e6b-9c55-0a4f7f1f8f10",
     "71d2a6be-0f0e-43c3-b1a5-5b1c6f1a2e33",
+    "c4d8e2f7-1a5b-4960-8e3d-7f2b6a9c0d15",
 )
+ENROLLMENT_PROFILE = "IOT_2c5e8f1a-7b4d-4e60-9a83-6d1f0b9c3e72"
 DIVISION = "4f1d6a2e-8c0b-4b5e-9a37-2d9b7c6e5f10"
 
 
@@ -30,12 +33,14 @@ class Operator(Reader):
     """Someone who follows the guide."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
-        model = simulator.records["access-point"]
+        profile = simulator.records.profiles["Gateway"]
         ids = {
-            DIVISION: model.division_id,
-            PROFILE: model.profile.id,
-            FIRMWARE: model.field_id("Firmware"),
-            SERIAL_NUMBER: model.field_id("Serial number"),
+            DIVISION: division_id("Harbour"),
+            PROFILE: profile.id,
+            FIRMWARE: profile.field_id("Firmware"),
+            SERIAL_NUMBER: profile.field_id("Serial number"),
+            SITE: profile.field_id("Site"),
+            ENROLLMENT_PROFILE: ENROLLMENT_PROFILE_ID,
         }
         for device in simulator.records.devices:
             simulator.records.remove(device)
@@ -49,6 +54,11 @@ class Operator(Reader):
             "SSL_CERT_FILE": str(simulator.certificates.ca),
         }
         super().__init__(simulator, folder, self.files, variables)
+
+    @property
+    def field_ids(self) -> dict[str, str]:
+        """The IDs of the fields in the guide, by name."""
+        return yaml.safe_load(self.files["group_vars/all.yml"])["digicert_iot_field_ids"]
 
     def run(self, command: str, return_code: int = 0) -> str:
         """Run a command line, which may not show the API key, and return what it printed."""
@@ -88,34 +98,62 @@ def test_the_way_of_the_guide(operator, simulator):
     graph = "ansible-inventory --inventory fleet.digicert_iot.yml --graph"
     assert operator.run(graph).split() == ["@all:", "|--@ungrouped:"]
 
-    operator.run("ansible-playbook --check create.yml")
+    fields = operator.run("ansible-playbook fields.yml")
+    assert all(field_id in fields for field_id in operator.field_ids.values())
+
+    assert operator.job("plan") == {"devices": 2, "drifted": 2}
     assert set(simulator.methods) == {"GET"}
-    operator.run("ansible-playbook create.yml")
+    operator.run("ansible-playbook register.yml")
     assert simulator.methods.count("POST") == 2
-    operator.run("ansible-playbook create.yml")
-    assert "POST" not in simulator.methods
-    assert "  |--@site_none:\n  |  |--gate-7.rotterdam\n  |  |--gate-8.rotterdam\n" in operator.run(graph)
+    operator.run("ansible-playbook register.yml")
+    assert set(simulator.methods) == {"GET"}
+    groups = "  |--@site_Rotterdam:\n  |  |--gate-7.rotterdam\n  |--@site_none:\n  |  |--gate-8.rotterdam\n"
+    assert groups in operator.run(graph)
 
     operator.enrol()
-    assert operator.job("plan", return_code=2) == {"devices": 2, "failed": 2}
-    failure = json.loads((operator.folder / "fleet_report.json").read_text())["failures"][0]
-    assert (failure["kind"], failure["devices"]) == ("read_denied", [0, 1])
-
-    first, second = simulator.records.devices
-    serial_numbers = [device.named_values["Serial number"] for device in (first, second)]
-    operator.run("ansible-playbook --check --diff access.yml")
-    assert set(simulator.methods) == {"GET"}
+    # Each device has a row for its registration and one for its host, which sets the firmware.
+    assert operator.job("plan") == {"devices": 4, "in_sync": 2, "drifted": 2}
     operator.job("apply")
-    assert operator.job("plan") == {"devices": 2, "in_sync": 2}
+    assert operator.job("plan") == {"devices": 4, "in_sync": 4}
     operator.run(operator.files["drift.sh"])
 
-    first.values[first.field_id("Firmware")] = "0.1"
-    assert operator.job("plan") == {"devices": 2, "in_sync": 1, "drifted": 1}
+    first, second = simulator.records.devices
+    first.values[first.field_id("Site")] = "Delft"
+    second.device_api_allow_write = False
+    assert operator.job("plan") == {"devices": 4, "in_sync": 2, "drifted": 2}
     assert set(simulator.methods) == {"GET"}
     operator.run(operator.files["drift.sh"], return_code=1)
     operator.job("apply")
-    assert first.named_values["Firmware"] == second.named_values["Firmware"] != "12.4"
-    assert [device.named_values["Serial number"] for device in (first, second)] == serial_numbers
+    assert first.named_values["Firmware"] == second.named_values["Firmware"] is not None
+    assert [device.named_values["Serial number"] for device in (first, second)] == ["AP-0042", "AP-0043"]
+    assert (first.named_values["Site"], second.device_api_allow_write) == ("Rotterdam", True)
+
+
+def test_registrations_are_changed_in_the_file(operator, simulator):
+    operator.run("ansible-playbook register.yml")
+    first, second = simulator.records.devices
+    devices = operator.folder / "devices.yml"
+    entry = "  - device_identifier: gate-8.rotterdam\n"
+    for line, status, name in (
+        ("enabled: false", "DISABLED", "gate-8.rotterdam"),
+        ("enabled: true", "ACTIVE", "gate-8.rotterdam"),
+        ("new_device_identifier: gate-9.rotterdam", "ACTIVE", "gate-9.rotterdam"),
+    ):
+        devices.write_text(operator.files["devices.yml"].replace(entry, f"{entry}    {line}\n"))
+        operator.run("ansible-playbook register.yml")
+        assert (second.status, second.device_identifier) == (status, name)
+    devices.write_text(operator.files["devices.yml"].replace("gate-8", "gate-9"))
+    operator.run("ansible-playbook register.yml")
+    assert set(simulator.methods) == {"GET"}
+    assert simulator.records.devices == [first, second]
+
+    other = simulator.records.profiles["Access point"].id
+    devices.write_text(f"{devices.read_text()}    device_profile_id: {other}\n")
+    assert operator.job("plan", return_code=2)["failed"] == 1
+    operator.run("ansible-playbook register.yml", return_code=2)
+    assert set(simulator.methods) == {"GET"}
+    failure = json.loads((operator.folder / "fleet_report.json").read_text())["failures"][0]
+    assert failure["kind"] == "invalid_desired_state"
 
 
 def test_an_account_that_cannot_be_read_ends_the_job(operator, simulator):

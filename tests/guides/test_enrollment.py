@@ -1,0 +1,132 @@
+# Copyright (c) 2026, edgeops.digicert contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Goes the way of the guide on enrollment, with the files that stand in it, from hosts without any file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import requests
+
+from guides.conftest import Reader, files_of
+from simulator import API_KEY, DEVICE_PATH, ENROLLMENT_PROFILE_ID, PASSCODE, Simulator
+from simulator.enrollment import enrollment_profile_id
+from simulator.records import Device
+
+# IDs in the guide.
+ENROLLMENT_PROFILE = "IOT_2c5e8f1a-7b4d-4e60-9a83-6d1f0b9c3e72"
+SERIAL_NUMBER = "71d2a6be-0f0e-43c3-b1a5-5b1c6f1a2e33"
+NAMES = ("gate-7.rotterdam", "gate-8.rotterdam")
+
+
+class Installer(Reader):
+    """Someone who follows the guide. Each host has a folder of its own."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        certificates = simulator.certificates
+        changes = {
+            ENROLLMENT_PROFILE: ENROLLMENT_PROFILE_ID,
+            SERIAL_NUMBER: simulator.records.profiles["Gateway"].field_id("Serial number"),
+            "/etc/pki/device": f"{folder}/{{{{ inventory_hostname }}}}",
+            "/etc/pki/factory": str(certificates["birth"].pem.parent),
+        }
+        self.files = {
+            name: re.sub("|".join(changes), lambda found: changes[found[0]], text)
+            for name, text in files_of("guide_enrollment").items()
+        }
+        variables = {
+            "DIGICERT_IOT_API_KEY": API_KEY,
+            "DIGICERT_IOT_API_URL": simulator.operator_url,
+            "DIGICERT_IOT_OPERATOR_API_URL": simulator.operator_url,
+            "ENROLLMENT_PASSCODE": PASSCODE,
+        }
+        super().__init__(simulator, folder, self.files, variables)
+
+    def enroll(self, *options: str, playbook: str = "enroll.yml", return_code: int = 0) -> str:
+        """Run a playbook of the guide, which may show no secret, and return what it printed."""
+        command = " ".join(["ansible-playbook", "--inventory hosts.ini", *options, playbook])
+        printed = self.run(command, return_code)
+        assert PASSCODE not in printed
+        assert API_KEY not in printed
+        return printed
+
+    def opens(self, device: Device) -> bool:
+        """Say whether the service lets the device in with the files of its host."""
+        folder = self.folder / device.device_identifier
+        answer = requests.get(
+            self.simulator.url + DEVICE_PATH + device.id,
+            cert=(folder / "device.pem", folder / "device.key"),
+            verify=self.simulator.certificates.ca,
+            timeout=5,
+        )
+        return answer.status_code == 200
+
+
+@pytest.fixture
+def installer(simulator, tmp_path) -> Installer:
+    return Installer(simulator, tmp_path)
+
+
+def test_the_way_of_the_guide(installer, simulator):
+    records = simulator.records
+    installer.enroll("--limit gate-7.rotterdam")
+    assert simulator.methods == ["POST"]
+    first = records.find_named(NAMES[0])
+    assert installer.opens(first)
+    assert first.named_values["Serial number"] == "AP-0042"
+    assert records.find_named(NAMES[1]) is None
+
+    installer.enroll("--check", return_code=2)
+    assert simulator.methods == []
+    installer.enroll()
+    assert simulator.methods == ["POST"]
+    assert installer.opens(records.find_named(NAMES[1]))
+    installer.enroll()
+    assert simulator.methods == []
+    assert sorted(path.name for path in (installer.folder / NAMES[0]).iterdir()) == ["device.key", "device.pem"]
+
+    expired = simulator.certificates["expired"]
+    shutil.copy(expired.pem, installer.folder / NAMES[0] / "device.pem")
+    shutil.copy(expired.key, installer.folder / NAMES[0] / "device.key")
+    assert "The certificate expired" in installer.enroll("--check -v")
+    assert simulator.methods == []
+    installer.enroll()
+    assert simulator.methods == ["POST"]
+    assert installer.opens(first)
+
+    assert first.id in installer.enroll(playbook="ids.yml")
+
+
+def test_a_birth_certificate_enrolls_a_device(installer, simulator):
+    for name in NAMES:
+        (installer.folder / name).mkdir()
+    installer.variables["DIGICERT_IOT_API_URL"] = simulator.url
+    installer.enroll(playbook="birth.yml")
+    assert simulator.methods == ["POST", "POST"]
+    assert all(installer.opens(simulator.records.find_named(name)) for name in NAMES)
+
+
+def test_an_api_key_enrolls_a_device(installer, simulator):
+    playbook = installer.folder / "enroll.yml"
+    text = re.sub(r"passcode: .*\n", installer.files["api_key.yml"], playbook.read_text())
+    assert text != playbook.read_text()
+    playbook.write_text(text)
+    del installer.variables["ENROLLMENT_PASSCODE"]
+    installer.enroll("--limit gate-7.rotterdam")
+    assert installer.opens(simulator.records.find_named(NAMES[0]))
+
+
+def test_a_request_that_requires_approval_installs_no_file(installer, simulator):
+    hosts = installer.folder / "hosts.ini"
+    hosts.write_text(hosts.read_text().replace(ENROLLMENT_PROFILE_ID, enrollment_profile_id("approved-gateways")))
+    printed = installer.enroll("--limit gate-7.rotterdam", return_code=2)
+    assert "certificate_pending" in printed
+    assert [path.name for path in (installer.folder / NAMES[0]).iterdir()] == ["device.key.enrolling"]
+    hosts.write_text(installer.files["hosts.ini"])
+    installer.enroll("--limit gate-7.rotterdam")
+    assert installer.opens(simulator.records.find_named(NAMES[0]))
