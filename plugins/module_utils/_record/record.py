@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from types import MappingProxyType
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import MASK, Redactor
 
@@ -22,7 +23,7 @@ Field = t.Dict[str, t.Any]
 # IDs of fields by name, from the option field_ids. A record may not list a field without a value.
 FieldIds = t.Mapping[str, str]
 
-NO_FIELD_IDS: FieldIds = {}
+NO_FIELD_IDS: FieldIds = MappingProxyType({})
 
 # The options of the modules for permission flags, which only an operator can change, and the possible keys of each flag
 # in a record. The documentation has two keys for some flags, and none for others.
