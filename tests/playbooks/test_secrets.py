@@ -206,7 +206,10 @@ def test_a_parameter_of_the_wrong_type_shows_no_secret(player, loudly, tmp_path,
     tasks += [
         player.task(module=f"{MODULE}_certificate", client_key_passphrase=secret, device_attributes=["code=1 x"]),
         player.task(module=f"{MODULE}_info", client_key_passphrase=secret, mask_fields={"a": 1}),
-        {"name": "Allow", f"{MODULE}_access": {"device_id": "d", "api_key": secret, "status": ["a"]}},
+        {
+            "name": "Allow",
+            "edgeops.digicert.digicert_iot_registration": {"device_id": "d", "api_key": secret, "status": ["a"]},
+        },
     ]
     outcomes = player.run(*tasks, **loudly)
     assert all(outcome.failed for outcome in outcomes)
@@ -278,6 +281,7 @@ def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
         "edgeops.digicert.digicert_iot_registration": {
             "device_id": access_point.id,
             "allow_write": False,
+            "mask_fields": ["Contact"],
             "api_url": player.simulator.operator_url,
             "api_key": API_KEY,
             "ca_path": str(player.simulator.certificates.ca),
