@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import ipaddress
 
 import pytest
@@ -14,14 +13,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, settings
-
-# ansible-test runs the unit tests without the simulator, which requires a newer Python than a managed host.
-if importlib.util.find_spec("simulator") is None:
-    collect_ignore = [
-        "module_utils/_bulk/test_registrations.py",
-        "module_utils/_operations/test_registration.py",
-        "module_utils/_operations/test_registration_info.py",
-    ]
 
 # How busy the machine is must not decide whether a test passes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
