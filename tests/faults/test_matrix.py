@@ -147,7 +147,7 @@ class Device:
             if not failure.changed:
                 assert self.record.values == self.before, f"It was written, and this is said: {failure}"
             result = "failed, may be written" if failure.changed else "failed, nothing written", failure
-            json.dumps(failure.details()).encode()
+            json.dumps(failure.failure()).encode()
             assert str(failure).isprintable()
             assert len(str(failure)) < 5000
         else:
@@ -247,7 +247,7 @@ def test_a_proxy_at_fault_leaves_no_false_claim(simulator, monkeypatch, record_p
         assert outcome == "failed, nothing written"
         assert server.methods == ["GET"] * reads
     assert "the proxy localhost" in str(failure).lower()
-    assert not any(word in f"{failure} {failure.details()}" for word in (proxies.PASSWORD, proxies.ESCAPED, "=="))
+    assert not any(word in f"{failure} {failure.failure()}" for word in (proxies.PASSWORD, proxies.ESCAPED, "=="))
     record_property("proxy", outcome)
 
 
@@ -284,7 +284,7 @@ def test_a_port_where_nobody_listens(simulator, record_property):
         port = listener.getsockname()[1]
     outcome, failure = Device(simulator, f"https://127.0.0.1:{port}").keep_and_judge()
     assert outcome == "failed, nothing written"
-    assert failure.retries == RETRIES
+    assert failure.details.retries == RETRIES
     record_property("outcome", outcome)
 
 
