@@ -97,12 +97,6 @@ options:
       - If the private key is not encrypted, the module ignores the passphrase and warns.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_PASSPHRASE) is used.
     type: str
-attributes:
-  action_group:
-    description: Use C(group/edgeops.digicert.digicert_iot) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - edgeops.digicert.digicert_iot
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
     description: How to store certificates and keys, and how to configure the trust store.

@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - edgeops.digicert.connection.device
   - edgeops.digicert.record
   - edgeops.digicert.record.device
+  - edgeops.digicert.attributes.device_group
 attributes:
   check_mode:
     description: In check mode, the module sends read requests only and returns the predicted record.

@@ -26,25 +26,19 @@ extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
+  - edgeops.digicert.attributes.device_group
+  - edgeops.digicert.certificate_request
 attributes:
   check_mode:
     description: Reports whether the certificate would be renewed. Does not request a certificate and does not generate
       a key.
     support: full
-  diff_mode:
-    description: The content of a new certificate is unknown before it is issued.
-    support: none
   idempotent:
     description: A second run with the same parameters requests no certificate while the certificate is not due.
     support: partial
     details:
       - With O(force=true), each run renews the certificate.
       - While a request requires approval, each run sends another request and fails.
-  safe_file_operations:
-    description: Uses temporary files, which are synchronized to disk, and atomic renames.
-    support: full
-requirements:
-  - cryptography >= 3.3
 options:
   remaining_days:
     description:
@@ -71,10 +65,6 @@ options:
         has the subject and the subject alternative names of the current certificate.
       - The module cannot create a CSR for a hardware key.
     type: path
-  csr_content:
-    description: The content of the CSR, as an alternative to O(csr_path). O(csr_path) and O(csr_content) are mutually
-      exclusive.
-    type: str
   regenerate_key:
     description:
       - Whether to generate a new private key for the new certificate. The module generates the key on the managed host
@@ -99,19 +89,6 @@ options:
       - ecdsa_p521
       - ed25519
     default: same
-  certificate_profile_attributes:
-    description: Additional attributes that the certificate profile requires.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description: The ID of the attribute, for example V(subject.organization_name).
-        type: str
-        required: true
-      value:
-        description: The value of the attribute.
-        type: str
-        required: true
   device_attributes:
     description: Additional attributes that the device profile requires for a renewal.
     type: list
@@ -132,31 +109,6 @@ options:
       - If the renewal fails, the module removes the backups.
     type: bool
     default: false
-  mode:
-    description:
-      - The mode of O(client_cert), in the notation of M(ansible.builtin.file).
-      - This option, O(owner), O(group) and the SELinux options apply to O(client_cert) only. The module sets them
-        before it requests a certificate.
-      - A certificate or key that is replaced keeps its owner, group, mode and extended attributes.
-    type: raw
-  owner:
-    description: The name of the user that owns O(client_cert).
-    type: str
-  group:
-    description: The name of the group that owns O(client_cert).
-    type: str
-  seuser:
-    description: The user part of the SELinux context of O(client_cert).
-    type: str
-  serole:
-    description: The role part of the SELinux context of O(client_cert).
-    type: str
-  setype:
-    description: The type part of the SELinux context of O(client_cert).
-    type: str
-  selevel:
-    description: The level part of the SELinux context of O(client_cert), which is the MLS or MCS range.
-    type: str
 notes:
   - The API has no operation that finds a request that requires approval, so each run sends another request.
 seealso:

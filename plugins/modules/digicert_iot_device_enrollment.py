@@ -24,29 +24,18 @@ description:
   - Installing the files is crash-safe, as for M(edgeops.digicert.digicert_iot_device_certificate).
 extends_documentation_fragment:
   - edgeops.digicert.connection
+  - edgeops.digicert.attributes.device_group
+  - edgeops.digicert.certificate_request
 attributes:
   check_mode:
     description: Reports whether the device would be enrolled. Does not request a certificate and does not generate a
       key. Files, options and the storage are checked as without check mode.
     support: full
-  diff_mode:
-    description: The content of a new certificate is unknown before it is issued.
-    support: none
   idempotent:
     description: A second run with the same parameters requests no certificate while the certificate is valid.
     support: partial
     details:
       - While a request requires approval, each run sends another request for the same key and fails.
-  safe_file_operations:
-    description: Uses temporary files, which are synchronized to disk, and atomic renames.
-    support: full
-  action_group:
-    description: Use C(group/edgeops.digicert.digicert_iot) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - edgeops.digicert.digicert_iot
-requirements:
-  - cryptography >= 3.3
 options:
   client_cert:
     description:
@@ -86,10 +75,6 @@ options:
         then generates no key.
       - If neither this option nor O(csr_content) is set, the module creates a CSR.
     type: path
-  csr_content:
-    description: The content of the CSR, as an alternative to O(csr_path). O(csr_path) and O(csr_content) are mutually
-      exclusive.
-    type: str
   subject:
     description:
       - The subject of the CSR, as a dictionary from the name or the OID of an attribute to its value, for example C(O)
@@ -122,19 +107,6 @@ options:
     suboptions:
       id:
         description: The ID of the attribute. For a field, it is the ID of the field.
-        type: str
-        required: true
-      value:
-        description: The value of the attribute.
-        type: str
-        required: true
-  certificate_profile_attributes:
-    description: Additional attributes that the certificate profile requires.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description: The ID of the attribute, for example V(subject.organization_name).
         type: str
         required: true
       value:
@@ -201,31 +173,6 @@ options:
       - A pair that is valid is never replaced.
     type: bool
     default: false
-  mode:
-    description:
-      - The mode of O(client_cert), in the notation of M(ansible.builtin.file).
-      - This option, O(owner), O(group) and the SELinux options apply to O(client_cert) only. The module sets them
-        before it requests a certificate.
-      - A certificate or key that is replaced keeps its owner, group, mode and extended attributes.
-    type: raw
-  owner:
-    description: The name of the user that owns O(client_cert).
-    type: str
-  group:
-    description: The name of the group that owns O(client_cert).
-    type: str
-  seuser:
-    description: The user part of the SELinux context of O(client_cert).
-    type: str
-  serole:
-    description: The role part of the SELinux context of O(client_cert).
-    type: str
-  setype:
-    description: The type part of the SELinux context of O(client_cert).
-    type: str
-  selevel:
-    description: The level part of the SELinux context of O(client_cert), which is the MLS or MCS range.
-    type: str
 notes:
   - Each request can issue a certificate, so the module sends it once. It retries only if the API did not process the
     request.

@@ -18,16 +18,8 @@ extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate
   - edgeops.digicert.connection.device
-attributes:
-  check_mode:
-    description: The module changes nothing, so check mode makes no difference.
-    support: full
-  diff_mode:
-    description: The module changes nothing.
-    support: N/A
-  idempotent:
-    description: The module changes nothing.
-    support: full
+  - edgeops.digicert.attributes.device_group
+  - edgeops.digicert.attributes.info
 options:
   mask_fields:
     description:

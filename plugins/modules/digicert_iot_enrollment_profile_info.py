@@ -21,22 +21,8 @@ description:
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.operator
-attributes:
-  action_group:
-    description:
-      - Use C(group/edgeops.digicert.digicert_iot_operator) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - edgeops.digicert.digicert_iot_operator
-  check_mode:
-    description: The module changes nothing, so check mode makes no difference.
-    support: full
-  diff_mode:
-    description: The module changes nothing.
-    support: N/A
-  idempotent:
-    description: The module changes nothing.
-    support: full
+  - edgeops.digicert.attributes.operator_group
+  - edgeops.digicert.attributes.info
 options:
   enrollment_profile_id:
     description: The ID of the enrollment profile, which begins with C(IOT_).

@@ -32,13 +32,8 @@ extends_documentation_fragment:
   - edgeops.digicert.connection.operator
   - edgeops.digicert.record
   - edgeops.digicert.record.registration
+  - edgeops.digicert.attributes.operator_group
 attributes:
-  action_group:
-    description:
-      - Use C(group/edgeops.digicert.digicert_iot_operator) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - edgeops.digicert.digicert_iot_operator
   check_mode:
     description:
       - In check mode, the module sends read requests only and returns the predicted record.
