@@ -285,44 +285,22 @@ devices:
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import PAIR_EXCLUSIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import (
-    Result,
     devices_argument_spec,
     parse_devices,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.progress import Progress
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.running import (
-    result_of,
-    shared_directory,
-    stop_on_signals,
-)
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.running import Job, result_of, run_jobs
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.device_task import DeviceTask
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
-from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
 def main() -> None:
     module = Module(argument_spec=devices_argument_spec(), mutually_exclusive=PAIR_EXCLUSIONS, supports_check_mode=True)
-    params = module.params
-
-    def ensure(task: DeviceTask, runtime: Runtime) -> Result:
-        result = ensure_device(task, runtime)
-        if not params["return_records"]:
-            del result["device"]
-        return result
-
     try:
         with unexpected_errors():
-            runtime = module.runtime()._replace(tmpdir=shared_directory(module))
-            tasks, limits = parse_devices(params)
-            progress = Progress(params["progress_path"], len(tasks), module.log)
-            pool = WorkerPool(tasks, ensure, runtime, limits)
-            stop_on_signals(pool)
-            results = pool.run(progress.report)
-            progress.report(results)
+            tasks, limits = parse_devices(module.params)
+            results = run_jobs(module, limits, Job(tasks, ensure_device))
     except DeviceManagerError as failure:
         module.fail_json(msg=str(failure), failure=failure.failure())
     outcome, summary = result_of(module, "devices", tasks, results)

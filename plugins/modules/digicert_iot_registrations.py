@@ -281,18 +281,12 @@ registrations:
 """
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import Result
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.progress import Progress
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.registrations import (
     ListReader,
     parse_registrations,
     registrations_argument_spec,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.running import (
-    result_of,
-    shared_directory,
-    stop_on_signals,
-)
-from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.running import Job, result_of, run_jobs
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import OperatorSessions
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
@@ -307,28 +301,17 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 
 def main() -> None:
     module = Module(argument_spec=registrations_argument_spec(), supports_check_mode=True)
-    params = module.params
     sessions = OperatorSessions()
 
     def ensure(task: RegistrationTask, runtime: Runtime) -> Result:
-        result = ensure_registration(task, runtime, Source(sessions.open, reader.devices))
-        if not params["return_records"]:
-            del result["device"]
-        return result
+        return ensure_registration(task, runtime, Source(sessions.open, reader.devices))
 
     try:
         with unexpected_errors():
-            runtime = module.runtime()._replace(tmpdir=shared_directory(module))
-            tasks, limits = parse_registrations(params)
-            progress = Progress(params["progress_path"], len(tasks), module.log)
+            tasks, limits = parse_registrations(module.params)
             reader = ListReader(tasks, sessions)
-            list_pool = WorkerPool(reader.tasks, reader.read, runtime, limits._replace(fail_fast=False))
-            pool = WorkerPool(tasks, ensure, runtime, limits)
-            stop_on_signals(list_pool, pool)
             # If the list cannot be read, each registration reports its own error.
-            list_pool.run(lambda _results: None)
-            results = pool.run(progress.report)
-            progress.report(results)
+            results = run_jobs(module, limits, Job(tasks, ensure), Job(reader.tasks, reader.read))
     except DeviceManagerError as failure:
         module.fail_json(msg=str(failure), failure=failure.failure())
     sessions.close()

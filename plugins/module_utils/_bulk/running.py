@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Run a task for many devices in a module: signals, the temporary directory, and the result of the module."""
+"""Run the tasks of many devices in a module: signals, the temporary directory, and the result of the module."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import signal
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import (
+    Limits,
     Result,
     diffs_of,
     summary_of_failures,
     summary_of_warnings,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.progress import Progress
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.worker_pool import WorkerPool
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
@@ -27,9 +29,44 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.regis
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._parameters import secrets_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 
-def stop_on_signals(*pools: WorkerPool[t.Any]) -> None:
+class Job(t.NamedTuple):
+    """Tasks, and the function that a worker pool calls for each of them."""
+
+    tasks: list[t.Any]
+    ensure: t.Callable[[t.Any, Runtime], Result]
+
+
+def run_jobs(module: Module, limits: Limits, job: Job, preparation: Job | None = None) -> list[Result]:
+    """Run the job of a module, and the preparation before it. Return the result of each task of the job.
+
+    An error of the preparation is no error of the task. Raises a DeviceManagerError.
+    """
+    params = module.params
+
+    def ensure(task: t.Any, runtime: Runtime) -> Result:
+        result = job.ensure(task, runtime)
+        if not params["return_records"]:
+            del result["device"]
+        return result
+
+    runtime = module.runtime()._replace(tmpdir=_shared_directory(module))
+    progress = Progress(params["progress_path"], len(job.tasks), module.log)
+    pool = WorkerPool(job.tasks, ensure, runtime, limits)
+    pools = [pool]
+    if preparation is not None:
+        pools.insert(0, WorkerPool(*preparation, runtime, limits._replace(fail_fast=False)))
+    _stop_on_signals(*pools)
+    for earlier in pools[:-1]:
+        earlier.run(lambda _results: None)
+    results = pool.run(progress.report)
+    progress.report(results)
+    return results
+
+
+def _stop_on_signals(*pools: WorkerPool[t.Any]) -> None:
     """Let a signal that asks the process to end stop the pools, so that the task returns its results."""
 
     def stop(number: int, _frame: t.Any) -> None:
@@ -42,7 +79,7 @@ def stop_on_signals(*pools: WorkerPool[t.Any]) -> None:
             signal.signal(number, stop)
 
 
-def shared_directory(module: Module) -> t.Callable[[], str]:
+def _shared_directory(module: Module) -> t.Callable[[], str]:
     """Return a function that returns the module's temporary directory, or raises HostError if there is none.
 
     The directory is created at once, because AnsibleModule has no locks for threads that create it.
