@@ -94,32 +94,6 @@ def _from_environment(option: str) -> dict[str, t.Any]:
     return {"fallback": (env_fallback, [f"DIGICERT_IOT_{option.upper()}"])}
 
 
-def enrollment_connection_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec for the connection of an enrollment and for the files of the certificate."""
-    spec = connection_argument_spec()
-    files = {option: spec[option] for option in ("client_cert", "client_key", "client_key_passphrase")}
-    urls = {option: {**spec[option], "required": False, "default": None} for option in ("device_id", "api_url")}
-    return {
-        **urls,
-        "device_api_url": {"type": "str"},
-        **files,
-        "client_cert": {**files["client_cert"], "required": True},
-        "api_key": {"type": "str", "no_log": True},
-        "passcode": {"type": "str", "no_log": True},
-        "birth_cert": {"type": "path"},
-        # It can contain the key as well.
-        "birth_cert_content": {"type": "str", "no_log": True},
-        "birth_key": {"type": "path", "no_log": False},
-        "birth_key_content": {"type": "str", "no_log": True},
-        "birth_key_passphrase": {"type": "str", "no_log": True},
-        **_common_argument_spec(),
-    }
-
-
-# The constraints of enrollment_connection_argument_spec.
-ENROLLMENT_CREDENTIALS = ("api_key", "passcode", "birth_cert", "birth_cert_content")
-
-
 def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the argument spec of the doc fragments `connection`, `device` and `certificate`."""
     return {
@@ -135,7 +109,7 @@ def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
         "client_key": {"type": "path", "no_log": False, **_from_environment("client_key")},
         "client_key_content": {"type": "str", "no_log": True, **_from_environment("client_key_content")},
         "client_key_passphrase": {"type": "str", "no_log": True, **_from_environment("client_key_passphrase")},
-        **_common_argument_spec(),
+        **common_argument_spec(),
     }
 
 
@@ -149,11 +123,12 @@ def operator_argument_spec() -> dict[str, dict[str, t.Any]]:
             **_from_environment("operator_api_url"),
         },
         "api_key": {"type": "str", "required": True, "no_log": True, **_from_environment("api_key")},
-        **_common_argument_spec(),
+        **common_argument_spec(),
     }
 
 
-def _common_argument_spec() -> dict[str, dict[str, t.Any]]:
+def common_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec of the doc fragment `connection`."""
     return {
         "ca_path": {"type": "path", **_from_environment("ca_path")},
         "validate_certs": {"type": "bool", "default": True},

@@ -322,14 +322,14 @@ import datetime
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
-    ENROLLMENT_CREDENTIALS,
     Credentials,
-    enrollment_connection_argument_spec,
     file_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     CSR_EXCLUSIONS,
+    ENROLLMENT_CREDENTIALS,
     enrollment_argument_spec,
+    enrollment_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import enrollment_connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     enrollment_argument_spec,
+    enrollment_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import PRIVATE_KEY, blocks_of

@@ -17,6 +17,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     Connection,
     Credentials,
     Secret,
+    common_argument_spec,
+    connection_argument_spec,
     parse_connection,
     parse_credentials,
 )
@@ -25,15 +27,16 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.name
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import LONGEST_PASSPHRASE
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     attributes_argument_spec,
+    path_problems,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path, is_unicode
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import MAXIMUM_IDENTIFIER_LENGTH
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_unicode
 
 OPERATOR_URL = "https://one.digicert.com"
 DEVICE_URL = "https://clientauth.one.digicert.com"
 # The attribute of a request that is the name of the device.
 _DEVICE_IDENTIFIER = "DEVICE_IDENTIFIER"
-_MAXIMUM_IDENTIFIER = 255
 _DEVICE_PREFIX = "clientauth."
 # The host of a URL, unless it is an IP address.
 _HOST = re.compile(r"(?i)(https://)(clientauth\.)?(?![0-9.]+(?:[:/]|\Z)|\[)(.*)", re.DOTALL)
@@ -60,6 +63,32 @@ class EnrollmentOptions(t.NamedTuple):
     csr: CsrOptions
     payload: dict[str, t.Any]
     fingerprint: str
+
+
+def enrollment_connection_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec for the connection of an enrollment and for the files of the certificate."""
+    spec = connection_argument_spec()
+    files = {option: spec[option] for option in ("client_cert", "client_key", "client_key_passphrase")}
+    urls = {option: {**spec[option], "required": False, "default": None} for option in ("device_id", "api_url")}
+    return {
+        **urls,
+        "device_api_url": {"type": "str"},
+        **files,
+        "client_cert": {**files["client_cert"], "required": True},
+        "api_key": {"type": "str", "no_log": True},
+        "passcode": {"type": "str", "no_log": True},
+        "birth_cert": {"type": "path"},
+        # It can contain the key as well.
+        "birth_cert_content": {"type": "str", "no_log": True},
+        "birth_key": {"type": "path", "no_log": False},
+        "birth_key_content": {"type": "str", "no_log": True},
+        "birth_key_passphrase": {"type": "str", "no_log": True},
+        **common_argument_spec(),
+    }
+
+
+# The constraints of enrollment_connection_argument_spec.
+ENROLLMENT_CREDENTIALS = ("api_key", "passcode", "birth_cert", "birth_cert_content")
 
 
 def enrollment_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -134,18 +163,16 @@ def parse_enrollment_options(params: t.Mapping[str, t.Any], files: Credentials) 
 def _problems(params: t.Mapping[str, t.Any], files: Credentials) -> list[str]:
     problems = []
     identifier = params["device_identifier"]
-    if not identifier or len(identifier) > _MAXIMUM_IDENTIFIER or not is_unicode(identifier):
+    if not identifier or len(identifier) > MAXIMUM_IDENTIFIER_LENGTH or not is_unicode(identifier):
         problems.append(
-            f"device_identifier must be text of 1 to {_MAXIMUM_IDENTIFIER} characters, which is the name of the device."
+            f"device_identifier must be text of 1 to {MAXIMUM_IDENTIFIER_LENGTH} characters, which is the name of the "
+            "device."
         )
     if not params["enrollment_profile_id"] or not is_unicode(params["enrollment_profile_id"]):
         problems.append("enrollment_profile_id is empty, or not valid Unicode text.")
     if any(attribute["id"] == _DEVICE_IDENTIFIER for attribute in params["device_attributes"] or []):
         problems.append(f"device_attributes has {_DEVICE_IDENTIFIER}. Set device_identifier instead.")
-    for option in ("client_cert", "client_key"):
-        path = getattr(files, option)
-        if path is not None and not is_path(path):
-            problems.append(f"{option}: {path!r} cannot be a path.")
+    problems += path_problems(files)
     passphrase = files.client_key_passphrase
     if passphrase is not None and (
         not is_unicode(passphrase) or not 0 < len(passphrase.encode("utf-8")) <= LONGEST_PASSPHRASE

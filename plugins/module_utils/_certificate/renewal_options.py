@@ -80,7 +80,12 @@ def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credential
         problems.append(f"remaining_percentage is {percentage}, but must be from 0 to 100.")
     if days is None and percentage is None:
         days = DEFAULT_REMAINING_DAYS
-    problems += _file_problems(credentials)
+    problems += [
+        f"{option}_content cannot be renewed, because it is not a file. Set {option}."
+        for option in ("client_cert", "client_key")
+        if getattr(credentials, f"{option}_content") is not None
+    ]
+    problems += path_problems(credentials)
     given = [option for option in CSR_EXCLUSION if params[option] is not None]
     if given and params["regenerate_key"]:
         problems.append(f"{given[0]} and regenerate_key are mutually exclusive, because a CSR is for an existing key.")
@@ -99,13 +104,11 @@ def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credential
     return options, problems
 
 
-def _file_problems(credentials: Credentials) -> list[str]:
-    """Return why the certificate and the key cannot be replaced, as sentences."""
-    problems = []
-    for option in ("client_cert", "client_key"):
-        path = getattr(credentials, option)
-        if getattr(credentials, f"{option}_content") is not None:
-            problems.append(f"{option}_content cannot be renewed, because it is not a file. Set {option}.")
-        if path is not None and not is_path(path):
-            problems.append(f"{option}: {path!r} cannot be a path.")
-    return problems
+def path_problems(files: Credentials) -> list[str]:
+    """Return which paths of the certificate and the key cannot be paths, as sentences."""
+    paths = {"client_cert": files.client_cert, "client_key": files.client_key}
+    return [
+        f"{option}: {path!r} cannot be a path."
+        for option, path in paths.items()
+        if path is not None and not is_path(path)
+    ]

@@ -42,5 +42,5 @@ def read_with_new_certificate(
                 raise
         else:
             return True
-        time.sleep(back_off(number, None, random.random()))  # noqa: S311
+        time.sleep(back_off(number, None, random.random()))  # noqa: S311 - jitter is no secret
         number += 1

@@ -9,7 +9,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     Credentials,
     Trust,
     connection_argument_spec,
-    enrollment_connection_argument_spec,
     file_argument_spec,
     operator_argument_spec,
     parse_connection,
@@ -27,18 +26,6 @@ def test_the_options_of_a_device_become_a_connection_and_credentials():
     trust = Trust(True, "/ca.pem")
     assert parse_connection(params) == Connection("https://clientauth.one.digicert.com", trust, 30, 5, True)
     assert parse_credentials(params) == Credentials("/a.pem", None, None, None, None)
-
-
-def test_an_enrollment_requires_the_path_of_a_certificate_only():
-    spec = enrollment_connection_argument_spec()
-    assert [option for option, rule in spec.items() if rule.get("required")] == ["client_cert"]
-    params = {**defaults_of(spec), "birth_cert": "/b.pem", "birth_key_passphrase": "hush"}
-    assert parse_credentials(params, "birth") == Credentials("/b.pem", None, None, None, "hush", "birth")
-    secrets = {option for option, rule in spec.items() if rule.get("no_log")}
-    assert secrets == {
-        *("api_key", "passcode", "client_key_passphrase", "birth_key_passphrase"),
-        *("birth_cert_content", "birth_key_content"),
-    }
 
 
 def test_the_attributes_of_a_file_have_options():

@@ -8,11 +8,12 @@ import copy
 
 import pytest
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials, Secret
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials, Secret, parse_credentials
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     DEVICE_URL,
     OPERATOR_URL,
     enrollment_argument_spec,
+    enrollment_connection_argument_spec,
     parse_connections,
     parse_credential,
     parse_enrollment_options,
@@ -156,3 +157,19 @@ def test_exactly_one_credential_is_parsed():
 def test_the_hosts_follow_from_the_credential(credential, url, device_url, both):
     params = {**NETWORK, "api_url": url, "device_api_url": device_url}
     assert tuple(connection.api_url for connection in parse_connections(params, credential)) == both
+
+
+def test_an_enrollment_requires_the_path_of_a_certificate_only():
+    spec = enrollment_connection_argument_spec()
+    assert [option for option, rule in spec.items() if rule.get("required")] == ["client_cert"]
+    params = {
+        **{option: rule.get("default") for option, rule in spec.items()},
+        "birth_cert": "/b.pem",
+        "birth_key_passphrase": "hush",
+    }
+    assert parse_credentials(params, "birth") == Credentials("/b.pem", None, None, None, "hush", "birth")
+    secrets = {option for option, rule in spec.items() if rule.get("no_log")}
+    assert secrets == {
+        *("api_key", "passcode", "client_key_passphrase", "birth_key_passphrase"),
+        *("birth_cert_content", "birth_key_content"),
+    }

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import enrollment_connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     enrollment_argument_spec,
+    enrollment_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import (
     CertificateFiles,
