@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Answer, Simulator
+from simulator import API_KEY, Answer, Simulator
 from simulator.log import Connection, Request
 
 # nohup leaves it ignored, and all processes of a test inherit that.
@@ -203,6 +203,23 @@ class Player:
             outcomes.append(Outcome(event["failed"], event["result"], connections, requests, ran.output))
             began = event["ended"]
         return outcomes
+
+
+@pytest.fixture
+def operator_task(player: Player) -> t.Callable[..., dict[str, t.Any]]:
+    """A function that returns a task of a module for an operator, with these options."""
+
+    def make(module: str, **options: t.Any) -> dict[str, t.Any]:
+        usual = {
+            "api_url": player.simulator.operator_url,
+            "api_key": API_KEY,
+            "ca_path": str(player.simulator.certificates.ca),
+            "timeout": 5,
+            "retries": 0,
+        }
+        return {"name": f"Run {module}", module: {**usual, **options}}
+
+    return make
 
 
 @pytest.fixture

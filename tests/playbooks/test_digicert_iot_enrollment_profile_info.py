@@ -4,28 +4,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
-from simulator import API_KEY, ENROLLMENT_PROFILE_ID
+from simulator import ENROLLMENT_PROFILE_ID
 
 MODULE = "edgeops.digicert.digicert_iot_enrollment_profile_info"
 
 
 @pytest.fixture
-def task(simulator):
+def task(operator_task):
     """A function that returns a task of the module for an operator, with these options."""
-
-    def make(**options):
-        usual = {
-            "api_url": simulator.operator_url,
-            "api_key": API_KEY,
-            "ca_path": str(simulator.certificates.ca),
-            "timeout": 5,
-            "retries": 0,
-        }
-        return {"name": f"Run {MODULE}", MODULE: {**usual, **options}}
-
-    return make
+    return functools.partial(operator_task, MODULE)
 
 
 def test_the_fields_and_their_ids(player, simulator, task):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 import pytest
@@ -23,18 +24,9 @@ def device(simulator):
 class Operator:
     """Makes tasks of the module, and sees to what a change must do."""
 
-    def __init__(self, player) -> None:
+    def __init__(self, player, operator_task) -> None:
         self.player = player
-
-    def task(self, **options: t.Any) -> dict[str, t.Any]:
-        usual = {
-            "api_url": self.player.simulator.operator_url,
-            "api_key": API_KEY,
-            "ca_path": str(self.player.simulator.certificates.ca),
-            "timeout": 5,
-            "retries": 0,
-        }
-        return {"name": f"Run {MODULE}", MODULE: {**usual, **options}}
+        self.task = functools.partial(operator_task, MODULE)
 
     def triple(self, reads: list[str], writes: list[str], **options: t.Any):
         """Run a task in check mode, for real and again; `reads` and `writes` are what must be sent."""
@@ -51,8 +43,8 @@ class Operator:
 
 
 @pytest.fixture
-def operator(player) -> Operator:
-    return Operator(player)
+def operator(player, operator_task) -> Operator:
+    return Operator(player, operator_task)
 
 
 def flags_of(device) -> list[bool]:

@@ -4,28 +4,17 @@
 
 from __future__ import annotations
 
-import pytest
+import functools
 
-from simulator import API_KEY
+import pytest
 
 MODULE = "edgeops.digicert.digicert_iot_registration_info"
 
 
 @pytest.fixture
-def task(simulator):
+def task(operator_task):
     """A function that returns a task of the module for an operator, with these options."""
-
-    def make(**options):
-        usual = {
-            "api_url": simulator.operator_url,
-            "api_key": API_KEY,
-            "ca_path": str(simulator.certificates.ca),
-            "timeout": 5,
-            "retries": 0,
-        }
-        return {"name": f"Run {MODULE}", MODULE: {**usual, **options}}
-
-    return make
+    return functools.partial(operator_task, MODULE)
 
 
 def test_one_device_and_a_list(player, simulator, task):

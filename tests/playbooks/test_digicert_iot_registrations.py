@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -20,20 +21,9 @@ MODULE = "edgeops.digicert.digicert_iot_registrations"
 
 
 @pytest.fixture
-def task(simulator):
+def task(operator_task):
     """A function that returns a task of the module for an operator, with these options."""
-
-    def make(**options):
-        usual = {
-            "api_url": simulator.operator_url,
-            "api_key": API_KEY,
-            "ca_path": str(simulator.certificates.ca),
-            "timeout": 5,
-            "retries": 0,
-        }
-        return {"name": f"Run {MODULE}", MODULE: {**usual, **options}}
-
-    return make
+    return functools.partial(operator_task, MODULE)
 
 
 @pytest.fixture

@@ -161,8 +161,8 @@ class Authority:
 class Certificates:
     """All certificates of one simulator: `certificates["access-point"].pem`, `certificates.ca`.
 
-    Beside one leaf for each device there are `server`, `stranger` (signed by the CA, of no device), `birth` (the birth
-    certificate with which devices enroll), `outsider` (signed by another CA), `expired` and `not-yet-valid`.
+    In addition to one leaf for each device, there are `server`, `stranger` (signed by the CA, of no device), `birth`
+    (the birth certificate with which devices enroll), `outsider` (signed by another CA), `expired` and `not-yet-valid`.
     `locked_key` is the first device's key, encrypted with PASSPHRASE. Certificates that a device asks for are signed by
     `intermediate`, which is below the CA.
     """
