@@ -114,7 +114,7 @@ guides: $(READY) ## Check each example in the guides and in the README, and foll
 system: $(or $(ONLY),awx browser hardware hosts servers) ## Test with other programs (ONLY=awx, browser, hardware, hosts, servers or matrix)
 
 .PHONY: bench
-bench: $(or $(addprefix bench-,$(ONLY)),bench-comparison) ## Compare with the alternatives and write the guide (ONLY=unchanged, fleet or inventory)
+bench: $(or $(addprefix bench-,$(ONLY)),bench-comparison) ## Compare with the alternatives and write the guide (ONLY=registrations, unchanged, fleet or inventory)
 
 .PHONY: clean
 clean: ## Remove the files that the other targets made
@@ -158,9 +158,11 @@ servers: $(READY)
 matrix: $(READY)
 	$(BIN)/python tests/matrix/matrix.py --write
 
-.PHONY: bench-comparison bench-fleet bench-inventory bench-unchanged
+.PHONY: bench-comparison bench-fleet bench-inventory bench-registrations bench-unchanged
 bench-comparison: $(READY)
 	$(BIN)/python tests/benchmark/comparison.py --write
+bench-registrations: $(READY)
+	$(BIN)/python tests/benchmark/registrations_cost.py --write
 bench-fleet bench-inventory bench-unchanged: bench-%: $(READY)
 	$(BIN)/python tests/benchmark/$*_cost.py
 

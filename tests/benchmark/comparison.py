@@ -12,124 +12,33 @@ from __future__ import annotations
 
 import argparse
 import collections
-import datetime
 import json
-import multiprocessing
 import os
-import shutil
-import ssl
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 import typing as t
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmark.unchanged_cost import payload_of
-from simulator import DEVICE_PATH, Simulator
+from benchmark.guide import GUIDE, machine, table, write_comparison
+from benchmark.measuring import (
+    FIELDS,
+    HEADER,
+    PARALLEL,
+    URI,
+    Row,
+    Service,
+    Work,
+    ansible_playbook,
+    measure,
+    module_process,
+)
+from simulator import DEVICE_PATH
 
 DEVICE, DEVICES = "edgeops.digicert.digicert_iot_device", "edgeops.digicert.digicert_iot_devices"
-URI = "ansible.builtin.uri"
-GUIDE = Path(__file__).resolve().parents[2] / "docs/docsite/rst/guide_benchmark.rst"
 PLOT = GUIDE.with_name("benchmark.svg")
-FIELDS = [{"name": "Site", "value": "Rotterdam"}]
-PARALLEL = 16
-
-
-class Row(t.NamedTuple):
-    """What one way costs: seconds of processor and of time, and the most memory of a process, in bytes."""
-
-    way: str
-    devices: int
-    cpu: float
-    wall: float
-    memory: int
-
-    @property
-    def cpu_each(self) -> float:
-        """Milliseconds of processor for a device."""
-        return self.cpu / self.devices * 1000
-
-    @property
-    def rate(self) -> float:
-        """Devices in a second."""
-        return self.devices / self.wall
-
-
-class Service:
-    """The simulator in another process, with so many sensors, and what a client needs to come as them."""
-
-    def __init__(self, folder: Path, count: int) -> None:
-        self._pipe, theirs = multiprocessing.Pipe()
-        process = multiprocessing.get_context("fork").Process(target=_serve, args=(folder, count, theirs), daemon=True)
-        process.start()
-        self.url, self.ca, self.sensors = self._pipe.recv()
-
-    def count(self) -> tuple[int, dict[tuple[str, int | None], int]]:
-        """Return the handshakes and the requests by method and status since the last time."""
-        self._pipe.send("count")
-        return self._pipe.recv()
-
-    def stop(self) -> None:
-        """End the simulator."""
-        self._pipe.send(None)
-
-
-def _serve(folder: Path, count: int, pipe: t.Any) -> None:
-    with Simulator(folder) as simulator:
-        leaves = simulator.certificates
-        sensors = [
-            (sensor.id, str(leaves[sensor.name].pem), str(leaves[sensor.name].key))
-            for sensor in simulator.add_devices(count)
-        ]
-        pipe.send((simulator.url, str(leaves.ca), sensors))
-        while pipe.recv():
-            requests = collections.Counter((request.method, request.status) for request in simulator.requests)
-            pipe.send((simulator.handshakes, dict(requests)))
-            simulator.clear_log()
-
-
-def measure(way: str, devices: int, command: list[t.Any], service: Service, **settings: t.Any) -> Row:
-    """Run the command, see that it sent one GET for each device and nothing else, and return what it cost."""
-    service.count()
-    begin = time.monotonic()
-    output = settings.pop("output", subprocess.DEVNULL)
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, **settings)
-    memory, ended = 0, 0
-    while not ended:
-        memory = max(memory, peak_memory(process.pid))
-        time.sleep(0.005)
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-    wall = time.monotonic() - begin
-    handshakes, requests = service.count()
-    if status != 0 or handshakes != devices or requests != {("GET", 200): devices}:
-        sys.exit(f"{way} did not do what is to be measured: status {status}, {handshakes} handshakes, {requests}.")
-    row = Row(way, devices, usage.ru_utime + usage.ru_stime, wall, memory)
-    print(
-        f"{way:52} {devices:6} {row.cpu_each:10.2f} {wall:8.2f} {row.rate:9.1f} {row.memory / 2**20:8.0f}", flush=True
-    )
-    return row
-
-
-def peak_memory(process: int) -> int:
-    """Return the most memory that a process has had since it began its program; what wait4 tells counts its parent."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def ansible_playbook(folder: Path, *tasks: dict[str, t.Any], **variables: t.Any) -> list[t.Any]:
-    """Return the command that runs these tasks on this machine."""
-    playbook = folder / "play.json"
-    interpreter = {"ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
-    play = {"hosts": "localhost", "gather_facts": False, "vars": {**interpreter, **variables}, "tasks": tasks}
-    playbook.write_text(json.dumps([play]))
-    return [Path(sys.executable).with_name("ansible-playbook"), "--inventory", "localhost,", playbook]
 
 
 def uri_options(service: Service, device_id: str, certificate: str, key: str) -> dict[str, t.Any]:
@@ -156,10 +65,12 @@ def compare_one(service: Service, folder: Path, times: int) -> list[Row]:
     rows: dict[str, list[Row]] = collections.defaultdict(list)
     for _time in range(times):
         for way, tasks in ways.items():
-            rows[way].append(measure(way, 1, ansible_playbook(folder, *tasks), service))
+            rows[way].append(measure(way, reads(service, 1), ansible_playbook(folder, *tasks), service))
     return [
-        Row(way, 1, *(statistics.median(getattr(row, name) for row in same) for name in ("cpu", "wall", "memory")))
-        for way, same in rows.items()
+        same[0]._replace(
+            **{name: statistics.median(getattr(row, name) for row in same) for name in ("cpu", "wall", "memory")}
+        )
+        for same in rows.values()
     ]
 
 
@@ -178,10 +89,15 @@ def arguments_of(service: Service, count: int) -> dict[str, t.Any]:
     }
 
 
-def module_process(service: Service, folder: Path, count: int) -> list[t.Any]:
-    """Return the command that runs on a managed host for so many devices: the file that Ansible sends there."""
-    shutil.rmtree(folder / DEVICES, ignore_errors=True)
-    return [sys.executable, payload_of(DEVICES, arguments_of(service, count), folder)]
+def reads(service: Service, count: int) -> Work:
+    """Return the work for so many unchanged devices: a TLS handshake and a GET of each."""
+    paths = (f"{DEVICE_PATH}{device_id}" for device_id, _certificate, _key in service.sensors[:count])
+    return Work.of_gets(count, paths, range(count, count + 1))
+
+
+def module_process_of(service: Service, folder: Path, count: int) -> list[t.Any]:
+    """Return the command that runs on a managed host for so many devices."""
+    return module_process(DEVICES, arguments_of(service, count), folder)
 
 
 def compare_many(service: Service, folder: Path, count: int, loop: int) -> dict[str, Row]:
@@ -208,26 +124,27 @@ def compare_many(service: Service, folder: Path, count: int, loop: int) -> dict[
     xargs = ["xargs", "--arg-file", arguments_file, "--max-lines=1", "--max-procs", str(PARALLEL), *curl]
     options = [uri_options(service, *sensor) for sensor in sensors[:loop]]
     looped = ansible_playbook(folder, {URI: "{{ item }}", "loop": options})
-    process = module_process(service, folder, count)
+    process = module_process_of(service, folder, count)
+    work = reads(service, count)
     rows = {}
     rows["curl"] = measure(
         "one curl --parallel",
-        count,
+        work,
         ["curl", "--parallel", "--parallel-max", str(PARALLEL), "--config", configuration],
         service,
     )
-    rows["module"] = measure("digicert_iot_devices, its process", count, process, service)
+    rows["module"] = measure("digicert_iot_devices, its process", work, process, service)
     rows["one core"] = measure(
         "digicert_iot_devices, its process on one core",
-        count,
+        work,
         process,
         service,
         preexec_fn=lambda: os.sched_setaffinity(0, {0}),
     )
-    rows["xargs"] = measure("xargs with a curl for each", count, xargs, service)
-    rows["loop"] = measure(f"loop of {URI}, on {loop}", loop, looped, service)
+    rows["xargs"] = measure("xargs with a curl for each", work, xargs, service)
+    rows["loop"] = measure(f"loop of {URI}, on {loop}", reads(service, loop), looped, service)
     rows["task"] = measure(
-        "digicert_iot_devices, all of ansible-playbook", count, ansible_playbook(folder, {DEVICES: arguments}), service
+        "digicert_iot_devices, all of ansible-playbook", work, ansible_playbook(folder, {DEVICES: arguments}), service
     )
     return rows
 
@@ -236,35 +153,12 @@ def grow(service: Service, folder: Path, sizes: list[int]) -> list[tuple[Row, in
     """Measure the module's process with more and more devices, and the bytes of its arguments and results."""
     found = []
     for size in sizes:
-        process = module_process(service, folder, size)
+        process = module_process_of(service, folder, size)
         results = folder / "results.json"
         with results.open("w") as output:
-            row = measure("digicert_iot_devices, its process", size, process, service, output=output)
+            row = measure("digicert_iot_devices, its process", reads(service, size), process, service, output=output)
         found.append((row, len(json.dumps(arguments_of(service, size))), results.stat().st_size))
     return found
-
-
-def table(header: list[str], rows: t.Iterable[list[t.Any]]) -> str:
-    """Return a table of reStructuredText."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        lines += [f"   {'*' if not number else ' '} - {cell}" for number, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
-
-
-def machine() -> list[str]:
-    """Return what the numbers depend on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    return [
-        f"{os.cpu_count()} processors ({cpu}), {memory:.0f} GiB of memory, shared by the client and the simulator",
-        f"Python {sys.version.split()[0]}, {ssl.OPENSSL_VERSION.rpartition(' ')[0].rsplit(' ', 2)[0]}, "
-        f"ansible-core {version('ansible-core')}, urllib3 {version('urllib3')}, curl {curl}",
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}; EC P-256 certificates, one for each device. No "
-        f"record differs, so each device requires one TLS handshake and one GET. {PARALLEL} devices in parallel",
-    ]
 
 
 def write_guide(one: list[Row], many: dict[str, Row], growth: list[tuple[Row, int, int]]) -> None:
@@ -276,7 +170,10 @@ def write_guide(one: list[Row], many: dict[str, Row], growth: list[tuple[Row, in
     extra = (last[0].memory - first[0].memory) / (last[0].devices - first[0].devices)
     text = sum(last[1:]) / last[0].devices
     text = GUIDE_TEXT.format(
-        machine="\n".join(f"- {line}." for line in machine()),
+        machine=machine(
+            "EC P-256 certificates, one for each device. No record differs, so each device requires one TLS handshake "
+            f"and one GET. {PARALLEL} devices in parallel"
+        ),
         one=table(
             ["One unchanged device", "processor time, s", "time, s", "time / module"],
             [[row.way, f"{row.cpu:.2f}", f"{row.wall:.2f}", f"{row.wall / device.wall:.2f}"] for row in one],
@@ -326,7 +223,7 @@ def write_guide(one: list[Row], many: dict[str, Row], growth: list[tuple[Row, in
         extra=f"{extra / 1024:.1f}",
         text=f"{text / 1024:.1f}",
     )
-    GUIDE.write_text(GUIDE_HEAD + text)
+    write_comparison(GUIDE_HEAD + text)
 
 
 def draw(many: dict[str, Row], growth: list[tuple[Row, int, int]]) -> None:
@@ -418,7 +315,7 @@ def main() -> None:
         certificates = folder / "certificates"
         certificates.mkdir()
         service = Service(certificates, max(arguments.devices, *arguments.sizes))
-        print(f"{'':52} {'devices':>6} {'ms of CPU':>9} {'s':>8} {'devices/s':>9} {'MiB':>8}")
+        print(HEADER)
         one = compare_one(service, folder, arguments.times)
         many = compare_many(service, folder, arguments.devices, arguments.loop)
         growth = grow(service, folder, arguments.sizes)
