@@ -124,7 +124,8 @@ def test_the_way_of_the_guide(operator, simulator):
     assert set(simulator.methods) == {"GET"}
     operator.run(operator.files["drift.sh"], return_code=1)
     operator.job("apply")
-    assert first.named_values["Firmware"] == second.named_values["Firmware"] is not None
+    assert first.named_values["Firmware"] == second.named_values["Firmware"]
+    assert first.named_values["Firmware"] is not None
     assert [device.named_values["Serial number"] for device in (first, second)] == ["AP-0042", "AP-0043"]
     assert (first.named_values["Site"], second.device_api_allow_write) == ("Rotterdam", True)
 

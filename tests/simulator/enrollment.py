@@ -43,9 +43,10 @@ EXPIRED_PASSCODE = "passcode-of-last-year"
 
 
 class Sign(t.Protocol):
-    """Signs a CSR, whose subject can be changed, and returns the certificate and its chain."""
+    """A function that signs a CSR."""
 
-    def __call__(self, csr: bytes, *, subject: t.Mapping[str, str]) -> bytes: ...
+    def __call__(self, csr: bytes, *, subject: t.Mapping[str, str]) -> bytes:
+        """Return the certificate and its chain. `subject` has the attributes of the subject that are changed."""
 
 
 @dataclasses.dataclass

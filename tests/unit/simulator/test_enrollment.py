@@ -63,10 +63,11 @@ class Newcomer:
     def send(self, method: str, url: str, **options: object) -> requests.Response:
         return requests.request(method, url, verify=str(self.simulator.certificates.ca), timeout=5, **options)
 
-    def ask(self, payload: object = None, headers: t.Mapping[str, str] = WITH_PASSCODE) -> requests.Response:
+    def ask(self, payload: object = None, headers: t.Mapping[str, str] | None = None) -> requests.Response:
         """Ask for a certificate at the operator API."""
         url = self.simulator.operator_url + CERTIFICATE_PATH
-        return self.send("POST", url, headers=headers, json=self.payload() if payload is None else payload)
+        payload = self.payload() if payload is None else payload
+        return self.send("POST", url, headers=WITH_PASSCODE if headers is None else headers, json=payload)
 
     def ask_with(self, leaf: str) -> requests.Response:
         """Ask for a certificate at the device API, with a certificate."""
