@@ -16,7 +16,7 @@ import yaml
 
 from guides.conftest import Reader, files_of
 from simulator import API_KEY, ENROLLMENT_PROFILE_ID, Simulator
-from simulator.records import division_id
+from simulator.records import Device, division_id
 
 # IDs in the guide -> what stands there in the simulator.
 PROFILE, FIRMWARE, SERIAL_NUMBER, SITE = (
@@ -54,6 +54,11 @@ class Operator(Reader):
             "SSL_CERT_FILE": str(simulator.certificates.ca),
         }
         super().__init__(simulator, folder, self.files, variables)
+
+    @property
+    def gates(self) -> list[Device]:
+        """The devices by name, because parallel workers create them in any order."""
+        return sorted(self.simulator.records.devices, key=lambda device: device.device_identifier)
 
     @property
     def field_ids(self) -> dict[str, str]:
@@ -117,7 +122,7 @@ def test_the_way_of_the_guide(operator, simulator):
     assert operator.job("plan") == {"devices": 4, "in_sync": 4}
     operator.run(operator.files["drift.sh"])
 
-    first, second = simulator.records.devices
+    first, second = operator.gates
     first.values[first.field_id("Site")] = "Delft"
     second.device_api_allow_write = False
     assert operator.job("plan") == {"devices": 4, "in_sync": 2, "drifted": 2}
@@ -132,7 +137,7 @@ def test_the_way_of_the_guide(operator, simulator):
 
 def test_registrations_are_changed_in_the_file(operator, simulator):
     operator.run("ansible-playbook register.yml")
-    first, second = simulator.records.devices
+    first, second = operator.gates
     devices = operator.folder / "devices.yml"
     entry = "  - device_identifier: gate-8.rotterdam\n"
     for line, status, name in (
@@ -146,7 +151,7 @@ def test_registrations_are_changed_in_the_file(operator, simulator):
     devices.write_text(operator.files["devices.yml"].replace("gate-8", "gate-9"))
     operator.run("ansible-playbook register.yml")
     assert set(simulator.methods) == {"GET"}
-    assert simulator.records.devices == [first, second]
+    assert operator.gates == [first, second]
 
     other = simulator.records.profiles["Access point"].id
     devices.write_text(f"{devices.read_text()}    device_profile_id: {other}\n")
