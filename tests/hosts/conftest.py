@@ -44,12 +44,12 @@ class Run:
 
 def play_on(
     hosts: Hosts,
-    play: t.Mapping[str, t.Any],
+    plays: t.Sequence[t.Mapping[str, t.Any]],
     variables: t.Mapping[str, t.Mapping[str, t.Any]],
     *mode: str,
     pipelining: bool = True,
 ) -> Ran:
-    """Run a play over SSH on all hosts that have `variables`. Each of them must be reached."""
+    """Run a playbook over SSH on all hosts that have `variables`. Each of them must be reached."""
     folder = hosts.configuration.parent
     inventory = folder / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": variables}}))
@@ -57,7 +57,7 @@ def play_on(
         "ANSIBLE_PIPELINING": str(pipelining),
         "ANSIBLE_SSH_ARGS": f"-F {hosts.configuration} -o ControlMaster=auto -o ControlPersist=60s",
     }
-    ran = run_playbook(folder, play, "--inventory", inventory, *mode, environment=environment)
+    ran = run_playbook(folder, plays, "--inventory", inventory, *mode, environment=environment)
     # 4 would be a host that cannot be reached.
     assert ran.return_code == (2 if any(event["failed"] for event in ran.events) else 0), ran.output
     return ran
@@ -103,7 +103,7 @@ class Fleet:
         """Run the playbook on all hosts at once."""
         variables = {name: self._variables(name) for name in RELEASES}
         self.simulator.clear_log()
-        ran = play_on(self.hosts, self._play, variables, *mode, pipelining=self.pipelining)
+        ran = play_on(self.hosts, [self._play], variables, *mode, pipelining=self.pipelining)
         failed, changed = collections.defaultdict(list), collections.defaultdict(list)
         for event in ran.events:
             if event["failed"]:

@@ -6,80 +6,38 @@
 
 from __future__ import annotations
 
-import io
-import json
-import subprocess
-import sys
-import tarfile
-import time
-import typing as t
-from pathlib import Path
-
 import pytest
 from cryptography import x509
 
-from hosts.conftest import PKI, connection, give, play_on
-from playbooks.conftest import BIN, Ran
+from hosts.conftest import PKI, connection, give
+from hosts.pulled_host import HOST, PulledHost
+from playbooks.conftest import Ran
 from simulator import FOREVER, Answer
 from simulator.certificates import fingerprint
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-HOST = "bookworm"
-FACT = "/etc/ansible/facts.d/digicert_iot_pull.fact"
 METRICS = "/var/lib/prometheus/node-exporter"
-# Seconds. A run takes 5 to 20, and the timer fires again 2 to 3 after it; a machine can be busy.
-PATIENCE = 300
 
 
-class PulledHost:
-    """A bare Debian 12 that is to pull from a repository of its own, which holds a playbook with the role device."""
+class AccessPoint(PulledHost):
+    """A host that has the certificate of a device."""
 
-    def __init__(self, hosts, simulator, folder: Path) -> None:
-        self.hosts = hosts
+    def __init__(self, hosts, simulator, folder) -> None:
+        super().__init__(hosts, folder)
         self.simulator = simulator
         self.device = simulator.records["access-point"]
         give(hosts, HOST, simulator.certificates, "access-point")
-        self.run("mkdir /srv/packages; tar -xC /srv/packages", packages(folder))
-        self.run("printf '[global]\nno-index = true\nfind-links = /srv/packages\n' >/etc/pip.conf")
-
-    def run(self, command: str, given: bytes | None = None) -> str:
-        """Run a shell command as root and return what it prints."""
-        return self.hosts.run(HOST, command, given).decode()
 
     def set_up(self, *mode: str, metrics: str = METRICS) -> Ran:
         """Give the host the role, once, from here."""
-        (collection,) = self.run("ls /srv/packages/*.tar.gz").split()
-        variables = {
-            "digicert_iot_pull_repository": "/srv/edge",
-            "digicert_iot_pull_interval": "2s",
-            "digicert_iot_pull_randomized_delay": "1s",
-            "digicert_iot_pull_collections": [collection],
-            "digicert_iot_pull_metrics_directory": metrics,
-        }
-        roles = [{"role": "edgeops.digicert.pull", "vars": variables}]
-        content = {"name": "Let the host keep itself true", "hosts": "all", "become": True, "roles": roles}
-        return play_on(self.hosts, content, {HOST: {}}, *mode)
-
-    def commit(self, site: str) -> str:
-        """Say in the repository what the record shall be, and return the commit."""
-        variables = {
-            **connection(self.simulator, self.device),
-            "digicert_iot_device_fields": {"Firmware": "{{ ansible_facts.distribution_version }}", "Site": site},
-        }
-        roles = [{"role": "edgeops.digicert.device", "vars": variables}]
-        content = {"name": "Keep this host true", "hosts": "localhost", "connection": "local", "roles": roles}
-        git = "git -C /srv/edge -c user.name=Test -c user.email=test@example.com"
-        self.run(
-            "test -d /srv/edge || git init --quiet /srv/edge; cat >/srv/edge/local.yml", json.dumps([content]).encode()
+        roles = [self.role_pull(digicert_iot_pull_metrics_directory=metrics)]
+        return self.play(
+            [{"name": "Let the host keep itself true", "hosts": "all", "become": True, "roles": roles}], *mode
         )
-        return self.run(f"{git} add local.yml; {git} commit -qm 'Change it'; {git} rev-parse HEAD").strip()
 
-    def result(self) -> dict[str, t.Any]:
-        """Return the local fact as Ansible reads it."""
-        setup = {"ansible.builtin.setup": {"filter": "ansible_local"}}
-        content = {"name": "Read the fact", "hosts": "all", "gather_facts": False, "tasks": [setup]}
-        (event,) = play_on(self.hosts, content, {HOST: {}}).events
-        return event["result"]["ansible_facts"]["ansible_local"]["digicert_iot_pull"]
+    def commit_site(self, site: str) -> str:
+        """Say in the repository what the record shall be, and return the commit."""
+        fields = {"Firmware": "{{ ansible_facts.distribution_version }}", "Site": site}
+        return self.commit(**connection(self.simulator, self.device), digicert_iot_device_fields=fields)
 
     def metrics(self) -> dict[str, int]:
         """Return the metrics as the user of an exporter reads them, by their names without the prefix."""
@@ -91,39 +49,10 @@ class PulledHost:
         """Wait until the metrics have these values."""
         self.wait(what, lambda: wanted.items() <= self.metrics().items())
 
-    def wait(self, what: str, until: t.Callable[[], bool]) -> None:
-        """Wait for what the timer alone brings about."""
-        deadline = time.monotonic() + PATIENCE
-        while not until():
-            assert time.monotonic() < deadline, f"{what}: {self.run('journalctl --no-pager --unit digicert-iot-pull')}"
-            time.sleep(1)
-
-    def wait_for_result(self, what: str, **wanted: t.Any) -> None:
-        """Wait until a run ended that has this in its result."""
-
-        def is_there() -> bool:
-            text = self.run(f"cat {FACT} 2>/dev/null || echo '{{}}'")
-            return wanted.items() <= json.loads(text).items()
-
-        self.wait(what, is_there)
-
-
-def packages(folder: Path) -> bytes:
-    """Return, as a tar file, the collection and the wheels for ansible-core and the libraries on Debian 12's Python."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--python-version", "3.11", "--only-binary", ":all:"]
-    subprocess.run([*pip, "--dest", folder, "ansible-core", "requests", "cryptography"], check=True)
-    build = [BIN / "ansible-galaxy", "collection", "build", "--output-path", folder]
-    subprocess.run(build, cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for path in folder.iterdir():
-            tar.add(path, path.name)
-    return content.getvalue()
-
 
 @pytest.fixture
 def host(booted_hosts, simulator, tmp_path):
-    return PulledHost(booted_hosts, simulator, tmp_path)
+    return AccessPoint(booted_hosts, simulator, tmp_path)
 
 
 def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
@@ -136,14 +65,14 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     host.wait_for_result("a run without a repository", rc=2, commit="")
     host.wait_for_metrics("the metrics of that run", last_run_return_code=2)
     assert "last_success_timestamp_seconds" not in host.metrics()
-    commit = host.commit("Delft")
+    commit = host.commit_site("Delft")
     host.wait_for_result("the first run", rc=0, commit=commit)
     version = host.run("cat /etc/debian_version").strip()
     assert (device.named_values["Firmware"], device.named_values["Site"]) == (version, "Delft")
     assert simulator.methods[:4] == ["POST", "GET", "GET", "PUT"]
     assert set(simulator.methods[4:]) <= {"GET"}
     assert fingerprint(host.run(f"cat {PKI}/device.pem").encode()) != simulator.certificates["access-point"].fingerprint
-    result = host.result()
+    result = host.fact("digicert_iot_pull")
     assert (result["rc"], result["commit"]) == (0, commit)
     assert result["start"] <= result["end"]
     host.wait_for_metrics("the metrics of a run", last_run_return_code=0, drifted_devices=0, failed_devices=0)
@@ -154,7 +83,7 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     assert again.return_code == 0
     assert [event["result"] for event in again.events if event["result"].get("changed")] == []
 
-    commit = host.commit("Gouda")
+    commit = host.commit_site("Gouda")
     host.wait_for_result("the run after a commit", rc=0, commit=commit)
     assert device.named_values["Site"] == "Gouda"
     simulator.clear_log()

@@ -53,14 +53,14 @@ def environment_in(folder: Path) -> dict[str, str]:
 
 
 def run_playbook(
-    folder: Path, play: t.Mapping[str, t.Any], *options: str | Path, environment: t.Mapping[str, str]
+    folder: Path, plays: t.Sequence[t.Mapping[str, t.Any]], *options: str | Path, environment: t.Mapping[str, str]
 ) -> Ran:
-    """Run a playbook of one play with these options of ansible-playbook. All that it writes goes into `folder`.
+    """Run a playbook of these plays with these options of ansible-playbook. All that it writes goes into `folder`.
 
     `environment` is added to the one in which tests run playbooks. No traceback may be printed.
     """
     playbook, results = folder / "playbook.yml", folder / "results"
-    playbook.write_text(json.dumps([play]))
+    playbook.write_text(json.dumps(plays))
     results.unlink(missing_ok=True)
     ran = subprocess.run(
         [BIN / "ansible-playbook", "--diff", *options, playbook],
@@ -184,7 +184,7 @@ class Player:
         }
         ran = run_playbook(
             self.folder,
-            {**settings, "tasks": tasks},
+            [{**settings, "tasks": tasks}],
             "--inventory",
             "localhost,",
             *mode,

@@ -41,7 +41,7 @@ class Reporter:
         inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
         self.ran = run_playbook(
             self.folder,
-            {"name": "Test", "hosts": "all:!lost", "gather_facts": False, **play},
+            [{"name": "Test", "hosts": "all:!lost", "gather_facts": False, **play}],
             "--inventory",
             inventory,
             *options,
@@ -377,12 +377,14 @@ def test_a_file_that_cannot_be_written_is_told_and_ends_nothing(reporter):
     reporter.run({"hosts": "access-point", "tasks": [keep("Delft")]})
     ran = run_playbook(
         reporter.folder,
-        {
-            "name": "Test",
-            "hosts": "localhost",
-            "gather_facts": False,
-            "tasks": [{"ansible.builtin.debug": {"msg": "x"}}],
-        },
+        [
+            {
+                "name": "Test",
+                "hosts": "localhost",
+                "gather_facts": False,
+                "tasks": [{"ansible.builtin.debug": {"msg": "x"}}],
+            }
+        ],
         environment={
             "ANSIBLE_CALLBACKS_ENABLED": "task_results,edgeops.digicert.fleet_report",
             "DIGICERT_IOT_REPORT_HTML": "/none/report.html",

@@ -301,7 +301,7 @@ def test_devices_of_one_directory_are_renewed_at_the_same_time(player, simulator
     simulator.script(*[Answer(method="POST", delay=1.0) for _device in devices])
     play = {"hosts": "all", "gather_facts": False, "tasks": [task]}
     environment = {"ANSIBLE_TRANSPORT": "local", "ANSIBLE_PYTHON_INTERPRETER": TARGET}
-    ran = run_playbook(tmp_path, play, "-i", inventory, "--forks", "5", environment=environment)
+    ran = run_playbook(tmp_path, [play], "-i", inventory, "--forks", "5", environment=environment)
     assert ran.return_code == 0, ran.output
     assert len(list(folder.iterdir())) == 10
     for device in devices:
