@@ -23,6 +23,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._parameters impor
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
+# To mask secrets takes time for each character, and the system log truncates long messages.
+_MOST_LOGGED = 10
+
 
 class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
     """A module that masks the secrets of its parameters with `redactor`, to which other secrets can be added.
@@ -83,7 +86,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Log a message. AnsibleModule passes the parameters in `log_args`, also secrets with line ends."""
         if log_args:
-            log_args = {option: str(value) for option, value in self._shown(self.params).items()}
+            log_args = {option: _logged(value) for option, value in self._shown(self.params).items()}
             msg = "Invoked with " + " ".join(f"{option}={value}" for option, value in log_args.items())
         super().log(self.redactor.text(msg), log_args=log_args)
 
@@ -129,3 +132,10 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
 
     def _shown(self, params: dict[str, t.Any]) -> dict[str, t.Any]:
         return shown(params, self.argument_spec)
+
+
+def _logged(value: t.Any) -> str:
+    """Return the text of a parameter in the log. A long list is truncated."""
+    if isinstance(value, list) and len(value) > _MOST_LOGGED:
+        return f"{value[:_MOST_LOGGED]} and {len(value) - _MOST_LOGGED} more"
+    return str(value)

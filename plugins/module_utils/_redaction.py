@@ -43,6 +43,8 @@ _JSON_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}|\\.", re.DO
 _PERCENT_ESCAPE = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _FORM_ESCAPE = re.compile(r"(?:%[0-9a-fA-F]{2})+|\+")
 _HTML_ESCAPE = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
+# Each escape begins with one of these.
+_ESCAPE_MARKS = "\\%&+"
 _ELLIPSIS = re.compile(r"…|\.{2,}")
 # What is left of an escape at the end of a truncated text.
 _BROKEN_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{0,3}|%[0-9a-fA-F]?|&#?\w*)[.…\s]*$")
@@ -89,13 +91,11 @@ class Redactor:
 
     def data(self, value: t.Any, kept_keys: t.Container[str] | None = None) -> t.Any:
         """Return JSON-like data without secrets. With `kept_keys`, all other keys of objects are masked as well."""
-        if not self._needles or not self._may_contain("\n".join(_texts(value))):
-            return value
-        return self._data(value, kept_keys)
+        return self._data(value, kept_keys) if self._may_contain(value) else value
 
     def _data(self, value: t.Any, kept_keys: t.Container[str] | None) -> t.Any:
         if isinstance(value, str):
-            return self._redacted(value, None)
+            return self._redacted(value, None) if self._may_contain(value) else value
         if isinstance(value, (list, tuple)):
             return [self._data(each, kept_keys) for each in value]
         if not isinstance(value, dict):
@@ -112,10 +112,15 @@ class Redactor:
         """Return whether a value is a number and a secret. Short ones are in most results, such as a status."""
         return type(value) in (int, float) and len(str(value)) >= _SHORTEST and str(value) in self._secrets
 
-    def _may_contain(self, text: str) -> bool:
-        if re.search(r"[\\%&+]", text):
+    def _may_contain(self, value: t.Any) -> bool:
+        """Return whether a secret can be in JSON-like data. This takes less time than the search for it."""
+        if not self._needles:
+            return False
+        # The literal has each string unchanged, or with a backslash. Blanks other than spaces are escaped.
+        literal = repr(value)
+        if any(mark in literal for mark in _ESCAPE_MARKS):
             return True
-        compact = _DROPPED.sub("", text)
+        compact = literal.replace(" ", "")
         return any(needle in compact for needle in self._needles)
 
     def _redacted(self, text: str, fragment: int | None) -> str:
@@ -248,12 +253,7 @@ _DECODERS: tuple[tuple[t.Pattern[str], t.Callable[[str], str]], ...] = (
 
 def _compact(layer: _Layer) -> _Layer:
     """Return the layer without blanks and backslashes."""
-    if not _DROPPED.search(layer.text):
-        return layer
-    kept = [at for at, character in enumerate(layer.text) if not _DROPPED.match(character)]
-    return _Layer(
-        "".join(layer.text[at] for at in kept), [layer.begins[at] for at in kept], [layer.ends[at] for at in kept]
-    )
+    return _decoded(layer, _DROPPED, lambda _dropped: "") if _DROPPED.search(layer.text) else layer
 
 
 def _is_word(text: str, begin: int, end: int) -> bool:
@@ -269,16 +269,3 @@ def _masked(text: str, spans: t.Iterable[Span]) -> str:
             result += [text[last:begin], MASK]
         last = max(last, end)
     return "".join(result) + text[last:]
-
-
-def _texts(value: t.Any) -> t.Iterator[str]:
-    """Yield all strings and numbers of JSON-like data, its keys too."""
-    pending = [value]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, (str, int, float)):
-            yield str(each)
-        elif isinstance(each, dict):
-            pending += [*each, *each.values()]
-        elif isinstance(each, (list, tuple)):
-            pending += each

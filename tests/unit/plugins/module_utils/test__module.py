@@ -95,6 +95,16 @@ def test_secrets_are_in_no_result_and_no_log(run):
     assert "Zq8" not in str(result) + logged
 
 
+@pytest.mark.parametrize(("count", "end"), [(10, "}] timeout="), (12, "}] and 2 more timeout=")])
+def test_a_long_list_is_truncated_in_the_log_only(run, count, end):
+    devices = [{"device_id": f"device-{number}"} for number in range(count)]
+    result, logged = run(lambda module: module.exit_json(changed=False), devices=devices)
+    assert "device-9" in logged
+    assert "device-10" not in logged
+    assert end in logged
+    assert len(result["invocation"]["module_args"]["devices"]) == count
+
+
 @pytest.mark.parametrize("secret", ["a", "3", "true", "changed"])
 def test_a_short_secret_leaves_the_result_as_it_is(run, secret):
     def work(module):

@@ -132,6 +132,11 @@ def test_data_is_masked_in_values_and_keys():
     assert Redactor().text("text") == "text"
 
 
+@pytest.mark.parametrize("secret", ['it\'s "9"', "C:\\pin9", "pin\n9", "pin\xa09", "pin\u200b9", "pin 9é", "pin\udc80"])
+def test_data_is_masked_if_a_literal_has_escapes(secret):
+    assert Redactor([secret]).data({"old": [f"the {secret}"]}) == {"old": [f"the {MASK}"]}
+
+
 def test_numbers_are_masked_unless_they_are_short():
     data = {"pin": 493817, "ratio": 12.25, "retries": 5, "other": 4938170, "on": True}
     assert Redactor(["493817", "12.25", "5"]).data(data) == {**data, "pin": MASK, "ratio": MASK}
