@@ -60,11 +60,14 @@ def copy_collection(command: str) -> Path:
 
 
 def prepare_home() -> None:
-    """Put the stand-in for every pip that this ansible-test may ask for in place, and hand on the settings of pip."""
+    """Put every pip that this ansible-test may ask for in place, with the stand-in, and hand on the settings of pip."""
     requirements = Path(sysconfig.get_path("purelib"), "ansible_test/_internal/python_requirements.py").read_text()
     CACHED_SCRIPTS.mkdir(parents=True, exist_ok=True)
     for version in re.findall(r"\bpip='([\d.]+)'", requirements):
         shutil.copy(HERE / "get_pip.py", CACHED_SCRIPTS / f"get_pip_{version.replace('.', '_')}.py")
+        if not list(CACHED_SCRIPTS.glob(f"pip-{version}-*.whl")):
+            download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", CACHED_SCRIPTS]
+            subprocess.run([*download, f"pip=={version}"], check=True)
 
     settings = configparser.RawConfigParser()
     shown = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
@@ -72,6 +75,8 @@ def prepare_home() -> None:
         name, value = line.split("=", 1)
         section, option = name.replace(":env:", "global").split(".", 1)
         settings.read_dict({section: {option: ast.literal_eval(value)}})
+    # Each environment runs one tool, which loads a part of what is installed.
+    settings.read_dict({"install": {"compile": "no"}})
     config = HOME / ".config/pip/pip.conf"
     config.parent.mkdir(parents=True, exist_ok=True)
     with config.open("w") as file:
