@@ -13,6 +13,7 @@ text is compared without blanks and backslashes, as it is and with its escapes d
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import re
 import typing as t
@@ -76,10 +77,7 @@ class Redactor:
             if secret and secret not in self._secrets and secret.lower() not in _COMMON:
                 self._secrets.add(secret)
                 self._fragments.clear()
-                for form in _forms(secret):
-                    needle = _DROPPED.sub("", form)
-                    if needle:
-                        self._needles[needle] = len(needle) >= _COMPACT or _DROPPED.search(form) is not None
+                self._needles.update(_needles(secret))
 
     def foreign(self, text: str) -> str:
         """Return text of the API without secrets and without parts of secrets."""
@@ -174,6 +172,16 @@ class Redactor:
                 for at in range(len(needle) - length + 1)
             }
         return self._fragments[length]
+
+
+@functools.lru_cache(maxsize=16)
+def _needles(secret: str) -> t.Mapping[str, bool]:
+    """Return the texts to search for, and whether the text between the characters of each can have blanks.
+
+    Each device of a task has a redactor of its own, usually with the same API key.
+    """
+    needles = {_DROPPED.sub("", form): _DROPPED.search(form) is not None for form in _forms(secret)}
+    return {needle: has_blanks or len(needle) >= _COMPACT for needle, has_blanks in needles.items() if needle}
 
 
 def _forms(secret: str) -> set[str]:

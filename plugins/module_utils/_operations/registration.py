@@ -356,8 +356,9 @@ def _with_status(update: Plan, status: Plan) -> Plan:
 def _result(plan: Plan, record: Record, created: bool = False) -> dict[str, t.Any]:
     """Return the result of the module for a plan and the resulting record, which can have secrets."""
     diff = plan.diff
-    for side, of_side in (("before", plan.before), ("after", record)):
-        diff[side]["access"] = access_of(of_side)
+    access = access_of(record)
+    diff["before"]["access"] = access_of(plan.before)
+    diff["after"]["access"] = access
     if created:
         diff["before"] = {}
     return {
@@ -367,6 +368,6 @@ def _result(plan: Plan, record: Record, created: bool = False) -> dict[str, t.An
         "device_identifier": record.get("device_identifier"),
         "device": plan.masked(record),
         "changed_fields": plan.changed_fields,
-        "access": access_of(record),
+        "access": access,
         "diff": diff,
     }

@@ -114,7 +114,7 @@ class Plan(t.NamedTuple):
 
     def masked(self, record: Record) -> Record:
         """Return `record` with the mask in the place of secret values."""
-        return masked(record, self.secret)
+        return masked(record, self.secret) if self.secret else record
 
 
 def plan_change(record: Record, desired: DesiredState) -> Plan:
@@ -157,11 +157,13 @@ def plan_change(record: Record, desired: DesiredState) -> Plan:
 
 def missing_mandatory_warnings(plan: Plan) -> tuple[str, ...]:
     """Return a warning if the API may reject the update, because a mandatory field has no value."""
+    if not plan.changed:
+        return ()
     fields = plan.after["fields"]
     missing = [
         label for label, field in zip(labels_of(fields), fields) if is_mandatory(field) and field["value"] is None
     ]
-    if not plan.changed or not missing:
+    if not missing:
         return ()
     return (f"The mandatory fields {join_quoted(missing)} have no value, so the API may reject the update.",)
 
