@@ -70,7 +70,7 @@ def keep(simulator, device):
         session._clock = session._clock._replace(sleep=sleep)
         api = DeviceApi(session, device.id)
         outcome = reconcile_record(api, DesiredState(device_identifier, wishes, False, ()), runtime)
-        session._manager.clear()
+        session.close()
         return outcome.plan.changed, warnings
 
     return run

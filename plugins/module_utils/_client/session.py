@@ -18,10 +18,10 @@ import time
 import typing as t
 from random import random as random_number
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 try:
     from urllib3.exceptions import HTTPError, ReadTimeoutError
+    from urllib3.util import parse_url
 except ImportError:
     HAS_URLLIB3 = False
 else:
@@ -118,13 +118,12 @@ class Session:
     ) -> None:
         if not HAS_URLLIB3:
             raise _missing_requests()
-        self._api_url = connection.api_url.rstrip("/")
+        self._url: t.Any = parse_url(connection.api_url.rstrip("/"))
         self._timeout = connection.timeout
         self._retries = connection.retries
         proxy = _proxy_of(connection.api_url, contexts.proxy) if connection.use_proxy else None
         self._new_transport: t.Callable[[], Transport] = lambda: Transport(contexts.api, proxy)
-        self._transport = self._new_transport()
-        self._manager = self._transport.manager()
+        self._transport, self._pool = self._new_connection()
         # The connections of all forks that no fork uses at present.
         self._idle: collections.deque[tuple[Transport, t.Any]] = collections.deque()
         self._is_fork = False
@@ -149,9 +148,13 @@ class Session:
     def close(self) -> None:
         """Close all connections. Those of a fork stay open until the original session is closed."""
         if not self._is_fork:
-            for transport, manager in [(self._transport, self._manager), *self._idle]:
-                manager.clear()
+            for transport, pool in [(self._transport, self._pool), *self._idle]:
+                pool.close()
                 transport.close()
+
+    def _new_connection(self) -> tuple[Transport, t.Any]:
+        transport = self._new_transport()
+        return transport, transport.pool(self._url.host, self._url.port)
 
     def send(self, method: str, path: str, body: bytes | None = None, idempotent: bool = True) -> Response:
         """Send a request and return the response, whatever its status. Redirects are not followed.
@@ -237,21 +240,20 @@ class Session:
             yield
             return
         try:
-            self._transport, self._manager = self._idle.pop()
+            self._transport, self._pool = self._idle.pop()
         except IndexError:
-            self._transport = self._new_transport()
-            self._manager = self._transport.manager()
+            self._transport, self._pool = self._new_connection()
         try:
             yield
         finally:
-            self._idle.append((self._transport, self._manager))
+            self._idle.append((self._transport, self._pool))
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
         self._transport.exchange = Exchange(self._timeout)
         try:
-            response = self._manager.request(
+            response = self._pool.urlopen(
                 method,
-                self._api_url + path,
+                (self._url.path or "") + path,
                 body=body,
                 headers=headers,
                 retries=False,
@@ -272,7 +274,7 @@ class Session:
 
     def _failure(self, error: Exception) -> DeviceManagerError:
         """Return the error for `error`, which urllib3 raised while it sent a request."""
-        host = urlsplit(self._api_url).netloc
+        host = self._url.netloc
         has_sent = self._transport.exchange.has_sent
         # urllib3 1.26 calls getresponse() with an argument of Python 2 first, so a TypeError precedes each error there.
         causes = [cause for cause in _causes(error) if not isinstance(cause, TypeError)]

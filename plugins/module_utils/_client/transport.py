@@ -79,17 +79,12 @@ class Transport:
         self.is_at_proxy = False
         self._wire: _Wire | None = None
 
-    def manager(self) -> t.Any:
-        """Return the connection manager of urllib3. It follows no redirects and does not read the environment."""
-
-        def pool(host: str, port: int | None = None, **settings: t.Any) -> t.Any:
-            made = urllib3.HTTPSConnectionPool(host, port, **settings)
-            made.ConnectionCls = functools.partial(_Connection, self)  # type: ignore[assignment]
-            return made
-
-        manager = urllib3.PoolManager()
-        manager.pool_classes_by_scheme = {"https": pool}  # type: ignore[dict-item]
-        return manager
+    def pool(self, host: str, port: int | None) -> t.Any:
+        """Return the connection pool of urllib3 for the API. It does not read the environment."""
+        # Without a port, http.client reads the end of an IPv6 address as the port.
+        pool = urllib3.HTTPSConnectionPool(host, port or 443)
+        pool.ConnectionCls = functools.partial(_Connection, self)  # type: ignore[assignment]
+        return pool
 
     @property
     def sender(self) -> str:

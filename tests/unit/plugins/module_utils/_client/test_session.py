@@ -48,14 +48,14 @@ def answer(status, body=b"{}", **headers):
 
 
 class Network:
-    """Stands for urllib3's manager: gives the outcomes in order and keeps the requests and the waits between them."""
+    """Stands for urllib3's pool: gives the outcomes in order and keeps the requests and the waits between them."""
 
     def __init__(self, *outcomes):
         self.outcomes = list(outcomes)
         self.requests = []
         self.waits = []
 
-    def request(self, method, url, **settings):
+    def urlopen(self, method, url, **settings):
         self.requests.append((method, url, settings))
         outcome = self.outcomes.pop(0)
         self.transport.exchange.has_sent = outcome in (CUT, STALLED)
@@ -75,7 +75,7 @@ def session_of(
 def send(network, method="GET", body=None, retries=2, random=0.5, idempotent=True, pause=None):
     clock = _session.Clock(network.waits.append, lambda: 0.0, lambda: random)
     session = session_of("https://device.example/base/", retries=retries, pause=pause, clock=clock)
-    session._manager = network
+    session._pool = network
     network.transport = session._transport
     return session.send(method, "/path", body, idempotent)
 
@@ -84,7 +84,7 @@ def test_a_request_goes_below_the_base_url():
     network = Network(answer(200, b"body"))
     assert send(network, "PUT", b"payload")[:3] == (200, {}, b"body")
     method, url, settings = network.requests[0]
-    assert (method, url, settings["body"]) == ("PUT", "https://device.example/base/path", b"payload")
+    assert (method, url, settings["body"]) == ("PUT", "/base/path", b"payload")
     assert settings["headers"]["Content-Type"] == "application/json"
     assert not settings["redirect"]
 
@@ -243,7 +243,7 @@ def talk_to(url, timeout, ca=None):
     try:
         return session.send("GET", "/path")
     finally:
-        session._manager.clear()
+        session._pool.close()
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
@@ -297,12 +297,12 @@ BROKEN.args[0].reason = "SSLV3_ALERT_BAD_RECORD_MAC"
 @pytest.mark.parametrize(("outcome", "may_have_applied"), [(BROKEN, True), (LOCKED_OUT, False)])
 def test_tls_that_breaks_after_a_request_leaves_doubt(outcome, may_have_applied):
     class Broken(Network):
-        def request(self, *_request, **_settings):
+        def urlopen(self, *_request, **_settings):
             session._transport.exchange.has_sent = True
             raise self.outcomes.pop(0)
 
     session = session_of()
-    session._manager = Broken(outcome)
+    session._pool = Broken(outcome)
     with pytest.raises(HandshakeFailedError) as caught:
         session.send("PUT", "/path", b"{}")
     assert caught.value.may_have_applied is may_have_applied
@@ -376,9 +376,9 @@ class Clock:
         clock = _session.Clock(self.events.append, lambda: 0.0, lambda: 0.5)
         self.session = session_of(retries=2, pause=pause, clock=clock)
         self.outcomes = list(outcomes)
-        self.session._manager = self
+        self.session._pool = self
 
-    def request(self, method, _url, **_settings):
+    def urlopen(self, method, _url, **_settings):
         self.events.append(method)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -492,9 +492,8 @@ def test_a_handshake_that_fails_behind_a_proxy_names_it(proxy_in_the_environment
 
 def test_a_session_closes_its_connections():
     session = session_of()
-    session._manager.connection_from_url("https://device.example")
     session.close()
-    assert len(session._manager.pools) == 0
+    assert session._pool.pool is None
 
 
 def test_a_lack_of_descriptors_is_no_failure_of_the_network():
@@ -518,6 +517,6 @@ def test_forks_share_open_connections_and_no_wait():
         fork.close()
     assert pauses == [(0.0, None)] * 3
     assert list(session._idle) == [(network.transport, network)]
-    network.clear = lambda: network.waits.append("closed")
+    network.close = lambda: network.waits.append("closed")
     session.close()
     assert network.waits == ["closed"]

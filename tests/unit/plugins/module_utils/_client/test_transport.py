@@ -144,14 +144,20 @@ def trusting(leaf):
     return make
 
 
-def request(transport, url="https://localhost", timeout=5):
-    transport.exchange = _transport.Exchange(timeout)
-    manager = transport.manager()
+def request(transport, host="localhost", port=None):
+    transport.exchange = _transport.Exchange(5)
+    pool = transport.pool(host, port)
     try:
-        response = manager.request("GET", url, retries=False)
+        response = pool.urlopen("GET", "/", retries=False)
         return response.status, response.data
     finally:
-        manager.clear()
+        pool.close()
+
+
+def test_the_port_of_an_ipv6_address_is_not_its_end():
+    transport = _transport.Transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    connection = transport.pool("[2001:db8::1]", None)._new_conn()
+    assert (connection.host, connection.port) == ("2001:db8::1", 443)
 
 
 def test_urllib3_is_not_needed_to_load_it(monkeypatch):
@@ -255,7 +261,7 @@ def test_a_request_without_a_proxy(leaf, tmp_path, trusting, monkeypatch, name):
     network = Network(Tls(leaf, tmp_path, service))
     monkeypatch.setattr(_transport, "_Wire", network)
     transport = _transport.Transport(trusting())
-    assert request(transport, f"https://{name}:4") == (200, b"[]")
+    assert request(transport, name, 4) == (200, b"[]")
     assert network.events[0][2] == 4
     assert network.events[-1] == "close"
     assert transport.exchange.has_sent
@@ -276,7 +282,7 @@ def test_a_request_through_a_proxy_shows_it_no_certificate(
     monkeypatch.setattr(_transport, "_Wire", network)
     proxy = Proxy("localhost", 3128, trusting() if scheme == "https" else None, "Basic c2VjcmV0")
     transport = _transport.Transport(trusting(client, tmp_path), proxy)
-    assert request(transport, f"https://{name}:4") == (200, b"[]")
+    assert request(transport, name, 4) == (200, b"[]")
     assert network.events == [("connect", "localhost", 3128), "close"]
     assert server.request.startswith(f"CONNECT {name}:4 HTTP".encode())
     assert (inner.client["serialNumber"], getattr(outer, "client", None)) == (inner.client["serialNumber"], None)
@@ -366,10 +372,10 @@ def test_a_connection_is_kept_unless_more_was_received_than_a_response(leaf, tmp
         monkeypatch.setattr(_transport, "_Wire", network)
         transport = _transport.Transport(trusting())
         transport.exchange = _transport.Exchange(5)
-        manager = transport.manager()
-        assert manager.request("GET", "https://localhost", retries=False).data == b"[]"
+        pool = transport.pool("localhost", None)
+        assert pool.urlopen("GET", "/", retries=False).data == b"[]"
         assert network.events[-1] == last
-        manager.clear()
+        pool.close()
 
 
 def test_a_connection_that_urllib3_leaves_open_is_closed(leaf, tmp_path, trusting, monkeypatch):
