@@ -44,8 +44,6 @@ _JSON_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}|\\.", re.DO
 _PERCENT_ESCAPE = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _FORM_ESCAPE = re.compile(r"(?:%[0-9a-fA-F]{2})+|\+")
 _HTML_ESCAPE = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
-# Each escape begins with one of these.
-_ESCAPE_MARKS = "\\%&+"
 _ELLIPSIS = re.compile(r"…|\.{2,}")
 # What is left of an escape at the end of a truncated text.
 _BROKEN_ESCAPE = re.compile(r"(?:\\u[0-9a-fA-F]{0,3}|%[0-9a-fA-F]?|&#?\w*)[.…\s]*$")
@@ -116,10 +114,11 @@ class Redactor:
             return False
         # The literal has each string unchanged, or with a backslash. Blanks other than spaces are escaped.
         literal = repr(value)
-        if any(mark in literal for mark in _ESCAPE_MARKS):
+        if "\\" in literal or _PERCENT_ESCAPE.search(literal) or _HTML_ESCAPE.search(literal):
             return True
         compact = literal.replace(" ", "")
-        return any(needle in compact for needle in self._needles)
+        # The escape of a blank in a form is a plus sign.
+        return any(needle in text for text in {compact, compact.replace("+", "")} for needle in self._needles)
 
     def _redacted(self, text: str, fragment: int | None) -> str:
         if not self._needles:

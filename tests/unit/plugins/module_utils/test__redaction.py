@@ -137,6 +137,12 @@ def test_data_is_masked_if_a_literal_has_escapes(secret):
     assert Redactor([secret]).data({"old": [f"the {secret}"]}) == {"old": [f"the {MASK}"]}
 
 
+@pytest.mark.parametrize("form", [quote, quote_plus, html.escape, lambda text: text.replace(" ", "+")])
+def test_data_is_masked_if_it_has_an_escape(form):
+    secret = "Zq81 & Xk72 9"
+    assert Redactor([secret]).data([f"the {form(secret)}", "100% + A & B"]) == [f"the {MASK}", "100% + A & B"]
+
+
 def test_numbers_are_masked_unless_they_are_short():
     data = {"pin": 493817, "ratio": 12.25, "retries": 5, "other": 4938170, "on": True}
     assert Redactor(["493817", "12.25", "5"]).data(data) == {**data, "pin": MASK, "ratio": MASK}
