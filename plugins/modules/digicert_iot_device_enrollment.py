@@ -29,7 +29,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     description: Reports whether the device would be enrolled. Does not request a certificate and does not generate a
-      key. Files, options and the storage are checked as without check mode.
+      key. Files, options and the storage are checked as without check mode. If a directory does not exist, the module
+      warns, because an earlier task can be the one that creates it.
     support: full
   idempotent:
     description: A second run with the same parameters requests no certificate while the certificate is valid.

@@ -16,11 +16,14 @@ import requests
 from guides.conftest import Reader, files_of
 from simulator import API_KEY, DEVICE_PATH, ENROLLMENT_PROFILE_ID, PASSCODE, Simulator
 from simulator.enrollment import enrollment_profile_id
-from simulator.records import Device
+from simulator.records import Device, division_id
 
 # IDs in the guide.
 ENROLLMENT_PROFILE = "IOT_2c5e8f1a-7b4d-4e60-9a83-6d1f0b9c3e72"
 SERIAL_NUMBER = "71d2a6be-0f0e-43c3-b1a5-5b1c6f1a2e33"
+FIRMWARE = "3b0a6f0c-58a4-4e6b-9c55-0a4f7f1f8f10"
+PROFILE = "9d1e7c5a-1b2c-4d3e-8f90-a1b2c3d4e5f6"
+DIVISION = "4f1d6a2e-8c0b-4b5e-9a37-2d9b7c6e5f10"
 NAMES = ("gate-7.rotterdam", "gate-8.rotterdam")
 
 
@@ -28,15 +31,19 @@ class Installer(Reader):
     """Someone who follows the guide. Each host has a folder of its own."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
-        certificates = simulator.certificates
+        certificates, gateway = simulator.certificates, simulator.records.profiles["Gateway"]
         changes = {
             ENROLLMENT_PROFILE: ENROLLMENT_PROFILE_ID,
-            SERIAL_NUMBER: simulator.records.profiles["Gateway"].field_id("Serial number"),
+            SERIAL_NUMBER: gateway.field_id("Serial number"),
+            PROFILE: gateway.id,
+            FIRMWARE: gateway.field_id("Firmware"),
+            DIVISION: division_id("Harbour"),
+            "{{ ansible_facts.nodename }}": NAMES[0],
             "/etc/pki/device": f"{folder}/{{{{ inventory_hostname }}}}",
             "/etc/pki/factory": str(certificates["birth"].pem.parent),
         }
         self.files = {
-            name: re.sub("|".join(changes), lambda found: changes[found[0]], text)
+            name: re.sub("|".join(map(re.escape, changes)), lambda found: changes[found[0]], text)
             for name, text in files_of("guide_enrollment").items()
         }
         variables = {
@@ -81,7 +88,7 @@ def test_the_way_of_the_guide(installer, simulator):
     assert first.named_values["Serial number"] == "AP-0042"
     assert records.find_named(NAMES[1]) is None
 
-    installer.enroll("--check", return_code=2)
+    assert "Create it before this task" in installer.enroll("--check")
     assert simulator.methods == []
     installer.enroll()
     assert simulator.methods == ["POST"]
@@ -100,6 +107,31 @@ def test_the_way_of_the_guide(installer, simulator):
     assert installer.opens(first)
 
     assert first.id in installer.enroll(playbook="ids.yml")
+
+
+def test_bare_hosts_become_managed_devices_and_manage_themselves(installer, simulator):
+    facts = f"--extra-vars 'digicert_iot_facts_directory={installer.folder}/{{{{ inventory_hostname }}}}/facts'"
+    urls = f"--extra-vars 'digicert_iot_api_url={simulator.url} digicert_iot_enrollment_api_url="
+    as_operator, as_device = f"{facts} {urls}{simulator.operator_url}'", f"{facts} {urls}{simulator.url}'"
+    installer.enroll(as_operator, "--check --diff", playbook="site.yml")
+    assert set(simulator.methods) == {"GET"}
+    installer.enroll(as_operator, playbook="site.yml")
+    devices = [simulator.records.find_named(name) for name in NAMES]
+    assert all(installer.opens(device) and device.named_values["Firmware"] for device in devices)
+    installer.enroll(as_operator, playbook="site.yml")
+    assert set(simulator.methods) == {"GET"}
+
+    # The first host runs ansible-pull, where its name is localhost.
+    folder = (installer.folder / NAMES[0]).rename(installer.folder / "localhost")
+    shutil.copy(simulator.certificates["expired"].pem, folder / "device.pem")
+    shutil.copy(simulator.certificates["expired"].key, folder / "device.key")
+    pull = f"ansible-playbook --inventory localhost, {as_device} local.yml"
+    installer.run(pull)
+    assert simulator.methods == ["POST", "GET", "GET"]
+    installer.run(pull)
+    assert simulator.methods == ["GET"]
+    folder.rename(installer.folder / NAMES[0])
+    assert installer.opens(devices[0])
 
 
 def test_a_birth_certificate_enrolls_a_device(installer, simulator):

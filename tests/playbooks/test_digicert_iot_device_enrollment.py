@@ -331,13 +331,23 @@ def test_a_failed_handshake_says_why(host, simulator):
     assert host.files == {}
 
 
+def test_check_mode_goes_on_without_the_directory_that_an_earlier_task_creates(host):
+    host.folder.rmdir()
+    task = host.task()
+    (outcome,) = host.player.check(task)
+    assert (outcome.result["changed"], outcome.result["should_enroll"], outcome.connections) == (True, True, [])
+    assert f"the directory {host.folder} does not exist. Create it before this task." in outcome.result["warnings"][0]
+    (outcome,) = host.player._run([task], [])
+    assert f"the directory {host.folder} does not exist. Create it before this task." in outcome.result["msg"]
+    assert (outcome.failed, outcome.connections) == (True, [])
+
+
 def test_options_and_files_are_checked_without_a_request(host, simulator):
     camera = simulator.certificates["camera"]
     tasks = {
         "parameters are mutually exclusive: api_key|passcode|birth_cert|birth_cert_content": {"api_key": API_KEY},
         "one of the following is required: api_key, passcode, birth_cert, birth_cert_content": {"passcode": None},
         "other.key.part: it is a directory": {"client_key": str(host.folder / "other.key")},
-        "/none does not exist. Create it": {"client_cert": str(host.folder / "none/device.pem")},
         "does not match the certificate in birth_cert": birth(simulator, birth_key=str(camera.key)),
         "birth_key: /nowhere cannot be read": birth(simulator, birth_key="/nowhere"),
         "device_api_url has a query": {"device_id": "d-1", "device_api_url": "https://x.example/?a"},

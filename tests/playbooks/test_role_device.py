@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import json
+import stat
+
 import pytest
 
 from playbooks.conftest import TARGET
-from simulator import Answer
+from simulator import API_KEY, ENROLLMENT_PROFILE_ID, PASSCODE, Answer
 
 # A task of the role that fails ends the role.
 ROLE = {
@@ -56,7 +59,7 @@ def test_a_host_is_brought_to_a_true_record_and_a_fresh_certificate(player, simu
         "handlers": [
             {
                 "name": "Restart",
-                "listen": "edgeops.digicert certificate renewed",
+                "listen": "edgeops.digicert certificate changed",
                 "ansible.builtin.debug": {"msg": "restarted"},
             }
         ],
@@ -134,3 +137,159 @@ def test_what_the_play_sets_for_all_modules_counts(player, variables):
     outcomes = player._run([ROLE], [], play=play, script=[Answer(method="POST", status=429)])
     (failed,) = [outcome for outcome in outcomes if outcome.failed]
     assert (failed.result["failure"]["kind"], failed.result["failure"]["retries"]) == ("http_error", 0)
+
+
+NAME = "gate-7.rotterdam"
+
+
+class BareHost:
+    """A host with neither a certificate nor a directory for it, and an account without a record for it."""
+
+    def __init__(self, player, folder):
+        self.player, self.simulator, self.folder = player, player.simulator, folder
+        self.certificate = folder / "pki/device.pem"
+        self.key = folder / "keys/device.key"
+        self.fact = folder / "facts/digicert_iot_device.fact"
+        profile = self.simulator.records.profiles["Gateway"]
+        self.variables = {
+            "digicert_iot_api_url": self.simulator.url,
+            "digicert_iot_enrollment_api_url": self.simulator.operator_url,
+            "digicert_iot_ca_path": str(self.simulator.certificates.ca),
+            "digicert_iot_client_cert": str(self.certificate),
+            "digicert_iot_client_key": str(self.key),
+            "digicert_iot_enrollment_profile_id": ENROLLMENT_PROFILE_ID,
+            "digicert_iot_passcode": PASSCODE,
+            "digicert_iot_desired_device_identifier": NAME,
+            "digicert_iot_device_attributes": [{"id": profile.field_id("Serial number"), "value": "40071"}],
+            "digicert_iot_field_ids": {field.name: field.id for field in profile.fields},
+            "digicert_iot_device_fields": {"Site": "Rotterdam"},
+            "digicert_iot_facts_directory": str(self.fact.parent),
+        }
+
+    @property
+    def files(self):
+        """Everything below the folder that belongs to the host."""
+        return {
+            path: path.read_bytes()
+            for folder in ("pki", "keys", "facts")
+            for path in (self.folder / folder).rglob("*")
+            if path.is_file()
+        }
+
+    @property
+    def record(self):
+        return self.simulator.records.find_named(NAME)
+
+    def run(self, *mode, script=(), **variables):
+        """Run the role, with variables that None removes. Return the outcomes."""
+        given = {name: value for name, value in {**self.variables, **variables}.items() if value is not None}
+        handler = {
+            "name": "Restart",
+            "listen": "edgeops.digicert certificate changed",
+            "ansible.builtin.debug": {"msg": "restarted"},
+        }
+        settings = {"vars": given, "handlers": [handler]}
+        outcomes = self.player._run([ROLE], [*mode, "-vvv"], script, play=settings)
+        assert PASSCODE not in outcomes[0].output
+        assert PASSCODE.encode() not in b"".join(self.files.values())
+        return outcomes
+
+    def run_well(self, *mode, **settings):
+        """Run the role, which succeeds. Return the results of the tasks that changed something."""
+        outcomes = self.run(*mode, **settings)
+        assert not [outcome.result for outcome in outcomes if outcome.failed]
+        self.output = outcomes[0].output
+        return changed(outcomes)
+
+    def fail(self, *mode, **settings):
+        """Run the role, which fails. Return the message."""
+        (failed,) = [outcome for outcome in self.run(*mode, **settings) if outcome.failed]
+        return failed.result["msg"]
+
+    def answer_with_id(self, answer):
+        """Let the response to a certificate request have the ID of the device."""
+        answer["device_id"] = self.record.id
+
+
+@pytest.fixture
+def bare_host(player, tmp_path):
+    return BareHost(player, tmp_path)
+
+
+def test_a_bare_host_is_enrolled_and_keeps_its_id(bare_host, simulator):
+    changes = bare_host.run_well("--check")
+    assert [result["should_enroll"] for result in changes if "should_enroll" in result] == [True]
+    assert (simulator.methods, bare_host.files, bare_host.record) == ([], {}, None)
+
+    bare_host.run_well(script=[Answer(method="POST", alter=bare_host.answer_with_id)])
+    assert simulator.methods == ["POST", "GET", "PUT"]
+    assert "restarted" in bare_host.output
+    record = bare_host.record
+    assert (record.named_values["Site"], record.named_values["Serial number"]) == ("Rotterdam", "40071")
+    assert json.loads(bare_host.fact.read_text()) == {"device_id": record.id}
+
+    files = bare_host.files
+    for mode in ([], ["--check"]):
+        assert bare_host.run_well(*mode) == []
+        assert simulator.methods == ["GET"]
+    assert "restarted" not in bare_host.output
+    # Without a credential, the certificate and the fact are enough.
+    assert bare_host.run_well(digicert_iot_passcode="") == []
+    assert bare_host.files == files
+
+
+def test_a_registered_device_comes_back_after_its_certificate_has_expired(bare_host, simulator):
+    device = simulator.records.register(NAME, {"Serial number": "0"}, profile="Gateway")
+    expired = simulator.certificates["expired"]
+    for path, source in ((bare_host.certificate, expired.pem), (bare_host.key, expired.key)):
+        path.parent.mkdir(mode=0o700)
+        path.write_bytes(source.read_bytes())
+    bare_host.key.chmod(0o600)
+    files = bare_host.files
+
+    bare_host.run_well("--check", digicert_iot_device_id=device.id)
+    assert (simulator.connections, bare_host.files) == ([], files)
+    bare_host.run_well(digicert_iot_device_id=device.id)
+    assert simulator.methods == ["POST", "GET", "GET", "PUT"]
+    assert (device.named_values["Site"], device.named_values["Serial number"]) == ("Rotterdam", "40071")
+    assert stat.S_IMODE(bare_host.certificate.parent.stat().st_mode) == 0o700
+    # The fact has the ID now.
+    assert bare_host.run_well() == []
+    assert simulator.methods == ["GET"]
+
+
+def test_a_renewal_that_changes_fields_is_reported(player, simulator, variables):
+    access_point = simulator.records["access-point"]
+    site = access_point.field_id("Site")
+    access_point.values[site] = "Delft"
+    renewal = Answer(method="POST", after=lambda _records: access_point.values.update({site: "Gouda"}))
+    play = {"vars": {**variables, "digicert_iot_device_fields": {"Site": "Delft"}}}
+    outcomes = player._run([ROLE], [], [renewal], play=play)
+    assert player.simulator.methods == ["POST", "GET", "GET", "PUT"]
+    assert "these fields did not have the desired values: Site." in outcomes[0].output
+    assert access_point.named_values["Site"] == "Delft"
+
+
+def test_an_id_that_nobody_knows_is_told(bare_host, simulator):
+    message = bare_host.fail()
+    assert "The device is enrolled, but the API did not return its ID. Set digicert_iot_device_id" in message
+    assert simulator.methods == ["POST"]
+    assert not bare_host.fact.exists()
+    bare_host.run_well(digicert_iot_device_id=bare_host.record.id)
+    assert simulator.methods == ["GET", "PUT"]
+    assert bare_host.run_well() == []
+    assert simulator.methods == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"digicert_iot_passcode": None}, "The ID of the device is unknown. Set digicert_iot_device_id"),
+        ({"digicert_iot_desired_device_identifier": None}, "digicert_iot_desired_device_identifier, the name"),
+        ({"digicert_iot_client_cert": None}, "digicert_iot_client_cert, the path"),
+        ({"digicert_iot_api_key": API_KEY}, "mutually exclusive"),
+    ],
+)
+def test_variables_are_checked_without_a_request(bare_host, simulator, variables, words):
+    assert words in bare_host.fail(**variables)
+    assert simulator.connections == []

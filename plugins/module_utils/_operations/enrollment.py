@@ -189,13 +189,17 @@ def enroll_when_needed(
     changed = recovery.changed
     try:
         enroller = _Enroller(task, recovery.pair, apis, runtime)
+        missing = _missing_directories(recovery.pair)
+        if missing and not runtime.check_mode:
+            raise InvalidParametersError(" ".join(missing))
         state = enroller.load()
         if not state.decision.should_enroll:
             changed = set_attributes(recovery.pair.certificate) or changed
             enroller.discard_installed(state)
             return EnrollmentResult(state.decision, state.facts, changed)
         issue = apis.issuer()
-        enroller.check(state)
+        enroller.check_contents(state)
+        enroller.check_storage(state, missing)
         if runtime.check_mode:
             set_attributes(_existing(recovery.pair.certificate))
             return EnrollmentResult(state.decision, state.facts, True)
@@ -212,9 +216,11 @@ def enroll_when_needed(
         raise
 
 
-def _existing(certificate: str) -> str:
-    """Return the path of a certificate, or of its directory if it does not exist."""
-    return certificate if os.path.exists(certificate) else os.path.dirname(os.path.realpath(certificate))
+def _existing(path: str) -> str:
+    """Return the path of a file, or of the closest directory above it that exists."""
+    while not os.path.exists(path):
+        path = os.path.dirname(os.path.realpath(path))
+    return path
 
 
 class _Enroller:
@@ -249,11 +255,18 @@ class _Enroller:
             raise InvalidParametersError(decision.reason)
         return _State(certificate, key_content, csr, key, decision)
 
-    def check(self, state: _State) -> None:
-        """Check the names of the CSR, the contents and the storage. Raises a DeviceManagerError."""
+    def check_contents(self, state: _State) -> None:
+        """Check the names of the CSR and the contents of the files. Raises InvalidParametersError."""
         if state.csr is None:
             _build_names(self._task.options)
         self._with_key(state, b"")
+
+    def check_storage(self, state: _State, missing: list[str]) -> None:
+        """Check that the files can be stored, unless a directory is missing. Raises FileWriteError. No file remains."""
+        if missing:
+            # Without check mode, an earlier task can have created it.
+            self._runtime.warn(" ".join(["Check mode cannot check the storage.", *missing]))
+            return
         check_storage(self._pair, state.needs_key, state.decision.action is Action.REPLACE)
         self._unfinished.check()
 
@@ -418,11 +431,23 @@ def _with_chain(state: _State, contents: Contents, chain: list[t.Any]) -> Conten
     return Contents(write_chain(chain) + contents.certificate, contents.key)
 
 
+def _missing_directories(pair: CertificateFiles) -> list[str]:
+    """Return a sentence for each directory of the files that does not exist."""
+    directories = {
+        option: os.path.dirname(os.path.realpath(path))
+        for option, path in (("client_key", pair.key), ("client_cert", pair.certificate))
+        if path is not None
+    }
+    options = {directory: option for option, directory in directories.items()}
+    return [
+        f"{option}: the directory {directory} does not exist. Create it before this task."
+        for directory, option in options.items()
+        if not os.path.isdir(directory)
+    ]
+
+
 def _read(option: str, path: str) -> bytes | None:
     """Return the content of a file, or None if it does not exist. Raises InvalidParametersError."""
-    directory = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(directory):
-        raise InvalidParametersError(f"{option}: the directory {directory} does not exist. Create it before this task.")
     try:
         return read_regular_file(path)
     except FileNotFoundError:

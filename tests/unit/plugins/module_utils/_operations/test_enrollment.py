@@ -515,10 +515,17 @@ def test_the_key_of_a_certificate_that_is_not_installed_stays(host, leaf):
 # The disk
 
 
-def test_a_missing_directory_is_named(host):
+def test_a_missing_directory_is_named_and_check_mode_goes_on(host):
+    advice = f"the directory {host.folder}/none does not exist. Create it before this task."
     for option in ("client_cert", "client_key"):
-        error = host.fail(check_mode=True, **{option: str(host.folder / "none/device.pem")})
-        assert str(error) == (f"{option}: the directory {host.folder}/none does not exist. Create it before this task.")
+        options = {option: str(host.folder / "none/device.pem")}
+        assert str(host.fail(**options)) == f"{option}: {advice}"
+        host.warnings.clear()
+        result = host.enroll(check_mode=True, **options)
+        assert (result.changed, result.decision.should_enroll, host.requests) == (True, True, [])
+        assert host.warnings == [f"Check mode cannot check the storage. {option}: {advice}"]
+    both = {option: str(host.folder / f"none/{option}") for option in ("client_cert", "client_key")}
+    assert str(host.fail(**both)) == f"client_cert: {advice}"
 
 
 def test_a_file_that_cannot_be_read_is_named(host):
