@@ -256,8 +256,8 @@ Performance
 ===========
 
 This guide shows the resources that a task uses, in comparison with ``curl`` and ``ansible.builtin.uri``, and how they
-depend on the number of devices. To measure them on your machine, run ``make bench``, which also writes this page, except
-for its last section.
+depend on the number of devices. To measure them on your machine, run ``make bench``, which also writes this page,
+except for its last section.
 
 The following values are from one run:
 
