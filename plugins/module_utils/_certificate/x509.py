@@ -81,7 +81,10 @@ def read_chain(content: bytes) -> list[x509.Certificate]:
 
     Raises ValueError if there is none, or if one is invalid.
     """
-    return [x509.load_der_x509_certificate(der) for der in certificates(content)]
+    try:
+        return [x509.load_der_x509_certificate(der) for der in certificates(content)]
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
 
 
 def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
@@ -165,7 +168,7 @@ def load_csr(content: bytes) -> x509.CertificateSigningRequest:
         request = x509.load_pem_x509_csr(content)
         if not request.is_signature_valid:
             raise ValueError("its signature is not valid")
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as error:
         raise ValueError(str(error)) from None
     return request
 
@@ -215,6 +218,8 @@ def create_csr(key: t.Any, template: x509.Certificate) -> x509.CertificateSignin
 def build_names(names: Names) -> tuple[x509.Name, list[x509.GeneralName]]:
     """Return the subject and the alternative names of a CSR. Raises ValueError with the reason if one is invalid."""
     subject = x509.Name([x509.NameAttribute(x509.ObjectIdentifier(oid), text) for oid, text in names.subject])
+    # The encoding has limits of its own, such as the characters of a PrintableString.
+    subject.public_bytes()
     alternative = [(kind, ipaddress.ip_address(text) if kind == "IP" else text) for kind, text in names.alternative]
     return subject, [getattr(x509, _GENERAL_NAMES[kind])(name) for kind, name in alternative]
 
@@ -238,9 +243,15 @@ def dump_csr(request: x509.CertificateSigningRequest) -> str:
 
 
 def same_key(one: t.Any, other: t.Any) -> bool:
-    """Return whether two certificates, CSRs or private keys have the same public key."""
+    """Return whether two certificates, CSRs or private keys have the same public key.
+
+    A key that the package cryptography does not support equals no key. A CA can have such a key.
+    """
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return bool(one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form))
+    try:
+        return bool(one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form))
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def order_chain(
@@ -319,11 +330,10 @@ def _common_names(name: x509.Name) -> list[str | bytes]:
 
 def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     try:
-        verify = certificate.verify_directly_issued_by
-    except AttributeError:  # cryptography < 40 has no such method, so the names are compared.
-        return certificate.issuer == signer.subject
-    try:
-        verify(signer)
+        certificate.verify_directly_issued_by(signer)
+    except (AttributeError, UnsupportedAlgorithm):
+        # cryptography < 40 has no such method, and no version supports each algorithm. So the names are compared.
+        return bool(certificate.issuer == signer.subject)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True

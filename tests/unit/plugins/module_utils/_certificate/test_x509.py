@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import importlib.util
 import sys
@@ -11,6 +12,7 @@ import sys
 import cryptography
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate import x509 as _x509
@@ -205,6 +207,35 @@ def test_a_chain_is_put_in_order(make_leaf, verifies):
         assert order_chain(as_known(namesake, leaf, signer), request) == as_known(leaf, signer)
 
 
+# The encodings of an algorithm for keys, of a curve, and of version 3 of X.509, each with one that does not exist.
+KEY_ALGORITHM = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0255")
+CURVE = bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d030155")
+VERSION = bytes.fromhex("a003020102"), bytes.fromhex("a003020105")
+
+
+def changed(certificate, old, new):
+    """Return a certificate in PEM format with other bytes in its DER encoding."""
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    assert old in der
+    body = base64.encodebytes(der.replace(old, new))
+    return b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("change", [KEY_ALGORITHM, CURVE])
+def test_a_ca_with_a_key_that_is_not_supported_is_in_the_chain(make_leaf, change):
+    key = ec.generate_private_key(ec.SECP256R1())
+    signer = make_leaf(subject={"COMMON_NAME": "CA"}, key=key)
+    leaf = make_leaf(signer=signer)
+    (ca,) = read_chain(changed(read(signer), *change))
+    assert not same_key(ca, leaf.private_key)
+    assert order_chain([ca, read(leaf)], create_csr(leaf.private_key, read(leaf))) == [read(leaf), ca]
+
+
+def test_a_certificate_of_another_version_is_an_error(leaf):
+    with pytest.raises(ValueError, match="5 is not a valid X509 version"):
+        read_chain(changed(read(leaf), *VERSION))
+
+
 def reload():
     specification = importlib.util.find_spec(_x509.__name__)
     module = importlib.util.module_from_spec(specification)
@@ -322,6 +353,7 @@ def test_a_csr_can_have_a_subject_only():
     "names",
     [
         NAMES._replace(subject=(("2.5.4.6", "Netherlands"),)),
+        NAMES._replace(subject=(("2.5.4.10", "\ud800"),)),
         NAMES._replace(alternative=(("IP", "gate"),)),
         NAMES._replace(alternative=(("DNS", "gät.example"),)),
     ],
