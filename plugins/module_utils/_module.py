@@ -83,6 +83,10 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
                 "Correct that, or set remote_tmp of Ansible to another directory of the managed host."
             ) from error
 
+    def _log_invocation(self) -> None:
+        # AnsibleModule searches all parameters for each secret, for a message that `log` does not use.
+        self.log("Invoked", log_args=self.params)
+
     def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
         """Log a message. AnsibleModule passes the parameters in `log_args`, also secrets with line ends."""
         if log_args:

@@ -95,6 +95,13 @@ def test_secrets_are_in_no_result_and_no_log(run):
     assert "Zq8" not in str(result) + logged
 
 
+def test_the_parameters_are_not_searched_for_each_secret(run, monkeypatch):
+    monkeypatch.setattr(basic, "heuristic_log_sanitize", lambda *_arguments: pytest.fail("took time for each secret"))
+    _result, logged = run(lambda module: module.exit_json(changed=False), client_key_passphrase="Zq82", device_id="d")
+    assert "device_id=d" in logged
+    assert f"client_key_passphrase={NO_LOG}" in logged
+
+
 @pytest.mark.parametrize(("count", "end"), [(10, "}] timeout="), (12, "}] and 2 more timeout=")])
 def test_a_long_list_is_truncated_in_the_log_only(run, count, end):
     devices = [{"device_id": f"device-{number}"} for number in range(count)]
