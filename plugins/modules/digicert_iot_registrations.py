@@ -46,7 +46,11 @@ attributes:
 options:
   registrations:
     description:
-      - The registrations. Each device can be listed once.
+      - The registrations. Each device can be listed once. If one entry has the ID of a device and another entry its
+        name, the registration with the name fails.
+      - Names are unique in a division, so no name can be O(registrations[].device_identifier) or
+        O(registrations[].new_device_identifier) of two entries. To rename devices to each other's names, use
+        O(registrations[].device_id), and rename one of them to a third name first.
       - Each entry accepts the options of M(edgeops.digicert.digicert_iot_registration). Options that an entry omits
         default to the task-level option of the same name.
       - Lists are replaced, not merged. O(registrations[].fields) overrides O(fields).
@@ -283,6 +287,7 @@ registrations:
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices import Result
 from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.registrations import (
     ListReader,
+    listed_ids,
     parse_registrations,
     registrations_argument_spec,
 )
@@ -304,12 +309,12 @@ def main() -> None:
     sessions = OperatorSessions()
 
     def ensure(task: RegistrationTask, runtime: Runtime) -> Result:
-        return ensure_registration(task, runtime, Source(sessions.open, reader.devices))
+        return ensure_registration(task, runtime, Source(sessions.open, reader.devices, ids))
 
     try:
         with unexpected_errors():
             tasks, limits = parse_registrations(module.params)
-            reader = ListReader(tasks, sessions)
+            reader, ids = ListReader(tasks, sessions), listed_ids(tasks)
             # If the list cannot be read, each registration reports its own error.
             results = run_jobs(module, limits, Job(tasks, ensure), Job(reader.tasks, reader.read))
     except DeviceManagerError as failure:

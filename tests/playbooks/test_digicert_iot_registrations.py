@@ -69,6 +69,16 @@ def test_one_that_fails_stops_no_other(player, simulator, task, account):
     assert simulator.records.find_named("gate-2") is not None
 
 
+def test_a_device_by_its_name_and_by_its_id_is_one_device(player, simulator, task):
+    camera = simulator.records["camera"]
+    entries = [{"device_identifier": "camera.harbour", "allow_write": False}, {"device_id": camera.id}]
+    (outcome,) = player._run([task(registrations=entries)], [])
+    by_name, by_id = outcome.result["registrations"]
+    assert (by_name["failed"], by_name["changed"], by_id["failed"]) == (True, False, False)
+    assert by_name["msg"].startswith(f"Device camera.harbour ({camera.id}): Another registration of the task has")
+    assert outcome.methods == ["GET"]
+
+
 @pytest.mark.thorough
 def test_many_devices_share_connections(player, simulator, task):
     simulator.add_devices(200)
@@ -141,6 +151,10 @@ def test_a_task_that_is_told_to_stop_during_the_list_ends_soon(player, simulator
         ([{"device_id": "1", "device_identifier": "a"}], "device_id|device_identifier found in registrations"),
         ([{"fields": []}], "one of the following is required: device_id, device_identifier"),
         ([{"device_id": "1"}, {"device_id": "1"}], "registrations has '1' more than once. List each device once."),
+        (
+            [{"device_identifier": old, "new_device_identifier": new} for old, new in ("ab", "ba")],
+            "Several registrations have or get the same name: 'a', 'b'. ",
+        ),
     ],
 )
 def test_invalid_parameters_cost_no_connection(player, task, entries, words):

@@ -22,6 +22,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices imp
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import OperatorSessions
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import Page, read_list
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.registration import PAGE
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.registration_task import (
     IDENTIFIERS,
@@ -30,7 +31,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.regis
     parse_registration_task,
     registration_argument_spec,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import id_key
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import id_key, join_truncated
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.registration import DeviceList
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -51,7 +52,19 @@ def parse_registrations(params: Params) -> tuple[list[RegistrationTask], Limits]
     Options that a registration omits are those of the task. Raises InvalidParametersError.
     """
     tasks = [parse_registration_task(with_defaults(entry, params)) for entry in params["registrations"]]
-    return tasks, parse_limits(params, "registrations", [_name_of(task) for task in tasks])
+    limits = parse_limits(params, "registrations", [_name_of(task) for task in tasks])
+    taken = _names_of_several(tasks)
+    if taken:
+        raise InvalidParametersError(
+            f"Several registrations have or get the same name: {join_truncated(map(repr, taken))}. Names are unique in "
+            "a division. To rename a device to the name that another device gives up, set device_id for both."
+        )
+    return tasks, limits
+
+
+def listed_ids(tasks: t.Iterable[RegistrationTask]) -> frozenset[str]:
+    """Return the `id_key` of each device that a task identifies by its ID."""
+    return frozenset(id_key(task.device_id) for task in tasks if task.device_id is not None)
 
 
 def _name_of(task: RegistrationTask) -> str:
@@ -60,7 +73,23 @@ def _name_of(task: RegistrationTask) -> str:
         return id_key(task.device_id)
     if task.desired.division_id is None:
         return task.device_identifier
-    return f"{task.device_identifier} in division {task.desired.division_id}"
+    return f"{task.device_identifier} in division {id_key(task.desired.division_id)}"
+
+
+def _names_of_several(tasks: t.Iterable[RegistrationTask]) -> list[str]:
+    """Return the names that several devices of one division have before or after these tasks.
+
+    A name without a division can be that of a device in any division. The division of a device with an ID is unknown.
+    """
+    divisions: dict[str, list[str | None]] = {}
+    for task in tasks:
+        division_id = task.desired.division_id
+        if task.device_id is None or division_id is not None:
+            for name in sorted({task.device_identifier, task.new_name}.difference([""])):
+                divisions.setdefault(name, []).append(division_id and id_key(division_id))
+    return [
+        name for name, found in divisions.items() if len(found) > 1 and (None in found or len(set(found)) < len(found))
+    ]
 
 
 class ListReader:

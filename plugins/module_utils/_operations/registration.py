@@ -45,6 +45,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     PERMISSIONS,
     Record,
     flags_of,
+    id_key,
     join_quoted,
     join_truncated,
 )
@@ -71,10 +72,14 @@ _REJECTED = (400, 409)
 
 
 class Source(t.NamedTuple):
-    """The function that opens the sessions of a task, and the list of all devices that was read before, or None."""
+    """The function that opens the sessions of a task, and the list of all devices that was read before, or None.
+
+    `listed_ids` has the `id_key` of each device that another registration of the task identifies by its ID.
+    """
 
     open_session: t.Callable[[Operator, list[str], Runtime], Session] = open_operator_session
     devices: DeviceList | None = None
+    listed_ids: frozenset[str] = frozenset()
 
 
 _SOURCE = Source()
@@ -91,7 +96,7 @@ def ensure_registration(task: RegistrationTask, runtime: Runtime, source: Source
         with unexpected_errors():
             session = source.open_session(task.operator, task.problems, runtime)
             try:
-                result = _Registration(OperatorApi(session, redactor), task, runtime, source.devices).run()
+                result = _Registration(OperatorApi(session, redactor), task, runtime, source).run()
             finally:
                 session.close()
     except DeviceManagerError as failure:
@@ -115,14 +120,15 @@ class _Written(t.NamedTuple):
 
 
 class _Registration:
-    """The registration of one device. `devices` is a list that was read before, or None."""
+    """The registration of one device."""
 
-    def __init__(self, api: OperatorApi, task: RegistrationTask, runtime: Runtime, devices: DeviceList | None) -> None:
+    def __init__(self, api: OperatorApi, task: RegistrationTask, runtime: Runtime, source: Source) -> None:
         self._api = api
         self._task = task
         self._desired = task.desired
         self._runtime = runtime
-        self._devices = devices
+        self._devices = source.devices
+        self._listed_ids = source.listed_ids
         self._device_id = task.device_id
         self._is_created = False
         # Whether the record of the creation is that of the response, and not of a lookup.
@@ -197,6 +203,10 @@ class _Registration:
         record = only_one(records)
         if record is not None:
             self._device_id = record["id"]
+            if id_key(record["id"]) in self._listed_ids:
+                raise InvalidDesiredStateError(
+                    "Another registration of the task has the ID of this device. List each device once."
+                )
         return record
 
     def _check_name(self, record: Record) -> None:

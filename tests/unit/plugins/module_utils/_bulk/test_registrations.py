@@ -59,7 +59,8 @@ def test_entries_default_to_the_task():
     [
         ([{"device_id": "A"}, {"device_id": "a"}], "'a'"),
         ([{"device_identifier": "a"}, {"device_identifier": "a"}], "'a'"),
-        ([{"device_identifier": "a", "division_id": "D"}] * 2, "'a in division D'"),
+        ([{"device_identifier": "a", "division_id": "D"}] * 2, "'a in division d'"),
+        ([{"device_identifier": "a", "division_id": division} for division in "Dd"], "'a in division d'"),
     ],
 )
 def test_a_device_is_listed_once(entries, label):
@@ -67,9 +68,32 @@ def test_a_device_is_listed_once(entries, label):
         parse(*entries)
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [
+        # A name that another device gives up, so that a second run finds the other device.
+        [{"device_identifier": "b", "new_device_identifier": "a"}, {"device_identifier": "a"}],
+        [{"device_identifier": old, "new_device_identifier": new} for old, new in ("ab", "ba")],
+        [{"device_identifier": old, "new_device_identifier": "a"} for old in "bc"],
+        [{"device_identifier": "a"}, {"device_identifier": "a", "division_id": "D"}],
+        [{"device_id": number, "new_device_identifier": "a", "division_id": "D"} for number in "12"],
+    ],
+)
+def test_a_name_is_that_of_one_device(entries):
+    with pytest.raises(_errors.InvalidParametersError, match=r"^Several registrations have or get .*: .*'a'"):
+        parse(*entries)
+
+
 def test_names_are_unique_in_a_division():
     parse({"device_identifier": "a"}, {"device_identifier": "A"})
     parse({"device_identifier": "a", "division_id": "D"}, {"device_identifier": "a", "division_id": "E"})
+    parse({"device_identifier": "a", "new_device_identifier": "a"}, {"device_identifier": ""}, {"device_id": "1"})
+    parse(*({"device_id": number, "new_device_identifier": "a"} for number in "12"), {"device_identifier": "a"})
+
+
+def test_ids_are_listed_without_regard_to_case():
+    tasks, _limits = parse({"device_id": "A"}, {"device_identifier": "b"})
+    assert _registrations.listed_ids(tasks) == {"a"}
 
 
 def read(account, *entries, **options):

@@ -57,10 +57,10 @@ class Operator:
         }
         return self.task(**{**new, **options})
 
-    def ensure(self, task, check_mode=False, devices=None):
+    def ensure(self, task, check_mode=False, devices=None, listed_ids=frozenset()):
         """Return the result, after the methods of its requests."""
         self.simulator.clear_log()
-        source = _registration.Source(open_operator_session, devices)
+        source = _registration.Source(open_operator_session, devices, listed_ids)
         result = _registration.ensure_registration(task, Runtime(self.warnings.append, check_mode), source)
         return self.simulator.methods, result
 
@@ -267,6 +267,21 @@ def test_a_name_in_another_division_is_another_device(operator, simulator):
     methods, failure = operator.fail(operator.gate(division_id=None), "invalid_desired_state")
     ids = ", ".join(repr(device.id) for device in simulator.records.devices if device.device_identifier == "gate")
     assert f"2 devices have this device_identifier. Set division_id, or set device_id to one of {ids}." in str(failure)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_device_that_another_registration_has_by_its_id(operator, simulator, is_listed):
+    camera = simulator.records["camera"]
+    task = operator.task(device_identifier="camera.harbour", allow_write=False)
+    ids = frozenset([camera.id.lower()])
+    methods, failure = operator.fail(
+        task, "invalid_desired_state", devices=operator.listed() if is_listed else None, listed_ids=ids
+    )
+    assert methods == ([] if is_listed else ["GET"])
+    assert (failure.device_id, failure.changed) == (camera.id, False)
+    assert str(failure) == "Another registration of the task has the ID of this device. List each device once."
+    by_id = operator.task(device_id=camera.id, allow_write=False)
+    assert operator.ensure(by_id, listed_ids=ids)[1]["changed"]
 
 
 def test_a_record_is_read_again_before_an_update(operator, simulator):
