@@ -229,6 +229,8 @@ def normal_record(record: t.Any) -> Record:
         raise ValueError("a record without an ID")
     if not isinstance(record.get("device_identifier"), (str, type(None))):
         raise ValueError("a device_identifier that is not a string")
+    if not isinstance(record.get("status"), (str, type(None))):
+        raise ValueError("a status that is not a string")
     fields = record.get("fields")
     if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
         raise ValueError("a record whose fields are not a list of objects")

@@ -38,7 +38,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     join_quoted,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.registration import access_of
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems, reference_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
@@ -88,6 +88,7 @@ def parse_query(params: t.Mapping[str, t.Any]) -> Query:
     filters, problems = read_filters(params["filters"] or {})
     problems += [] if device_id is None else id_problems(device_id)
     problems += identifier_problems("device_identifier", device_identifier)
+    problems += reference_problems("division_id", params["division_id"])
     statuses, mask = tuple(params["statuses"]), tuple(params["mask_fields"])
     operator = parse_operator(params)
     return Query(operator, device_id, device_identifier, params["division_id"], filters, statuses, mask, problems)

@@ -24,7 +24,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_s
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import ACTIVE, DISABLED, PERMISSIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.registration import DesiredRegistration
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems, reference_problems
 
 _STATUSES = {None: None, True: ACTIVE, False: DISABLED}
 # The options that identify a device in the account.
@@ -90,11 +90,8 @@ def parse_registration_task(params: t.Mapping[str, t.Any]) -> RegistrationTask:
     problems += [] if device_id is None else id_problems(device_id)
     problems += identifier_problems("device_identifier", device_identifier)
     problems += identifier_problems("new_device_identifier", new_name)
-    problems += [
-        f"{option} is empty. Set an ID, or omit {option}."
-        for option in ("division_id", "device_profile_id")
-        if params[option] == ""
-    ]
+    for option in ("division_id", "device_profile_id"):
+        problems += reference_problems(option, params[option])
     desired = DesiredRegistration(
         state._replace(device_identifier=new_name),
         {option: params[option] for option in PERMISSIONS if params[option] is not None},

@@ -19,6 +19,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     masked,
     resolve,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_unicode
 
 STATUSES = (ACTIVE, DISABLED, DELETED)
 _DATES = ("created_from", "created_to", "updated_from", "updated_to")
@@ -36,7 +37,7 @@ def read_filters(filters: dict[str, t.Any]) -> tuple[dict[str, str], list[str]]:
     unknown = [str(name) for name in texts if name not in _FILTERS]
     problems = [f"filters has {', '.join(unknown)}, but can only have {', '.join(_FILTERS)}."] if unknown else []
     for name, text in texts.items():
-        if not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text or not is_unicode(text):
             problems.append(f"filters.{name} is {text!r}, but must be a text.")
         elif name in _DATES and not _is_date(text):
             problems.append(f"filters.{name} is {text!r}, but must be a date such as 2026-01-31.")

@@ -168,20 +168,28 @@ def access_of(record: Record) -> dict[str, t.Any]:
     The value of an option without a flag in the record is None.
     """
     flags = flags_of(record)
-    named = {option: flags.pop(_flag(record, option), None) for option in PERMISSIONS}
+    named = {option: _is_allowed([flags.pop(key, None) for key in PERMISSIONS[option]]) for option in PERMISSIONS}
     others = {flag.replace("device_api_", ""): allowed for flag, allowed in sorted(flags.items())}
     return {**others, **named, "status": record.get("status")}
 
 
 def _flags(record: Record, permissions: t.Mapping[str, bool], all_named: bool = False) -> dict[str, bool]:
-    """Return the desired flags by the keys of the record. A flag that the record does not have is not granted."""
-    flags = {_flag(record, option): allowed for option, allowed in permissions.items()}
-    return {key: allowed for key, allowed in flags.items() if allowed or key in record or all_named}
+    """Return the desired flags by the keys of the record. A flag that the record does not have is not granted.
+
+    It is unknown which of two keys the API reads, so a permission is revoked with both of them.
+    """
+    flags: dict[str, bool] = {}
+    for option, allowed in permissions.items():
+        keys = [key for key in PERMISSIONS[option] if key in record]
+        is_granted = any(record[key] is True for key in keys)
+        if (keys or allowed or all_named) and not (allowed and is_granted):
+            flags.update(dict.fromkeys(keys or PERMISSIONS[option][:1], allowed))
+    return flags
 
 
-def _flag(record: Record, option: str) -> str:
-    """Return the key of the record for the flag of an option."""
-    return next((key for key in PERMISSIONS[option] if key in record), PERMISSIONS[option][0])
+def _is_allowed(flags: list[bool | None]) -> bool | None:
+    """Return whether one of the flags grants a permission, or None if the record has none of them."""
+    return None if flags.count(None) == len(flags) else any(flags)
 
 
 def _is_in(record: Record, key: str, identifier: str) -> bool:

@@ -50,6 +50,13 @@ def is_path(text: str) -> bool:
         return False
 
 
+def reference_problems(option: str, identifier: str | None) -> list[str]:
+    """Return why the value of an option cannot be an ID in a query or a body, as sentences. None is no ID."""
+    if identifier == "":
+        return [f"{option} is empty. Set an ID, or omit {option}."]
+    return [] if identifier is None or is_unicode(identifier) else [f"{option} is not valid Unicode text."]
+
+
 def id_problems(identifier: str, option: str = "device_id", owner: str = "a device") -> list[str]:
     """Return why the value of an option cannot be the ID of its owner in a path, as sentences."""
     # A path segment of dots is removed from a URL (RFC 3986, section 5.2.4), also if it is escaped.

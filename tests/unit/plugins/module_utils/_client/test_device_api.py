@@ -88,6 +88,7 @@ def test_every_spelling_of_a_value_has_one_form(entry, value):
         (body(id="D-2"), "the record of another device, D-2"),
         (body(id=["D-1"]), "the record of another device"),
         (body(device_identifier=5), "a device_identifier that is not a string"),
+        (body(status=["ACTIVE"]), "a status that is not a string"),
         (body(fields=None), "fields are not a list of objects"),
         (body(fields={"a": 1}), "fields are not a list of objects"),
         (fields("a"), "fields are not a list of objects"),

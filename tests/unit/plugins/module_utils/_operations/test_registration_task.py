@@ -51,6 +51,7 @@ def test_options_become_values():
         ({"new_device_identifier": "x" * 256}, "new_device_identifier has 256 characters, but must have 1 to 255."),
         ({"division_id": ""}, "division_id is empty. Set an ID, or omit division_id."),
         ({"device_profile_id": ""}, "device_profile_id is empty. Set an ID, or omit device_profile_id."),
+        ({"division_id": "\ud800"}, "division_id is not valid Unicode text."),
         ({"purge_fields": True}, "purge_fields requires fields."),
     ],
 )

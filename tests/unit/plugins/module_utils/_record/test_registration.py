@@ -77,6 +77,16 @@ def test_a_flag_with_another_key_is_the_same_flag():
     assert _registration.access_of(plan.after)["allow_renew_certificate"] is True
 
 
+def test_a_flag_with_two_keys_is_revoked_with_both():
+    keys = ("device_api_allow_revoke", "device_api_allow_revoke_certificate")
+    record = {**RECORD, **dict(zip(keys, (False, True)))}
+    assert _registration.access_of(record)["allow_revoke_certificate"] is True
+    assert not _registration.plan_registration(record, desired(allow_revoke_certificate=True)).changed
+    plan = _registration.plan_registration(record, desired(allow_revoke_certificate=False))
+    assert [plan.payload[key] for key in keys] == [False, False]
+    assert _registration.access_of(plan.after)["allow_revoke_certificate"] is False
+
+
 def test_a_status_alone_is_no_update():
     plan = _registration.plan_registration(RECORD, desired(status="DISABLED"))
     assert (plan.changed, plan.updates_record, plan.flags) == (True, False, {})

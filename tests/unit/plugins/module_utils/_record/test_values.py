@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems, text_of
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import (
+    id_problems,
+    reference_problems,
+    text_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,9 @@ def test_the_normal_form_stays_as_it_is(value):
 def test_an_invalid_id_is_a_problem(device_id):
     assert id_problems(device_id) == [f"device_id {device_id!r} cannot be the ID of a device."]
     assert id_problems("..." + device_id.strip("\udc80")) == []
+
+
+def test_an_id_in_a_query_is_a_text():
+    assert reference_problems("division_id", "") == ["division_id is empty. Set an ID, or omit division_id."]
+    assert reference_problems("division_id", "\ud800") == ["division_id is not valid Unicode text."]
+    assert reference_problems("division_id", "D") == reference_problems("division_id", None) == []
