@@ -65,13 +65,6 @@ class PulledHost:
         )
         return self.run(f"{git} add local.yml; {git} commit -qm 'Change it'; {git} rev-parse HEAD").strip()
 
-    def fact(self, name: str) -> dict[str, t.Any]:
-        """Return a local fact as Ansible reads it."""
-        setup = {"ansible.builtin.setup": {"filter": "ansible_local"}}
-        content = {"name": "Read the fact", "hosts": "all", "gather_facts": False, "tasks": [setup]}
-        (event,) = self.play([content]).events
-        return event["result"]["ansible_facts"]["ansible_local"][name]
-
     def wait(self, what: str, until: t.Callable[[], t.Any]) -> None:
         """Wait for what the timer alone brings about."""
         deadline = time.monotonic() + PATIENCE

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from cryptography import x509
 
@@ -38,6 +40,13 @@ class AccessPoint(PulledHost):
         """Say in the repository what the record shall be, and return the commit."""
         fields = {"Firmware": "{{ ansible_facts.distribution_version }}", "Site": site}
         return self.commit(**connection(self.simulator, self.device), digicert_iot_device_fields=fields)
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the local fact as Ansible reads it."""
+        setup = {"ansible.builtin.setup": {"filter": "ansible_local"}}
+        content = {"name": "Read the fact", "hosts": "all", "gather_facts": False, "tasks": [setup]}
+        (event,) = self.play([content]).events
+        return event["result"]["ansible_facts"]["ansible_local"]["digicert_iot_pull"]
 
     def metrics(self) -> dict[str, int]:
         """Return the metrics as the user of an exporter reads them, by their names without the prefix."""
@@ -72,7 +81,7 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
     assert simulator.methods[:4] == ["POST", "GET", "GET", "PUT"]
     assert set(simulator.methods[4:]) <= {"GET"}
     assert fingerprint(host.run(f"cat {PKI}/device.pem").encode()) != simulator.certificates["access-point"].fingerprint
-    result = host.fact("digicert_iot_pull")
+    result = host.result()
     assert (result["rc"], result["commit"]) == (0, commit)
     assert result["start"] <= result["end"]
     host.wait_for_metrics("the metrics of a run", last_run_return_code=0, drifted_devices=0, failed_devices=0)
