@@ -84,13 +84,14 @@ def run_playbook(
 
 @dataclasses.dataclass
 class Outcome:
-    """What came of one task: its result, what the simulator saw of it, and what the whole run printed."""
+    """What came of one task: its result, what the simulator saw of it, what the whole run printed, and its end."""
 
     failed: bool
     result: dict[str, t.Any]
     connections: list[Connection]
     requests: list[Request]
     output: str
+    ended: float
 
     @property
     def methods(self) -> list[str]:
@@ -131,17 +132,33 @@ class Player:
     def check(self, *tasks: Task, **settings: t.Any) -> list[Outcome]:
         """Run a playbook of these tasks in check mode, where only GET may be seen. The settings are those of `run`."""
         outcomes = self._run(tasks, ["--check"], **settings)
-        assert {method for outcome in outcomes for method in outcome.methods} <= {"GET"}, "Check mode has written."
+        _assert_nothing_written(outcomes)
         return outcomes
 
     def run(self, *tasks: Task, **settings: t.Any) -> list[Outcome]:
         """Run a playbook of these tasks, in check mode first. A task that fails does not end it.
 
-        Settings: `script`, the answers of the simulator in either run; `environment`, variables; `play`, keywords of
+        Settings: `script`, the answers of the simulator in either mode; `environment`, variables; `play`, keywords of
         the play.
         """
-        self.check(*tasks, **settings)
-        return self._run(tasks, [], **settings)
+        return self.check_and_run(tasks, tasks, **settings)[1]
+
+    def check_and_run(
+        self, checked: t.Sequence[Task], tasks: t.Sequence[Task], **settings: t.Any
+    ) -> tuple[list[Outcome], list[Outcome]]:
+        """Run some tasks in check mode, where only GET may be seen, and then tasks for real.
+
+        Both are plays of one run of ansible-playbook, which takes longer to start than a task. With a script, each has
+        a run of its own, because the simulator begins the script anew. The settings are those of `run`.
+        """
+        if settings.get("script"):
+            return self.check(*checked, **settings), self._run(tasks, [], **settings)
+        play = settings.pop("play", None) or {}
+        plays = [{**play, "check_mode": True, "tasks": checked}, {**play, "tasks": tasks}]
+        checks, outcomes = self._run_plays(plays, [], **settings)
+        _assert_nothing_written(checks)
+        self.simulator.forget(until=checks[-1].ended)
+        return checks, outcomes
 
     def run_one(self, task: Task, **settings: t.Any) -> Outcome:
         """Run one task, in check mode first."""
@@ -153,8 +170,7 @@ class Player:
         Return the outcome of the second, which takes so many handshakes with the simulator: what stands between may
         connect for each request. The settings are those of `run`.
         """
-        (check,) = self.check(task, **settings)
-        real, again = self._run([task, task], [], **settings)
+        (check,), (real, again) = self.check_and_run([task], [task, task], **settings)
         assert (check.result["changed"], check.methods, check.handshakes) == (True, ["GET"], 1)
         assert (real.result["changed"], real.methods, real.handshakes) == (True, ["GET", "PUT"], handshakes)
         assert (again.result["changed"], again.methods, again.handshakes) == (False, ["GET"], 1)
@@ -170,10 +186,20 @@ class Player:
         tasks: t.Sequence[Task],
         mode: list[str],
         script: t.Sequence[Answer] = (),
-        environment: t.Mapping[str, str] | None = None,
         play: t.Mapping[str, t.Any] | None = None,
+        **settings: t.Any,
     ) -> list[Outcome]:
-        settings = {"name": "Test", "hosts": "localhost", "gather_facts": False, "ignore_errors": True, **(play or {})}
+        return self._run_plays([{**(play or {}), "tasks": tasks}], mode, script, **settings)[0]
+
+    def _run_plays(
+        self,
+        plays: t.Sequence[t.Mapping[str, t.Any]],
+        mode: list[str],
+        script: t.Sequence[Answer] = (),
+        environment: t.Mapping[str, str] | None = None,
+    ) -> list[list[Outcome]]:
+        """Run a playbook of these plays, and return what came of the tasks of each."""
+        usual = {"name": "Test", "hosts": "localhost", "gather_facts": False, "ignore_errors": True}
         self.simulator.clear_log()
         self.simulator.clear_script()
         self.simulator.script(*script)
@@ -184,25 +210,33 @@ class Player:
         }
         ran = run_playbook(
             self.folder,
-            [{**settings, "tasks": tasks}],
+            [{**usual, **play} for play in plays],
             "--inventory",
             "localhost,",
             *mode,
             environment={**local, **(environment or {})},
         )
         assert ran.return_code == 0, ran.output
-        return self._outcomes(ran)
+        return self._outcomes(ran, len(plays))
 
-    def _outcomes(self, ran: Ran) -> list[Outcome]:
-        """Return what came of each task: tasks run one after the other, so the clock tells whose a connection is."""
-        outcomes = []
+    def _outcomes(self, ran: Ran, plays: int) -> list[list[Outcome]]:
+        """Return what came of the tasks of each play: they run one after the other, so the clock tells whose a
+        connection is.
+        """
+        outcomes: list[list[Outcome]] = [[] for _play in range(plays)]
         began = 0.0
         for event in ran.events:
-            connections = [each for each in self.simulator.connections if began < each.began <= event["ended"]]
+            ended = event["ended"]
+            connections = [each for each in self.simulator.connections if began < each.began <= ended]
             requests = [request for request in self.simulator.requests if request.connection in connections]
-            outcomes.append(Outcome(event["failed"], event["result"], connections, requests, ran.output))
-            began = event["ended"]
+            outcome = Outcome(event["failed"], event["result"], connections, requests, ran.output, ended)
+            outcomes[event["play"]].append(outcome)
+            began = ended
         return outcomes
+
+
+def _assert_nothing_written(checks: t.Sequence[Outcome]) -> None:
+    assert {method for outcome in checks for method in outcome.methods} <= {"GET"}, "Check mode has written."
 
 
 @pytest.fixture

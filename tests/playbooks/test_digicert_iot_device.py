@@ -111,7 +111,7 @@ def test_ids_are_compared_without_regard_to_case(player, access_point):
 def test_a_purge_with_a_kept_field_that_the_record_lacks_is_rejected(player, access_point):
     before = access_point.named_values
     task = player.task(fields=SITE, purge_fields=True, keep_fields=["Redirecter"])
-    for outcome in (*player.check(task), *player.run(task)):
+    for (outcome,) in player.check_and_run([task], [task]):
         assert_failed(outcome, "invalid_desired_state", "'Redirecter'", "'Redirector'")
     assert access_point.named_values == before
 
@@ -129,9 +129,8 @@ def test_a_field_without_a_value_can_be_set_by_its_name(player, simulator, value
 def test_a_field_that_is_not_listed_can_be_set_by_its_id(player, simulator):
     spare = simulator.records["spare-access-point"]
     task = player.task("spare-access-point", fields=[{"id": spare.field_id("Site"), "value": "Delft"}])
-    (check,) = player.check(task)
+    (check,), (real, again) = player.check_and_run([task], [task, task])
     assert check.result["device"]["fields"][-1] == {"id": spare.field_id("Site"), "value": "Delft"}
-    real, again = player.run(task, task)
     assert real.result["device"]["fields"][-1]["name"] == "Site"
     assert real.result["changed_fields"] == check.result["changed_fields"] == [spare.field_id("Site")]
     assert (again.result["changed"], again.methods) == (False, ["GET"])
@@ -145,10 +144,9 @@ def test_a_field_that_is_not_listed_can_be_set_by_its_name_in_field_ids(player, 
     before = access_point.named_values
     field_ids = {name: field_id.upper() for name, field_id in field_ids_of(access_point).items()}
     task = player.task(fields=[*SITE, {"name": "Owner", "value": "Harbour"}], field_ids=field_ids)
-    (check,) = player.check(task)
+    (check,), (real, again) = player.check_and_run([task], [task, task])
     owner = {"id": field_ids["Owner"], "name": "Owner", "value": "Harbour"}
     assert (check.result["device"]["fields"][-1], check.methods) == (owner, ["GET"])
-    real, again = player.run(task, task)
     assert (real.result["changed"], real.methods) == (True, ["GET", "PUT"])
     assert access_point.named_values == {**before, "Site": "Delft", "Owner": "Harbour"}
     for key in ("changed_fields", "diff"):
@@ -329,7 +327,7 @@ def test_wishes_that_the_record_cannot_fulfil(player, simulator, access_point):
 def test_a_device_that_may_not_write_fails_before_the_update(player):
     unchanged = [{"name": "Site", "value": "Rotterdam"}]
     tasks = [player.task("read-only", fields=fields) for fields in (SITE, unchanged)]
-    for denied, as_it_is in (player.check(*tasks), player.run(*tasks)):
+    for denied, as_it_is in player.check_and_run(tasks, tasks):
         assert_failed(denied, "write_denied", "device_api_allow_write", "'Site'")
         assert (as_it_is.result["changed"], as_it_is.methods) == (False, ["GET"])
 
@@ -369,9 +367,9 @@ def test_a_device_that_may_not_read_is_overwritten_when_asked(player, simulator)
     device = simulator.records["write-only"]
     fields = [{"id": device.field_id(name), "value": "new"} for name in ("Firmware", "Serial number", "Site")]
     task = player.task("write-only", fields=fields, on_read_denied="overwrite")
-    (check,) = player.check(task)
+    (check,), outcomes = player.check_and_run([task], [task, task])
     assert (check.result["changed"], check.methods) == (True, ["GET"])
-    for outcome in player.run(task, task):
+    for outcome in outcomes:
         assert (outcome.result["changed"], outcome.methods) == (True, ["GET", "PUT"])
         assert "could not be read" in " ".join(outcome.result["warnings"])
     assert device.named_values == {"Firmware": "new", "Serial number": "new", "Site": "new"}
@@ -386,8 +384,8 @@ def test_a_device_that_may_not_read_is_overwritten_by_names(player, simulator):
         field_ids=field_ids_of(device),
         on_read_denied="overwrite",
     )
-    (check,) = player.check(task)
-    for outcome in (check, *player.run(task, task)):
+    checks, outcomes = player.check_and_run([task], [task, task])
+    for outcome in (*checks, *outcomes):
         assert (outcome.result["changed"], outcome.result["changed_fields"]) == (True, list(names))
         assert outcome.result["diff"]["after"]["fields"] == dict.fromkeys(names, "new")
     assert device.named_values == dict.fromkeys(names, "new")

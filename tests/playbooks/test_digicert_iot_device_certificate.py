@@ -154,8 +154,7 @@ def test_owners_modes_and_links_stay(player, tmp_path):
     link = tmp_path / "linked.pem"
     link.symlink_to(Path("real", "both.pem"))
     kept = {"client_cert": str(link), "client_key": None}
-    (check,) = player.check(device.task(**kept))
-    real, again = player._run([device.task(**kept)] * 2, [])
+    (check,), (real, again) = player.check_and_run([device.task(**kept)], [device.task(**kept)] * 2)
     assert_renewed(check, real, again)
     renewed = player.run_one(device.task(**kept, regenerate_key=True, force=True))
     assert renewed.methods == ["POST", "GET"]
@@ -272,8 +271,7 @@ def test_a_certificate_that_cannot_be_stored_is_not_requested(player, device, pr
     try:
         old = device.files
         task = device.task(regenerate_key=True)
-        (check,) = player.check(task)
-        real = player.run_one(task)
+        (check,), (real,) = player.check_and_run([task], [task])
         assert device.files == old
     finally:
         for command in after:

@@ -356,9 +356,7 @@ def test_options_and_files_are_checked_without_a_request(host, simulator):
     }
     tasks = {words: host.task(**options) for words, options in tasks.items()}
     (host.folder / "other.key.part").mkdir()
-    checks = host.player.check(*tasks.values())
-    reals = host.player._run(list(tasks.values()), [])
-    for outcomes in (checks, reals):
+    for outcomes in host.player.check_and_run([*tasks.values()], [*tasks.values()]):
         for words, outcome in zip(tasks, outcomes, strict=True):
             assert (outcome.failed, outcome.connections) == (True, []), words
             assert words in outcome.result["msg"], outcome.result["msg"]

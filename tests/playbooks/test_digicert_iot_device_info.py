@@ -15,8 +15,7 @@ MODULE = "edgeops.digicert.digicert_iot_device_info"
 
 def test_a_record_is_read_and_nothing_changed(player, simulator):
     task = player.task(module=MODULE)
-    (check,) = player.check(task)
-    real = player.run_one(task)
+    (check,), (real,) = player.check_and_run([task], [task])
     for outcome in (check, real):
         assert not outcome.result["changed"]
         assert (outcome.methods, outcome.handshakes) == (["GET"], 1)

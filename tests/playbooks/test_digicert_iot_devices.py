@@ -94,8 +94,7 @@ def test_names_in_field_ids_are_those_of_the_task_or_of_the_device(player, many,
         sensors[2].id: {"field_ids": {"Site": 7}},
     }
     task = many(sensors[:3], own, fields=DELFT, field_ids={"Site": site})
-    (check,) = player.check(task)
-    real, again = player._run([task, task], [])
+    (check,), (real, again) = player.check_and_run([task], [task, task])
     for outcome in (check, real):
         first, second, third = outcome.result["devices"]
         assert (first["changed_fields"], second["changed_fields"]) == (["Site"], ["Holder"])

@@ -31,8 +31,7 @@ class Operator:
     def triple(self, reads: list[str], writes: list[str], **options: t.Any):
         """Run a task in check mode, for real and again; `reads` and `writes` are what must be sent."""
         task = self.task(**options)
-        (check,) = self.player.check(task)
-        real, again = self.player._run([task, task], [])
+        (check,), (real, again) = self.player.check_and_run([task], [task, task])
         assert (check.result["changed"], check.methods) == (True, reads)
         assert (real.result["changed"], real.methods) == (True, reads + writes)
         assert (again.result["changed"], again.methods) == (False, reads)
@@ -91,8 +90,7 @@ def test_a_device_is_registered(operator, simulator):
         allow_revoke_certificate=True,
         enabled=False,
     )
-    (check,) = operator.player.check(task)
-    real, again = operator.player._run([task, task], [])
+    (check,), (real, again) = operator.player.check_and_run([task], [task, task])
     device = simulator.records.find_named("gate-7.rotterdam")
     assert (check.result["changed"], check.result["created"], check.methods) == (True, True, ["GET"])
     assert (real.result["changed"], real.result["created"], real.methods) == (True, True, ["GET", "POST", "PUT"])
@@ -131,8 +129,7 @@ def test_fields_a_name_and_permissions_are_one_update(operator, simulator, devic
         keep_fields=["Redirector"],
         allow_write=True,
     )
-    (check,) = operator.player.check(task)
-    real, again = operator.player._run([task, task], [])
+    (check,), (real, again) = operator.player.check_and_run([task], [task, task])
     # Check mode looks up whether another device has the new name.
     assert (check.methods, real.methods, again.methods) == (["GET", "GET"], ["GET", "PUT"], ["GET"])
     assert (check.result["changed"], real.result["changed"], again.result["changed"]) == (True, True, False)
@@ -194,8 +191,7 @@ def test_a_device_can_be_named(operator, simulator, device):
     twin = simulator.records["disabled"]
     twin.device_identifier = device.device_identifier
     task = operator.task(device_identifier=device.device_identifier, division_id=device.division_id, allow_write=True)
-    (check,) = operator.player.check(task)
-    real, again = operator.player._run([task, task], [])
+    (check,), (real, again) = operator.player.check_and_run([task], [task, task])
     assert (check.methods, real.methods, again.methods) == (["GET"], ["GET", "GET", "PUT"], ["GET"])
     assert (check.result["changed"], real.result["changed"], again.result["changed"]) == (True, True, False)
     assert flags_of(device) == [True, True, True]

@@ -44,8 +44,7 @@ def account(simulator):
 
 def test_an_account_is_as_the_file_says(player, simulator, task, account):
     account["registrations"][2]["fields"] = []
-    (check,) = player.check(task(**account))
-    real, again = player._run([task(**account)] * 2, [])
+    (check,), (real, again) = player.check_and_run([task(**account)], [task(**account)] * 2)
     # The list, and each device that differs.
     assert check.methods == ["GET"]
     assert sorted(real.methods) == ["GET", "GET", "GET", "POST", "PUT", "PUT"]

@@ -59,8 +59,7 @@ def access_point(simulator):
 
 def test_secret_values_are_kept_and_hidden(player, access_point, loudly, tmp_path):
     task = player.task(secret_fields=[{"name": "Contact", "value": NEW}], fields=[{"name": "Site", "value": "Delft"}])
-    (check,) = player.check(task, **loudly)
-    real, again = player.run(task, task, **loudly)
+    (check,), (real, again) = player.check_and_run([task], [task, task], **loudly)
     assert (real.methods, again.methods) == (["GET", "PUT"], ["GET"])
     assert access_point.named_values["Contact"] == NEW
     assert real.result["changed_fields"] == ["Site", "Contact"]

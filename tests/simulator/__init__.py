@@ -52,7 +52,7 @@ A device without a certificate enrolls with `simulator.certificates["birth"]`, o
         simulator.enrollment["gateways"].passcodes[PASSCODE].uses = 1
         simulator.records.find_named("gate-7.rotterdam")  # the device that has come into being
 
-The log has what came, up to `reset()` or `clear_log()`:
+The log has what came, up to `reset()` or `clear_log()`, but for what `forget(until)` removed:
 
         simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed
         simulator.handshakes  # how many were completed

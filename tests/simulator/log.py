@@ -87,6 +87,11 @@ class Log:
             status=status,
         )
 
+    def forget(self, until: float) -> None:
+        """Remove the connections that began until then, and their requests."""
+        self.connections[:] = [connection for connection in self.connections if connection.began > until]
+        self.requests[:] = [request for request in self.requests if request.connection.began > until]
+
     def _write(self, event: str, **details: object) -> None:
         if self._file is not None:
             print(json.dumps({"event": event, **details}), file=self._file, flush=True)

@@ -146,6 +146,10 @@ class Simulator:
         """Forget all connections and requests so far."""
         self._log = Log(self._log_file)
 
+    def forget(self, until: float) -> None:
+        """Forget the connections that began until then, by the monotonic clock, and their requests."""
+        self._log.forget(until)
+
     @property
     def connections(self) -> list[Connection]:
         """The TCP connections so far, also those whose handshake failed."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the result of each task, its host and the time, as a line of JSON into the file that TASK_RESULTS names."""
+"""Writes each result, with its play, host and time, as a line of JSON into the file that TASK_RESULTS names."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "task_results"
 
+    _play = -1
+
+    def v2_playbook_on_play_start(self, _play):
+        self._play += 1
+
     def v2_runner_on_ok(self, result, failed=False):
         # Before ansible-core 2.19 these names began with an underscore.
         host, outcome = (getattr(result, name, None) or getattr(result, f"_{name}") for name in ("host", "result"))
-        event = {"host": host.get_name(), "ended": time.monotonic(), "failed": failed, "result": outcome}
+        event = {"play": self._play, "host": host.get_name(), "ended": time.monotonic()}
+        event.update(failed=failed, result=outcome)
         with open(os.environ["TASK_RESULTS"], "a", encoding="utf-8") as file:
             print(json.dumps(event, default=str), file=file)
 

@@ -86,6 +86,16 @@ def test_the_log_has_all_that_came(simulator, client):
     assert (simulator.requests, simulator.connections, simulator.methods) == ([], [], [])
 
 
+def test_what_came_up_to_a_time_is_forgotten(simulator, client):
+    client.send("GET")
+    (old,) = simulator.connections
+    client.session.close()
+    client.put("Delft")
+    simulator.forget(until=old.began)
+    assert (len(simulator.connections), simulator.methods) == (1, ["PUT"])
+    assert old not in simulator.connections
+
+
 def test_reset_begins_anew(simulator, client):
     simulator.script(Answer(status=503))
     client.device.status = "DELETED"
