@@ -103,8 +103,9 @@ faults: export FUZZ_TASKS = 300
 faults: export GATEWAY_DEVICES = 1000
 faults: export KILL_POINTS = all
 endif
+# Most faults end with a timeout, so there are more processes than cores. A kill test has many runs of a module.
 faults: $(READY) ## Run every fault at every step (LONG=1: all proxies, long fuzz, all kill points, 1,000 devices)
-	$(BIN)/pytest -n auto --quiet $(NO_TIME_LIMIT) $(or $(TESTS),tests/faults)
+	$(BIN)/pytest -n 6 --quiet -o faulthandler_timeout=600 $(NO_TIME_LIMIT) $(or $(TESTS),tests/faults)
 
 .PHONY: guides
 guides: $(READY) ## Check each example in the guides and in the README, and follow the guides
@@ -132,9 +133,11 @@ sanity-oldest: $(READY) $(OLDEST)/ready
 
 .PHONY: conformance
 conformance: export CI = true
+conformance: SHELL := bash
+conformance: .SHELLFLAGS := -o pipefail -c
 conformance: $(READY)
-	# With CI set, nothing is reformatted. NOXSESSION selects sessions.
-	$(BIN)/nox --envdir $(VENV)/nox --error-on-missing-interpreters
+	# With CI set, nothing is reformatted. NOXSESSION selects sessions. .ci/run reads the log.
+	$(BIN)/nox --envdir $(VENV)/nox --error-on-missing-interpreters 2>&1 | tee $(VENV)/conformance.log
 
 .PHONY: mutation
 mutation: $(READY)
@@ -158,6 +161,10 @@ servers: $(READY)
 matrix: $(READY)
 	$(BIN)/python tests/matrix/matrix.py --write
 
+.PHONY: extremes
+extremes: $(READY)
+	$(BIN)/python tests/matrix/matrix.py 2.16/3.7/oldest 2.21/3.9/newest
+
 .PHONY: bench-comparison bench-fleet bench-inventory bench-registrations bench-unchanged
 bench-comparison: $(READY)
 	$(BIN)/python tests/benchmark/comparison.py --write
@@ -170,14 +177,26 @@ bench-fleet bench-inventory bench-unchanged: bench-%: $(READY)
 picture: $(READY)
 	$(BIN)/python tests/demo/picture.py
 
+# A program compiles what it imports. pip would compile all files, in one process.
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-compile
+
 $(READY): tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade -r tests/requirements.txt
+	$(BIN)/$(PIP_INSTALL) --upgrade -r tests/requirements.txt
 	mkdir -p $(VENV)/home $(dir $(LINK))
 	ln -sfn ../../../.. $(LINK)
 	touch $@
 
 $(OLDEST)/ready:
 	$(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check 'ansible-core==2.16.*' aiohttp cryptography requests
+	$(OLDEST)/bin/$(PIP_INSTALL) 'ansible-core==2.16.*' aiohttp cryptography requests
+	touch $@
+
+IMPORTER := $(VENV)/importer
+.PHONY: importer
+importer: $(IMPORTER)/ready
+
+$(IMPORTER)/ready:
+	$(PYTHON) -m venv $(IMPORTER)
+	$(IMPORTER)/bin/$(PIP_INSTALL) galaxy-importer
 	touch $@
