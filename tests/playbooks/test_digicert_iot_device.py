@@ -49,7 +49,9 @@ def assert_failed(outcome, kind, *words, methods=("GET",)):
 # What is compared, sent and kept
 
 
-@pytest.mark.parametrize("valueless", ["absent", "null", "empty"])
+@pytest.mark.parametrize(
+    "valueless", ["null", *(pytest.param(form, marks=pytest.mark.thorough) for form in ("absent", "empty"))]
+)
 def test_fields_are_set_removed_and_kept(player, access_point, valueless):
     access_point.valueless = valueless
     before = access_point.named_values
@@ -204,6 +206,7 @@ def test_field_ids_that_the_record_contradicts_are_rejected(player, simulator, a
         assert_failed(outcome, kind or "invalid_desired_state", *words, methods=methods)
 
 
+@pytest.mark.thorough
 def test_field_ids_that_are_invalid_are_rejected_without_a_connection(player):
     key = player.simulator.certificates["access-point"].key.read_text()
     cases = [

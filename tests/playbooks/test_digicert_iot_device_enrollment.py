@@ -124,7 +124,10 @@ def birth(simulator, **changes: t.Any) -> dict[str, t.Any]:
     }
 
 
-@pytest.mark.parametrize("credential", ["passcode", "api_key", "birth_cert"])
+@pytest.mark.parametrize(
+    "credential",
+    ["passcode", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("api_key", "birth_cert"))],
+)
 def test_a_device_that_has_nothing_enrolls(host, simulator, credential):
     options = {
         "passcode": {"passcode": ONE_TIME_PASSCODE},
@@ -215,6 +218,7 @@ def test_a_device_that_was_off_comes_back(host, simulator):
     assert host.opens()
 
 
+@pytest.mark.thorough
 def test_files_that_are_no_pair_are_replaced_with_force_only(host):
     host.lay()
     host.key.write_bytes(host.simulator.certificates["camera"].key.read_bytes())
@@ -285,6 +289,7 @@ def test_a_request_that_requires_approval_changes_nothing(host):
     assert stat.S_IMODE((host.folder / "device.key.enrolling").stat().st_mode) == 0o600
 
 
+@pytest.mark.thorough
 def test_a_denial_leaves_nothing_and_names_the_credential(host, simulator):
     outcomes = host.player.run(
         host.task(passcode=EXPIRED_PASSCODE),
@@ -342,6 +347,7 @@ def test_check_mode_goes_on_without_the_directory_that_an_earlier_task_creates(h
     assert (outcome.failed, outcome.connections) == (True, [])
 
 
+@pytest.mark.thorough
 def test_options_and_files_are_checked_without_a_request(host, simulator):
     camera = simulator.certificates["camera"]
     tasks = {

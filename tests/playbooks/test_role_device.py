@@ -118,6 +118,7 @@ def test_a_wrong_argument_is_told(player, variables):
     assert player.simulator.connections == []
 
 
+@pytest.mark.thorough
 def test_a_field_that_the_record_does_not_list_is_set_by_its_name(player, simulator, variables):
     access_point = simulator.records["access-point"]
     field_ids = {field.name: field.id for field in access_point.profile.fields}
