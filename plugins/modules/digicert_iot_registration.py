@@ -38,6 +38,8 @@ attributes:
     description:
       - In check mode, the module sends read requests only and returns the predicted record.
       - The predicted record of a new device has neither an ID nor the permissions of its device profile.
+      - Check mode does not detect that a new device lacks a field that is mandatory in its device profile, because no
+        record lists the fields. The API rejects the creation of such a device.
     support: full
   diff_mode:
     description: Returns the name, the fields, the permissions and the status, before and after the update.
@@ -65,6 +67,8 @@ options:
       - The new name of the device, from 1 to 255 characters.
       - If no device has the name O(device_identifier), a device with the new name is this device, so that a second run
         changes nothing.
+      - If another device of the division has the new name, the task fails. To swap the names of two devices, rename one
+        of them to a third name first.
     type: str
 seealso:
   - module: edgeops.digicert.digicert_iot_registrations

@@ -35,7 +35,9 @@ extends_documentation_fragment:
   - edgeops.digicert.many
 attributes:
   check_mode:
-    description: In check mode, the module sends read requests only and returns the predicted records.
+    description:
+      - In check mode, the module sends read requests only and returns the predicted records.
+      - Check mode does not detect that a new device lacks a field that is mandatory in its device profile.
     support: full
   diff_mode:
     description: Returns a diff for each device whose record changes, with the name of the device as its title.

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Operator
@@ -22,6 +23,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.session i
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     DeviceManagerError,
     DeviceNotFoundError,
+    HttpError,
     InvalidDesiredStateError,
     OutcomeUnknownError,
     UpdateNotAppliedError,
@@ -55,6 +57,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.registrat
     access_of,
     creation_payload,
     division_of,
+    name_problem,
     plan_creation,
     plan_of_created,
     plan_registration,
@@ -131,6 +134,8 @@ class _Registration:
         self._listed_ids = source.listed_ids
         self._device_id = task.device_id
         self._is_created = False
+        # The last list of the devices with the name of this device, and perhaps of others.
+        self._found: list[Record] = []
         # Whether the record of the creation is that of the response, and not of a lookup.
         self._is_response = False
 
@@ -155,7 +160,11 @@ class _Registration:
             return _result(plan, plan.after)
         if not is_current:
             record = self._api.device(record["id"]).read()
-        written = self._write(record)
+        try:
+            written = self._write(record)
+        except HttpError as failure:
+            self._raise_if_name_is_taken(record, failure)
+            raise
         return _result(written.plan, written.record)
 
     def _run_creation(self) -> dict[str, t.Any]:
@@ -197,7 +206,8 @@ class _Registration:
         return self._only(select_named(self._devices.named(name), name, division_id))
 
     def _find_now(self, name: str, division_id: str | None) -> Record | None:
-        return self._only(find_named(self._api, name, division_id))
+        self._found = list_named(self._api, name, division_id)
+        return self._only(select_named(self._found, name, division_id))
 
     def _only(self, records: list[Record]) -> Record | None:
         record = only_one(records)
@@ -215,12 +225,21 @@ class _Registration:
         if name is not None and name != record.get("device_identifier"):
             division_id = division_of(record)
             found = self._devices.named(name) if self._devices else find_named(self._api, name, division_id)
-            others = [each["id"] for each in select_named(found, name, division_id) if each["id"] != record["id"]]
-            if others:
-                raise InvalidDesiredStateError(
-                    f"Another device of the division, {others[0]!r}, has the name {name!r} already. Names are unique "
-                    "in a division. Set another new_device_identifier."
-                )
+            problem = name_problem(select_named(found, name, division_id), name, record["id"])
+            if problem is not None:
+                raise InvalidDesiredStateError(problem)
+
+    def _raise_if_name_is_taken(self, record: Record, failure: HttpError) -> None:
+        """Raise InvalidDesiredStateError if a device with the desired name can be why the API rejected the update."""
+        name = self._desired.state.device_identifier
+        if failure.details.http_status not in _REJECTED or name in (None, record.get("device_identifier")):
+            return
+        with contextlib.suppress(DeviceManagerError):
+            self._found = list_named(self._api, str(name), division_of(record))
+        problem = name_problem(self._found, str(name), record["id"])
+        if problem is not None:
+            message = f"{failure} {problem}"
+            raise InvalidDesiredStateError.caused_by(failure, message, failure.changed) from failure
 
     def _plan(self, record: Record, desired: DesiredRegistration | None = None) -> Plan:
         self._api.redactor.add(current_secrets(record, self._desired.state))
@@ -246,7 +265,7 @@ class _Registration:
         except DeviceManagerError as failure:
             found = self._find_after(failure, attempts)
             if found is None and not failure.again:
-                payload = _without_flags(payload, failure)
+                payload = self._without_flags(payload, failure)
             return found, payload
         self._is_created = self._is_response = True
         self._device_id = record["id"]
@@ -273,10 +292,26 @@ class _Registration:
             ) from reason
         self._is_created = found is not None and may_exist
         if found is None and failure.may_have_applied and not failure.again:
+            problem = name_problem(self._found, self._task.new_name)
+            if problem is not None:
+                raise OutcomeUnknownError.caused_by(failure, f"{failure} {problem}", changed=True) from failure
             raise failure.replace(
                 f"{failure} A lookup after the error shows that the device does not exist."
             ) from failure
         return found
+
+    def _without_flags(self, payload: dict[str, t.Any], failure: DeviceManagerError) -> dict[str, t.Any]:
+        """Return the body of a creation in its documented form, if the API rejects the body.
+
+        Raises InvalidDesiredStateError if another device can be the reason, and `failure` otherwise.
+        """
+        flags = flags_of(payload)
+        if failure.details.http_status == 400 and flags:
+            return {key: value for key, value in payload.items() if key not in flags}
+        problem = name_problem(self._found, self._task.new_name)
+        if problem is None:
+            raise failure
+        raise InvalidDesiredStateError.caused_by(failure, f"{failure} {problem}") from failure
 
     def _write(self, record: Record) -> _Written:
         """Apply the desired values to `record`. Return the plan of both requests, and the resulting record.
@@ -324,11 +359,18 @@ class _Registration:
 
 def find_named(api: OperatorApi, device_identifier: str, division_id: str | None) -> list[Record]:
     """Return the records of the devices with this name, in this division if it is set. Raises a DeviceManagerError."""
+    return select_named(list_named(api, device_identifier, division_id), device_identifier, division_id)
+
+
+def list_named(api: OperatorApi, device_identifier: str, division_id: str | None) -> list[Record]:
+    """Return what the API lists for this name, in this division if it is set. Raises a DeviceManagerError.
+
+    That can include deleted devices and devices with other names.
+    """
     filters = {"device_identifier": device_identifier}
     if division_id is not None:
         filters["division_id"] = division_id
-    records = read_list(lambda offset: api.page(filters, PAGE, offset), api.find)
-    return select_named(records, device_identifier, division_id)
+    return read_list(lambda offset: api.page(filters, PAGE, offset), api.find)
 
 
 def only_one(records: list[Record]) -> Record | None:
@@ -344,14 +386,6 @@ def only_one(records: list[Record]) -> Record | None:
 def _has_fields(plan: Plan, record: Record) -> bool:
     """Return whether the response to a creation has the fields of the request, so that an update can keep them."""
     return not unapplied_changes(plan._replace(by_operator=False, after={**plan.after, "status": None}), record)
-
-
-def _without_flags(payload: dict[str, t.Any], failure: DeviceManagerError) -> dict[str, t.Any]:
-    """Return the body of a creation in its documented form, if the API rejects the body. Raises `failure` otherwise."""
-    flags = flags_of(payload)
-    if failure.details.http_status != 400 or not flags:
-        raise failure
-    return {key: value for key, value in payload.items() if key not in flags}
 
 
 def _with_status(update: Plan, status: Plan) -> Plan:

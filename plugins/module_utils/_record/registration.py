@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+import unicodedata
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidDesiredStateError
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import DesiredState
@@ -85,6 +86,40 @@ def select_named(records: t.Iterable[Record], device_identifier: str, division_i
         and record.get("status") != DELETED
         and (division_id is None or _is_in(record, "division", division_id))
     ]
+
+
+def name_problem(records: t.Iterable[Record], name: str, own_id: str | None = None) -> str | None:
+    """Return why the API may reject a name, as sentences, if one of the records of other devices is the reason.
+
+    The documentation does not say whether a deleted device keeps its name, and whether names are compared by case.
+    """
+    problems: dict[str, str] = {}
+    for record in records:
+        found, device_id = record.get("device_identifier"), record["id"]
+        is_deleted = record.get("status") == DELETED
+        is_own = own_id is not None and id_key(device_id) == id_key(own_id)
+        if is_own or not isinstance(found, str) or _name_key(found) != _name_key(name):
+            continue
+        if found == name and not is_deleted:
+            problems["same"] = (
+                f"Another device of the division, {device_id!r}, has the name {name!r} already. Names are unique in a "
+                "division. Set another name. To swap names, rename one of the devices to a third name first."
+            )
+        elif found == name:
+            problems["deleted"] = (
+                f"A deleted device, {device_id!r}, has the name {name!r}. Restore it in the console of DigiCert IoT "
+                "Device Manager, or set another name."
+            )
+        elif not is_deleted:
+            problems["similar"] = (
+                f"The name {found!r} of the device {device_id!r} differs from {name!r} only in case or in its Unicode "
+                "form. The API may treat these names as equal. Set the name of that device, or another name."
+            )
+    return next((problems[kind] for kind in ("same", "deleted", "similar") if kind in problems), None)
+
+
+def _name_key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def division_of(record: Record) -> str | None:

@@ -338,9 +338,63 @@ def test_a_name_that_another_device_has(operator, simulator, is_listed):
     assert methods == ([] if is_listed else ["GET", "GET"])
     other = simulator.records.find_named("gate-7").id
     assert f"Another device of the division, '{other}', has the name" in str(failure)
-    methods, failure = operator.fail(task, "http_error", devices=devices)
+    methods, failure = operator.fail(task, "invalid_desired_state", devices=devices)
+    assert methods == (["GET", "PUT", "GET"] if is_listed else ["GET", "GET", "PUT", "GET"])
     assert "already exists in division" in str(failure)
+    assert f"Another device of the division, '{other}', has the name" in str(failure)
+    assert (failure.changed, failure.details.http_status) == (False, 400)
+
+
+def test_a_name_that_another_device_has_by_its_id(operator, simulator):
+    gates = [simulator.records.register(name, {"Serial number": "G-7"}) for name in ("gate", "gate-7")]
+    for gate, name in zip(gates, ("gate-7", "gate")):
+        task = operator.task(device_id=gate.id, new_device_identifier=name, enabled=True)
+        gate.status = "DISABLED"
+        _methods, failure = operator.fail(task, "invalid_desired_state")
+        assert "To swap names, rename one of the devices to a third name first." in str(failure)
+        # The device was enabled before.
+        assert failure.changed
+
+
+def test_an_update_that_the_api_rejects_for_another_reason(operator, simulator):
+    device = simulator.records.register("gate", {"Serial number": "G-7"})
+    rejection = Answer(method="PUT", status=400, body={"errors": [{"code": "invalid_input", "message": "No"}]})
+    for script in ([rejection], [rejection, Answer(path="?", status=403, body={})]):
+        simulator.script(*script)
+        task = operator.task(device_id=device.id, new_device_identifier="gate-7")
+        methods, failure = operator.fail(task, "http_error")
+        assert methods == ["GET", "PUT", "GET"]
+        assert "(invalid_input: No)" in str(failure)
+    simulator.script(rejection)
+    assert operator.fail(operator.task(device_id=device.id, allow_write=False), "http_error")[0] == ["GET", "PUT"]
+
+
+def test_a_name_that_a_deleted_device_keeps(operator, simulator):
+    deleted = simulator.records.register("gate", {"Serial number": "G-7"})
+    deleted.status = "DELETED"
+    methods, failure = operator.fail(operator.gate(allow_write=False), "invalid_desired_state")
+    assert methods == ["GET", "POST", "GET", "POST", "GET"]
+    assert "already exists in division" in str(failure)
+    assert f"A deleted device, '{deleted.id}', has the name 'gate'. Restore it" in str(failure)
     assert not failure.changed
+
+
+def test_a_creation_whose_name_the_api_changes(operator, simulator):
+    def rename(record):
+        record["device_identifier"] = "Gate"
+
+    def rename_device(records):
+        records.find_named("gate").device_identifier = "Gate"
+
+    def list_it(content):
+        content.update(total=1, records=[simulator.records.find_named("Gate").record])
+
+    created = Answer(method="POST", after=rename_device, alter=rename)
+    simulator.script(Answer(path="?"), created, Answer(path="?", alter=list_it))
+    _methods, failure = operator.fail(operator.gate(), "outcome_unknown")
+    assert "The name 'Gate' of the device " in str(failure)
+    assert "differs from 'gate' only in case" in str(failure)
+    assert failure.changed
 
 
 def test_a_list_replaces_the_requests_of_unchanged_devices(operator, simulator):

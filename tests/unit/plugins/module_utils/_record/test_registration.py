@@ -189,6 +189,35 @@ def test_names_are_selected_in_a_division():
     assert (ids(None), ids("D1"), ids("d2"), ids("D3")) == (["1", "2"], ["1"], ["2"], [])
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "Another device of the division, 'A', has the name 'gate' already."),
+        ({"status": "DELETED"}, "A deleted device, 'A', has the name 'gate'."),
+        ({"device_identifier": "GATE"}, "The name 'GATE' of the device 'A' differs from 'gate' only in case"),
+        ({"device_identifier": "GATE", "status": "DELETED"}, None),
+        ({"device_identifier": "gate-7"}, None),
+        ({"device_identifier": None}, None),
+    ],
+)
+def test_a_name_that_the_api_may_reject(changes, words):
+    records = [{**RECORD, "id": "A", **changes}]
+    problem = _registration.name_problem(records, "gate", "b")
+    assert problem is None if words is None else problem.startswith(words)
+    assert _registration.name_problem(records, "gate", "a") is None
+
+
+def test_the_most_certain_reason_is_named():
+    records = [{**RECORD, "device_identifier": "Gate"}, {**RECORD, "status": "DELETED"}, RECORD]
+    assert _registration.name_problem(records, "gate").startswith("Another device")
+    assert _registration.name_problem(records[:2], "gate").startswith("A deleted device")
+
+
+def test_names_are_compared_in_one_unicode_form():
+    problem = _registration.name_problem([{**RECORD, "device_identifier": "a\u030a"}], "\xe5")
+    assert problem.startswith("The name 'a\u030a' of the device '1' differs from '\xe5' only in case")
+
+
 def test_a_list_is_searched_by_id_and_by_name():
     devices = _registration.DeviceList([{**RECORD, "id": "A"}, {**RECORD, "id": "B"}])
     assert devices.find("a") == {**RECORD, "id": "A"}
