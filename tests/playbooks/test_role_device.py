@@ -239,6 +239,7 @@ def test_a_bare_host_is_enrolled_and_keeps_its_id(bare_host, simulator):
     assert bare_host.files == files
 
 
+@pytest.mark.thorough
 def test_a_registered_device_comes_back_after_its_certificate_has_expired(bare_host, simulator):
     device = simulator.records.register(NAME, {"Serial number": "0"}, profile="Gateway")
     expired = simulator.certificates["expired"]
@@ -271,6 +272,7 @@ def test_a_renewal_that_changes_fields_is_reported(player, simulator, variables)
     assert access_point.named_values["Site"] == "Delft"
 
 
+@pytest.mark.thorough
 def test_an_id_that_nobody_knows_is_told(bare_host, simulator):
     message = bare_host.fail()
     assert "The device is enrolled, but the API did not return its ID. Set digicert_iot_device_id" in message
