@@ -23,6 +23,8 @@ description:
     be searched and sorted.
   - An unreachable host counts as a failed device. A failure counts even if the playbook ignores or rescues it, or if
     C(failed_when) is false. If C(failed_when) fails a task because the device changed, the task counts as drift.
+  - The differences mark a field as a field if it has the name of a permission, or the name V(status) or
+    V(device_identifier).
   - Tasks with C(poll=0) are not in the report.
   - Each result is that of its host. If two hosts report the same device, the report has a row for each of them. If a
     result does not have the documented form, it counts as a failure of the host that returned it.

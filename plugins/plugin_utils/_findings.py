@@ -274,7 +274,9 @@ def _parse(module: str, result: t.Any) -> _Device:
 def _parse_diff(diff: dict[t.Any, t.Any]) -> tuple[dict[str, tuple[str | None, str | None]], str | None]:
     """Return the values that differ, before and after, and the name of the device."""
     sides = [_optional(diff, side, dict, "a mapping") or {} for side in ("before", "after")]
-    before, after = (_flatten(side) for side in sides)
+    parts = [_parts_of(side) for side in sides]
+    taken = frozenset(name for keys, _fields in parts for name in keys)
+    before, after = (_flatten(keys, fields, taken) for keys, fields in parts)
     names = {**after, **before}
     differences = {
         clean(name): (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
@@ -282,13 +284,19 @@ def _parse_diff(diff: dict[t.Any, t.Any]) -> tuple[dict[str, tuple[str | None, s
     return differences, _text(sides[1], "device_identifier")
 
 
-def _flatten(side: dict[t.Any, t.Any]) -> dict[str, str | None]:
-    """Return the texts of one side of a diff, with the fields and the access among the other keys."""
+def _parts_of(side: dict[t.Any, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """Return the keys of one side of a diff, with the access among them, and the fields."""
     fields, access = (_optional(side, key, dict, "a mapping") or {} for key in ("fields", "access"))
-    values = {**{key: value for key, value in side.items() if key not in ("fields", "access")}, **access, **fields}
-    if not all(isinstance(name, str) for name in values):
+    keys = {**{key: value for key, value in side.items() if key not in ("fields", "access")}, **access}
+    if not all(isinstance(name, str) for name in (*keys, *fields)):
         raise _InvalidResult("a name in diff is not a text")
-    return {name: _value(value) for name, value in values.items()}
+    return keys, fields
+
+
+def _flatten(keys: dict[str, t.Any], fields: dict[str, t.Any], taken: t.Container[str]) -> dict[str, str | None]:
+    """Return the texts of one side of a diff. A field can have the name of another key, which are in `taken`."""
+    named = {f"{name} (field)" if name in taken else name: value for name, value in fields.items()}
+    return {name: _value(value) for name, value in {**keys, **named}.items()}
 
 
 def _value(value: t.Any) -> str | None:

@@ -210,6 +210,20 @@ def test_a_device_that_is_looked_up_by_name_has_one_row():
     ]
 
 
+def test_a_field_with_the_name_of_another_key_hides_no_difference():
+    def side(value, status):
+        return {"fields": {"status": value, "Site": value}, "access": {"status": status}}
+
+    for before in (side("a", "ACTIVE"), {}):
+        result = {"changed": True, "access": {}, "diff": {"before": before, "after": side("b", "DISABLED")}}
+        (finding,) = findings_of(Task("localhost", REGISTRATION, {"device_id": "1"}), result, False)
+        assert finding.differences == {
+            "status": ("ACTIVE" if before else None, "DISABLED"),
+            "status (field)": ("a" if before else None, "b"),
+            "Site": ("a" if before else None, "b"),
+        }
+
+
 def registered(name, device_id=None, changed=True, **keys):
     """Return the entry of a device that is created, or would be created without an ID."""
     after = {"device_identifier": name, "fields": {"Site": "Delft"}, "access": {"allow_read": True, "status": "ACTIVE"}}
