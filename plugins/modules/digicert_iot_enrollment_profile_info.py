@@ -114,7 +114,8 @@ def main() -> None:
             fields = OperatorApi(session, module.redactor).enrollment_fields(profile_id)
             field_ids, warnings = field_ids_of(fields)
     except DeviceManagerError as failure:
-        module.fail_json(msg=str(failure), enrollment_profile_id=profile_id, failure=failure.failure())
+        message = f"Enrollment profile {profile_id}: {failure}"
+        module.fail_json(msg=message, enrollment_profile_id=profile_id, failure=failure.failure())
     for warning in warnings:
         module.warn(warning)
     module.exit_json(changed=False, enrollment_profile_id=profile_id, fields=fields, field_ids=field_ids)

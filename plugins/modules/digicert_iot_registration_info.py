@@ -177,11 +177,12 @@ def main() -> None:
     module = Module(
         argument_spec=registration_info_argument_spec(), supports_check_mode=True, **REGISTRATION_INFO_CONSTRAINTS
     )
+    query = parse_query(module.params)
     try:
         with unexpected_errors():
-            result = retrieve(parse_query(module.params), module.redactor, module.runtime())
+            result = retrieve(query, module.redactor, module.runtime())
     except DeviceManagerError as failure:
-        module.fail_json(msg=str(failure), failure=failure.failure())
+        module.fail_json(**query.failed(failure))
     module.exit_json(**result)
 
 

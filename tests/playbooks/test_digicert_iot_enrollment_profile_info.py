@@ -30,5 +30,6 @@ def test_the_fields_and_their_ids(player, simulator, task):
     assert found.result["field_ids"] == {field.name: field.id for field in profile.fields}
     assert "DEVICE_IDENTIFIER" in [field["id"] for field in found.result["fields"]]
     assert (missing.failed, missing.result["failure"]["kind"]) == (True, "http_error")
+    assert missing.result["msg"].startswith("Enrollment profile ")
     assert "Check enrollment_profile_id." in missing.result["msg"]
     assert (invalid.result["failure"]["kind"], invalid.connections) == ("invalid_parameters", [])

@@ -22,13 +22,14 @@ def test_one_device_and_a_list(player, simulator, task):
     one, all_of_profile, missing = player.run(
         task(device_identifier="camera.harbour", mask_fields=["Model"]),
         task(filters={"device_profile_id": camera.profile.id}),
-        task(device_id="none"),
+        task(device_identifier="none"),
     )
     assert (one.result["changed"], one.result["device_id"], one.methods) == (False, camera.id, ["GET"])
     assert one.result["fields_by_name"]["Model"] == "********"
     assert one.result["access"]["allow_write"] is True
     assert [record["id"] for record in all_of_profile.result["devices"]] == [camera.id]
     assert (missing.failed, missing.result["failure"]["kind"]) == (True, "device_not_found")
+    assert missing.result["msg"].startswith("Device none: The account has no device with this device_identifier")
 
 
 def test_invalid_parameters_cost_no_connection(player, task):

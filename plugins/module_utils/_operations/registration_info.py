@@ -18,7 +18,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_operator_session
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.operator_api import OperatorApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import read_list
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceNotFoundError
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError, DeviceNotFoundError
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.registration import (
     NO_SUCH_NAME,
     PAGE,
@@ -62,6 +62,11 @@ class Query(t.NamedTuple):
     def is_for_one(self) -> bool:
         """Whether the query names one device."""
         return self.device_id is not None or self.device_identifier is not None
+
+    def failed(self, failure: DeviceManagerError) -> dict[str, t.Any]:
+        """Return the result of the module that failed."""
+        label = self.device_id or self.device_identifier
+        return {"msg": f"Device {label}: {failure}" if label else str(failure), "failure": failure.failure()}
 
 
 def registration_info_argument_spec() -> dict[str, dict[str, t.Any]]:

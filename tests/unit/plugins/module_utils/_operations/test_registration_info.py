@@ -74,6 +74,19 @@ def test_a_device_that_does_not_exist(query):
             query(**options)
 
 
+def test_a_failure_names_the_device(account):
+    params = {option: rule.get("default") for option, rule in registration_info_argument_spec().items()}
+    failure = _errors.HttpError("No.")
+    for options, message in (
+        ({"device_id": "1"}, "Device 1: No."),
+        ({"device_identifier": "gate"}, "Device gate: No."),
+        ({"filters": {}}, "No."),
+        ({"device_identifier": ""}, "No."),
+    ):
+        failed = parse_query({**params, **account, **options}).failed(failure)
+        assert failed == {"msg": message, "failure": failure.failure()}
+
+
 def test_a_name_that_several_devices_have(query, simulator):
     simulator.records["disabled"].device_identifier = "camera.harbour"
     with pytest.raises(_errors.InvalidDesiredStateError, match="2 devices have this device_identifier"):
