@@ -19,10 +19,11 @@ description:
     module reports drift.
   - All requests share at most O(max_parallel) connections. An API key requires no TLS handshake for each device.
   - The module reads each device with one request, or the complete list of the account with one request for each 100
-    devices. It uses the list if two or more registrations have the same API key and connection options, and the list
-    has at most ten devices for each registration. If all registrations have the same O(division_id), the list is that
-    of the division.
-  - The module only compares records of the list. It reads a record again before it updates it.
+    devices. It uses the list for two or more registrations that all have the same API key and connection options, if
+    the list has at most ten devices for each registration. If all registrations have the same O(division_id), the list
+    is that of the division.
+  - The module only compares records of the list. It reads a record again before it updates it, and if the list omits
+    the permissions, the status, the division or the device profile of the record.
   - If a registration fails, the module processes all other registrations, unless O(fail_fast=true). The task fails at
     its end if any registration failed.
   - On SIGTERM, SIGINT or SIGHUP, the task ends within seconds and returns the results so far.

@@ -57,6 +57,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.registrat
     access_of,
     creation_payload,
     division_of,
+    is_complete,
     name_problem,
     plan_creation,
     plan_of_created,
@@ -153,6 +154,8 @@ class _Registration:
         record, is_current = self._look_up()
         if record is None:
             return self._run_creation()
+        if not is_current and not is_complete(record):
+            record, is_current = self._api.device(record["id"]).read(), True
         plan = self._plan(record)
         if self._runtime.check_mode or not plan.changed:
             self._check_name(record)
@@ -176,7 +179,7 @@ class _Registration:
         if self._runtime.check_mode:
             return _result(plan, plan.after, created=True)
         record = self._create(plan)
-        is_current = self._is_response and _has_fields(plan, record)
+        is_current = self._is_response and is_complete(record) and _has_fields(plan, record)
         if not is_current and self._plan(record).changed:
             record = self._api.device(record["id"]).read()
         written = self._write(record)

@@ -127,6 +127,11 @@ def division_of(record: Record) -> str | None:
     return _id_of(record, "division")
 
 
+def is_complete(record: Record) -> bool:
+    """Return whether a record has all documented keys. A list or a response can have shorter records."""
+    return bool(flags_of(record)) and all(record.get(key) is not None for key in ("status", *_FIXED))
+
+
 def plan_registration(record: Record, desired: DesiredRegistration) -> Plan:
     """Return the plan that applies the desired registration to `record`, with all other values unchanged.
 

@@ -410,6 +410,39 @@ def test_a_list_replaces_the_requests_of_unchanged_devices(operator, simulator):
     assert operator.ensure(operator.gate(device_identifier="new"), devices=devices)[0] == ["POST", "GET"]
 
 
+def truncate(record):
+    for key in [key for key in record if key.startswith("device_api_allow_")]:
+        del record[key]
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_record_that_the_list_truncates_is_read(operator, simulator, is_listed):
+    device = simulator.records.register("gate", {"Serial number": "G-7"})
+    devices = None
+    if is_listed:
+        record = device.record
+        truncate(record)
+        devices = DeviceList([record])
+    task = operator.gate(allow_enroll_certificate=False, allow_write=False)
+    answer = Answer(path="?", alter=lambda content: truncate(content["records"][0]), times=3)
+    simulator.script(*([] if is_listed else [answer]))
+    reads = ["GET"] if is_listed else ["GET", "GET"]
+    assert operator.ensure(task, check_mode=True, devices=devices)[0] == reads
+    methods, result = operator.ensure(task, devices=devices)
+    assert (methods, result["changed"]) == ([*reads, "PUT"], True)
+    methods, again = operator.ensure(task, devices=devices)
+    assert (methods, again["changed"], again["access"]["allow_write"]) == (reads, False, False)
+
+
+def test_a_creation_whose_response_lacks_the_flags_is_read(operator, simulator):
+    simulator.records.forgets_flags = True
+    simulator.script(Answer(method="POST", alter=truncate))
+    methods, result = operator.ensure(operator.gate(allow_read=True))
+    device = simulator.records.find_named("gate")
+    assert (methods, result["created"]) == (["GET", "POST", "GET"], True)
+    assert device.device_api_allow_write
+
+
 def test_a_list_is_never_the_base_of_an_update(operator, simulator):
     device = simulator.records.register("gate", {"Serial number": "G-7", "Site": "Delft"})
     devices = operator.listed()

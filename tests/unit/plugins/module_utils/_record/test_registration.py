@@ -87,6 +87,13 @@ def test_a_flag_with_two_keys_is_revoked_with_both():
     assert _registration.access_of(plan.after)["allow_revoke_certificate"] is False
 
 
+@pytest.mark.parametrize("key", ["status", "division", "device_profile"])
+def test_a_record_without_a_documented_key_is_incomplete(key):
+    assert _registration.is_complete(RECORD)
+    assert not _registration.is_complete({**RECORD, key: None})
+    assert not _registration.is_complete({name: value for name, value in RECORD.items() if name not in FLAGS})
+
+
 def test_a_status_alone_is_no_update():
     plan = _registration.plan_registration(RECORD, desired(status="DISABLED"))
     assert (plan.changed, plan.updates_record, plan.flags) == (True, False, {})
