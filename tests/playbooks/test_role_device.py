@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import json
 import stat
+import venv
 
 import pytest
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.names import Names
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
+    create_csr_with_names,
+    dump_csr,
+    read_key,
+)
 from playbooks.conftest import TARGET
 from simulator import API_KEY, ENROLLMENT_PROFILE_ID, PASSCODE, Answer
 
@@ -291,8 +298,57 @@ def test_an_id_that_nobody_knows_is_told(bare_host, simulator):
         ({"digicert_iot_desired_device_identifier": None}, "digicert_iot_desired_device_identifier, the name"),
         ({"digicert_iot_client_cert": None}, "digicert_iot_client_cert, the path"),
         ({"digicert_iot_api_key": API_KEY}, "mutually exclusive"),
+        (
+            {"digicert_iot_client_key": None, "digicert_iot_client_key_content": "PEM"},
+            "Remove digicert_iot_client_cert",
+        ),
+        ({"digicert_iot_facts_directory": "~/facts"}, "must be an absolute path"),
     ],
 )
 def test_variables_are_checked_without_a_request(bare_host, simulator, variables, words):
     assert words in bare_host.fail(**variables)
     assert simulator.connections == []
+
+
+@pytest.mark.parametrize("device_id", ["7", '{"a": 7}', "null"])
+def test_a_fact_that_is_no_id_is_not_used(bare_host, simulator, device_id):
+    bare_host.fact.parent.mkdir()
+    bare_host.fact.write_text(f'{{"device_id": {device_id}}}')
+    assert "The ID of the device is unknown." in bare_host.fail(digicert_iot_passcode="")
+    assert simulator.connections == []
+
+
+@pytest.mark.parametrize("mode", ["play", "include"])
+def test_check_mode_installs_no_packages(bare_host, simulator, tmp_path, mode):
+    venv.create(tmp_path / "venv")  # without the packages
+    apply = {"check_mode": True} if mode == "include" else {}
+    include = {"name": "edgeops.digicert.device", "apply": apply}
+    role = {**ROLE, "block": [{"name": "Preview the device", "ansible.builtin.include_role": include}]}
+    outcomes = bare_host.player._run(
+        [role],
+        ["--check"] if mode == "play" else [],
+        environment={"ANSIBLE_PYTHON_INTERPRETER": str(tmp_path / "venv/bin/python")},
+        play={"vars": bare_host.variables},
+    )
+    assert not [outcome.result for outcome in outcomes if outcome.failed]
+    assert "Packages to install: " in outcomes[0].output
+    assert (simulator.connections, bare_host.files) == ([], {})
+
+
+def test_a_credential_is_read_a_few_times(bare_host, tmp_path):
+    reads = tmp_path / "reads"
+    lookup = f"{{{{ lookup('ansible.builtin.pipe', 'echo >> {reads}; echo {PASSCODE}') }}}}"
+    bare_host.run("--check", digicert_iot_passcode=lookup)
+    # The validation of Ansible, the decision whether to enroll, and the task.
+    assert len(reads.read_text().splitlines()) <= 3
+
+
+def test_a_renewal_sends_the_csr_of_a_key_in_hardware(player, simulator, variables, tmp_path):
+    leaf = simulator.certificates["access-point"]
+    names = Names((("2.5.4.3", "a CSR of the token"),), ())
+    csr = dump_csr(create_csr_with_names(read_key(leaf.key.read_bytes(), None), names))
+    path = tmp_path / "device.csr"
+    path.write_text(csr)
+    play = {"vars": {**variables, "digicert_iot_csr_path": str(path)}}
+    player._run([ROLE], [], play=play)
+    assert [request.payload["csr"] for request in simulator.requests if request.method == "POST"] == [csr]
