@@ -155,14 +155,14 @@ class _Registration:
         if record is None:
             return self._run_creation()
         if not is_current and not is_complete(record):
-            record, is_current = self._api.device(record["id"]).read(), True
+            record, is_current = self._read_again(record), True
         plan = self._plan(record)
         if self._runtime.check_mode or not plan.changed:
             self._check_name(record)
             self._warn(plan)
             return _result(plan, plan.after)
         if not is_current:
-            record = self._api.device(record["id"]).read()
+            record = self._read_again(record)
         try:
             written = self._write(record)
         except HttpError as failure:
@@ -181,7 +181,7 @@ class _Registration:
         record = self._create(plan)
         is_current = self._is_response and is_complete(record) and _has_fields(plan, record)
         if not is_current and self._plan(record).changed:
-            record = self._api.device(record["id"]).read()
+            record = self._read_again(record)
         written = self._write(record)
         if not self._is_created:
             return _result(written.plan, written.record)
@@ -221,6 +221,17 @@ class _Registration:
                     "Another registration of the task has the ID of this device. List each device once."
                 )
         return record
+
+    def _read_again(self, record: Record) -> Record:
+        """Return the current record. Raises InvalidDesiredStateError if the device was found by another name."""
+        current = self._api.device(record["id"]).read()
+        name, found = current.get("device_identifier"), record.get("device_identifier")
+        if self._task.device_id is None and name != found:
+            raise InvalidDesiredStateError(
+                f"The device had the name {found!r}, but another client has renamed it to {name!r}. Run the task "
+                "again, or set device_id."
+            )
+        return current
 
     def _check_name(self, record: Record) -> None:
         """Raise InvalidDesiredStateError if another device has the desired name, because the API would reject it."""

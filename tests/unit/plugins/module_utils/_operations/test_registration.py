@@ -410,6 +410,17 @@ def test_a_list_replaces_the_requests_of_unchanged_devices(operator, simulator):
     assert operator.ensure(operator.gate(device_identifier="new"), devices=devices)[0] == ["POST", "GET"]
 
 
+def test_a_device_that_is_renamed_after_the_list(operator, simulator):
+    device = simulator.records.register("gate", {"Serial number": "1"})
+    devices = operator.listed()
+    device.device_identifier = "other"
+    methods, failure = operator.fail(operator.gate(), "invalid_desired_state", devices=devices)
+    assert (methods, failure.device_id, failure.changed) == (["GET"], device.id, False)
+    assert "another client has renamed it to 'other'" in str(failure)
+    # The ID still identifies the device.
+    assert operator.ensure(operator.task(device_id=device.id, allow_write=False), devices=devices)[1]["changed"]
+
+
 def truncate(record):
     for key in [key for key in record if key.startswith("device_api_allow_")]:
         del record[key]
