@@ -322,7 +322,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         session = open_operator_session(operator, problems, Runtime(self.display.warning))
         try:
             api = OperatorApi(session, Redactor([operator.api_key]))
-            records = read_list(lambda offset: api.page(filters, page_size, offset), api.find)
+            advice = ", or reduce page_size"
+            remedy = "increase page_size, or limit the list with filters"
+            records = read_list(lambda offset: api.page(filters, page_size, offset, advice), api.find, remedy)
         finally:
             session.close()
         selected, unknown = select(records, self.get_option("statuses"), filters, self.get_option("mask_fields"))

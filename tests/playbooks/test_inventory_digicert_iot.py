@@ -147,7 +147,7 @@ def leave_out_the_fifth(page: dict[str, t.Any]) -> None:
     [
         (Answer(alter=leave_out_the_fifth, times=FOREVER), "list_incomplete"),
         (Answer(status=500), "HTTP status 500"),
-        (Answer(body="<html>"), "an HTML page"),
+        (Answer(body="<html>"), "or reduce page_size"),
         (Answer(cut=True), "connection_failed"),
     ],
 )

@@ -53,15 +53,16 @@ class OperatorApi:
         self._session = session
         self.redactor = redactor or Redactor()
 
-    def page(self, filters: t.Mapping[str, str], limit: int, offset: int) -> Page:
+    def page(self, filters: t.Mapping[str, str], limit: int, offset: int, advice: str = "") -> Page:
         """Return the devices of the list from index `offset`, at most `limit`. The API can return fewer.
 
-        `filters` are parameters of the list. Raises a DeviceManagerError.
+        `filters` are parameters of the list, and `advice` is another remedy for an invalid response, as the end of a
+        sentence. Raises a DeviceManagerError.
         """
         query = {**filters, **{_OTHER_SPELLING[name]: filters[name] for name in filters if name in _OTHER_SPELLING}}
         path = f"{DEVICES_PATH}?{urlencode({**query, 'limit': limit, 'offset': offset})}"
         response = self._session.send("GET", path)
-        return self._parsed(response, "listing", parse_page, advice=", or reduce page_size")
+        return self._parsed(response, "listing", parse_page, advice=advice)
 
     def find(self, device_id: str) -> Record | None:
         """Return the record of a device, or None if the device does not exist. Raises a DeviceManagerError."""

@@ -46,9 +46,10 @@ class _Snapshot(t.NamedTuple):
 class _BoundedList:
     """The list of `page` and `find`. Raises ListIncompleteError if the list exceeds its limits."""
 
-    def __init__(self, page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> None:
+    def __init__(self, page: t.Callable[[int], Page], find: t.Callable[[str], Record | None], remedy: str) -> None:
         self._page = page
         self._find = find
+        self._remedy = remedy
         self._requests = 0
         self._first: int | None = None
 
@@ -61,13 +62,14 @@ class _BoundedList:
         shown = max(current.total, offset + len(current.records))
         if shown > _MOST_DEVICES:
             raise ListIncompleteError(
-                f"The API returns a list of more than {_MOST_DEVICES} devices. Limit the list with filters."
+                f"The API returns a list of more than {_MOST_DEVICES} devices. Run the task again later, or "
+                f"{self._remedy}."
             )
         if shown > self._first + max(self._first, _GROWTH):
             raise ListIncompleteError(
                 f"The list of devices grew from {self._first} to {shown} devices during the requests. Either the API "
                 "adds devices that do not exist, or clients create very many devices. Run the task again later, or "
-                "limit the list with filters."
+                f"{self._remedy}."
             )
         return current
 
@@ -80,19 +82,24 @@ class _BoundedList:
         self._requests += 1
         if self._requests > _MOST_REQUESTS:
             raise ListIncompleteError(
-                f"The list of devices was incomplete after {_MOST_REQUESTS} requests. Increase page_size, or limit the "
-                "list with filters."
+                f"The list of devices was incomplete after {_MOST_REQUESTS} requests. Run the task again later, or "
+                f"{self._remedy}."
             )
 
 
-def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | None]) -> list[Record]:
+def read_list(
+    page: t.Callable[[int], Page],
+    find: t.Callable[[str], Record | None],
+    remedy: str = "limit the list with filters",
+) -> list[Record]:
     """Return all records of a list, each once.
 
     `page` returns the page that begins with the device at an index. `find` returns one device by its ID, or None. If a
     device has moved, the list is read again until a pass has no new device. Each known device that is missing in this
-    pass is then requested by its ID. Raises ListIncompleteError.
+    pass is then requested by its ID. `remedy` is how to avoid a long list, as the end of a sentence. Raises
+    ListIncompleteError.
     """
-    source = _BoundedList(page, find)
+    source = _BoundedList(page, find, remedy)
     known: dict[str, Record] = {}
     for _attempt in range(_MAX_ATTEMPTS):
         reading = _read(source)
@@ -107,7 +114,7 @@ def read_list(page: t.Callable[[int], Page], find: t.Callable[[str], Record | No
     raise ListIncompleteError(
         f"The list of devices was incomplete in {_MAX_ATTEMPTS} attempts. The last one returned "
         f"{len(reading.records)} of {reading.total} devices. Either the API omits devices, or other clients create and "
-        "delete devices. Run the task again later, or limit the list with filters."
+        f"delete devices. Run the task again later, or {remedy}."
     )
 
 

@@ -384,7 +384,8 @@ def list_named(api: OperatorApi, device_identifier: str, division_id: str | None
     filters = {"device_identifier": device_identifier}
     if division_id is not None:
         filters["division_id"] = division_id
-    return read_list(lambda offset: api.page(filters, PAGE, offset), api.find)
+    remedy = "set device_id instead of device_identifier"
+    return read_list(lambda offset: api.page(filters, PAGE, offset), api.find, remedy)
 
 
 def only_one(records: list[Record]) -> Record | None:

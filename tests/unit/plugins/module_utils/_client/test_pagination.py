@@ -198,8 +198,9 @@ ENDLESS = {
 def test_a_padded_list_ends_with_an_error_after_a_bounded_number_of_requests(name):
     answer, most, words = ENDLESS[name]
     service = Hostile(answer, most)
-    with pytest.raises(ListIncompleteError, match=words):
-        read_list(service.page, service.find)
+    with pytest.raises(ListIncompleteError, match=words) as caught:
+        read_list(service.page, service.find, "do that")
+    assert str(caught.value).endswith(" Run the task again later, or do that.")
 
 
 def test_devices_that_a_list_no_longer_shows_are_looked_up_within_bounds():

@@ -410,6 +410,16 @@ def test_a_list_replaces_the_requests_of_unchanged_devices(operator, simulator):
     assert operator.ensure(operator.gate(device_identifier="new"), devices=devices)[0] == ["POST", "GET"]
 
 
+def test_the_errors_of_a_lookup_name_only_options_of_the_module(operator, simulator):
+    simulator.script(Answer(path="?", times=20, alter=lambda content: content.update(total=5)))
+    _methods, failure = operator.fail(operator.gate(), "list_incomplete")
+    assert str(failure).endswith("Run the task again later, or set device_id instead of device_identifier.")
+    simulator.clear_script()
+    simulator.script(Answer(path="?", body="<html>"))
+    _methods, failure = operator.fail(operator.gate(), "invalid_response")
+    assert "page_size" not in str(failure)
+
+
 def test_a_device_that_is_renamed_after_the_list(operator, simulator):
     device = simulator.records.register("gate", {"Serial number": "1"})
     devices = operator.listed()
