@@ -127,12 +127,15 @@ options:
     description:
       - The path of a birth certificate in PEM form, followed by its chain. It is a certificate that is registered to
         the enrollment profile. The file can also contain the private key.
+      - The file must be neither O(client_cert) nor O(client_key), because an enrollment can replace those files.
     type: path
   birth_cert_content:
     description: The content of O(birth_cert), for example from a vault.
     type: str
   birth_key:
-    description: The path of the private key of O(birth_cert). Not required if O(birth_cert) contains the key.
+    description:
+      - The path of the private key of O(birth_cert). Not required if O(birth_cert) contains the key.
+      - It can be O(client_key) only with O(csr_path) or O(csr_content), for a key in hardware.
     type: path
   birth_key_content:
     description: The content of O(birth_key), for example from a vault. O(birth_key) and O(birth_key_content) are

@@ -73,15 +73,17 @@ class Recovery(t.NamedTuple):
     changed: bool
 
 
+def is_one_file(path: str, other: str) -> bool:
+    """Return whether two paths are those of the same file, which can be missing."""
+    try:
+        return os.path.realpath(path) == os.path.realpath(other) or os.path.samefile(path, other)
+    except (OSError, ValueError):
+        return False
+
+
 def pair_of(certificate: str, key: str | None) -> CertificateFiles:
     """Return the files at these paths, which can be links to the same file."""
-    try:
-        is_one = key is not None and (
-            os.path.realpath(certificate) == os.path.realpath(key) or os.path.samefile(certificate, key)
-        )
-    except (OSError, ValueError):
-        is_one = False
-    if key is None or not is_one:
+    if key is None or not is_one_file(certificate, key):
         return CertificateFiles(certificate, key)
     # A file that is a mount point under one of its names cannot be replaced. `check` requires that name.
     return CertificateFiles(key if os.path.realpath(key) in mount_points() else certificate, None)

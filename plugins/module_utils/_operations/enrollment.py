@@ -35,6 +35,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.file
     Reservation,
     check_storage,
     discard_lock_file,
+    is_one_file,
     locked,
     pair_of,
     recover,
@@ -184,6 +185,7 @@ def enroll_when_needed(
     need_cryptography()
     if task.problems:
         raise InvalidParametersError(" ".join(task.problems))
+    _check_birth_files(task)
     pair = pair_of(str(task.files.client_cert), task.files.client_key)
     recovery = recover(pair, task.files.client_key_passphrase, not runtime.check_mode, runtime.warn)
     changed = recovery.changed
@@ -214,6 +216,24 @@ def enroll_when_needed(
     except DeviceManagerError as failure:
         failure.changed = failure.changed or changed
         raise
+
+
+def _check_birth_files(task: EnrollmentTask) -> None:
+    """Raise InvalidParametersError if the enrollment can replace a file of its birth certificate."""
+    if not isinstance(task.credential, Credentials):
+        return
+    csr = task.options.csr
+    has_csr = csr.csr_path is not None or csr.csr_content is not None
+    for birth in ("cert", "key"):
+        for client in ("cert", "key"):
+            paths = getattr(task.credential, f"client_{birth}"), getattr(task.files, f"client_{client}")
+            # A key in hardware can be that of both certificates. It is not replaced.
+            if None in paths or not is_one_file(*paths) or (has_csr and birth == client == "key"):
+                continue
+            raise InvalidParametersError(
+                f"birth_{birth} and client_{client} are the same file, which an enrollment can replace. Set another "
+                f"path in client_{client}."
+            )
 
 
 def _existing(path: str) -> str:

@@ -595,3 +595,27 @@ def test_problems_of_the_parameters_come_first(host):
         "device_identifier must be text of 1 to 255 characters, which is the name of the device. "
         "device_id '..' cannot be the ID of a device."
     )
+
+
+@pytest.mark.parametrize(
+    ("birth", "words"),
+    [
+        ({"birth_cert": "device.pem"}, "birth_cert and client_cert are the same file"),
+        ({"birth_cert": "device.key"}, "birth_cert and client_key are the same file"),
+        ({"birth_cert": "birth.pem", "birth_key": "link"}, "birth_key and client_key are the same file"),
+    ],
+)
+def test_the_files_of_the_birth_certificate_are_not_replaced(host, expired, birth, words):
+    host.lay(expired)
+    (host.folder / "link").symlink_to("device.key")
+    before = host.files
+    paths = {option: str(host.folder / name) for option, name in birth.items()}
+    assert words in str(host.fail(passcode=None, **paths))
+    assert (host.requests, host.files) == ([], before)
+
+
+def test_a_key_in_hardware_can_be_that_of_the_birth_certificate(host, hardware):
+    paths = {"birth_cert": str(host.folder / "birth.pem"), "birth_key": str(host.key)}
+    host.key.write_text(TSS)
+    assert host.enroll(passcode=None, **{**hardware[1], **paths, "client_key": str(host.key)}).changed
+    assert host.key.read_text() == TSS
