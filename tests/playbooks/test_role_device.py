@@ -352,3 +352,40 @@ def test_a_renewal_sends_the_csr_of_a_key_in_hardware(player, simulator, variabl
     play = {"vars": {**variables, "digicert_iot_csr_path": str(path)}}
     player._run([ROLE], [], play=play)
     assert [request.payload["csr"] for request in simulator.requests if request.method == "POST"] == [csr]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_no_credential_of_the_enrollment_is_in_the_output(bare_host, is_valid):
+    names = ("birth_cert_content", "birth_key_content", "birth_key_passphrase", "client_key_passphrase")
+    variables = {f"digicert_iot_{name}": f"canary-{name}" for name in names}
+    if not is_valid:
+        variables["digicert_iot_install_packages"] = "no boolean"
+    message = bare_host.fail("-vvvv", digicert_iot_passcode=None, **variables)
+    assert ("is not PEM" if is_valid else "no boolean") in message
+    outcomes = bare_host.run("-vvvv", digicert_iot_passcode=None, **variables)
+    assert "canary-" not in outcomes[0].output
+
+
+@pytest.mark.thorough
+def test_several_devices_of_a_host_have_a_fact_each(bare_host, simulator):
+    devices = [simulator.records.register(name, {"Serial number": "0"}, profile="Gateway") for name in ("a", "b")]
+    role = {
+        "name": "Manage each device",
+        "ansible.builtin.include_role": {"name": "edgeops.digicert.device"},
+        "vars": {
+            "digicert_iot_client_cert": f"{bare_host.folder}/pki/{{{{ item.name }}}}.pem",
+            "digicert_iot_client_key": f"{bare_host.folder}/keys/{{{{ item.name }}}}.key",
+            "digicert_iot_facts_directory": f"{bare_host.folder}/facts/{{{{ item.name }}}}",
+            "digicert_iot_device_id": "{{ item.id | default('') }}",
+            "digicert_iot_desired_device_identifier": "{{ item.name }}",
+        },
+        "loop": [{"name": device.device_identifier, "id": device.id} for device in devices],
+    }
+    again = {**role, "loop": [{"name": device.device_identifier} for device in reversed(devices)]}
+    for task, methods in ((role, ["POST", "GET", "GET", "PUT"] * 2), (role, ["GET"] * 2), (again, ["GET"] * 2)):
+        outcomes = bare_host.player._run([task], [], play={"vars": bare_host.variables})
+        assert not [outcome.result for outcome in outcomes if outcome.failed]
+        assert simulator.methods == methods
+        assert (changed(outcomes) == []) is (methods == ["GET"] * 2)
+    assert [device.named_values["Site"] for device in devices] == ["Rotterdam"] * 2
