@@ -54,6 +54,8 @@ options:
       - Names are unique in a division, so no name can be O(registrations[].device_identifier) or
         O(registrations[].new_device_identifier) of two entries. To rename devices to each other's names, use
         O(registrations[].device_id), and rename one of them to a third name first.
+      - The module processes registrations in parallel, in no fixed order. If a device gets a name that another device
+        gives up, use two tasks.
       - Each entry accepts the options of M(edgeops.digicert.digicert_iot_registration). Options that an entry omits
         default to the task-level option of the same name.
       - Lists are replaced, not merged. O(registrations[].fields) overrides O(fields).

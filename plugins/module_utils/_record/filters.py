@@ -59,11 +59,12 @@ def select(
     The values of the fields with the names or IDs in `sensitive` are masked. It is unknown whether the API applies the
     filter `updated_to`, so it is applied here as well.
     """
-    latest = filters.get("updated_to", "9999-12-31")
+    latest = filters.get("updated_to")
     selected = [
         record
         for record in records
-        if record.get("status", ACTIVE) in statuses and str(record.get("updated", ""))[:10] <= latest
+        if record.get("status", ACTIVE) in statuses
+        and (latest is None or str(record.get("updated", ""))[:10] <= latest)
     ]
     if not sensitive:
         return selected, []

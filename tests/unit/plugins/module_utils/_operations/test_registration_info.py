@@ -14,7 +14,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.regis
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
-from simulator import API_KEY
+from simulator import API_KEY, Answer
 
 
 @pytest.fixture
@@ -72,6 +72,13 @@ def test_a_device_that_does_not_exist(query):
     for options in ({"device_id": "none"}, {"device_identifier": "none"}):
         with pytest.raises(_errors.DeviceNotFoundError):
             query(**options)
+
+
+@pytest.mark.parametrize("updated", ["soon", None, 7, []])
+def test_a_date_in_another_form_hides_no_device(query, simulator, updated):
+    device = simulator.records["disabled"]
+    simulator.script(Answer(alter=lambda record: record.update(updated=updated)))
+    assert query(device_id=device.id)[0]["device"]["updated"] == updated
 
 
 def test_a_failure_names_the_device(account):
