@@ -510,3 +510,17 @@ def test_a_password_is_in_no_command_line(player, tmp_path, simulator):
 def test_the_script_is_sound(pull):
     shellcheck = Path(sys.executable).with_name("shellcheck")
     subprocess.run([shellcheck, pull.folder / "run"], check=True)
+
+
+@pytest.mark.parametrize("mode", ["play", "include"])
+def test_check_mode_starts_no_timer(player, tmp_path, mode):
+    paths = {f"digicert_iot_pull_{name}": str(tmp_path / name) for name in ("directory", "virtualenv")}
+    apply = {"check_mode": True} if mode == "include" else {}
+    include = {"name": "edgeops.digicert.pull", "apply": apply}
+    outcomes = player._run(
+        [{"name": "Preview the runs", "ansible.builtin.include_role": include}],
+        ["--check"] if mode == "play" else [],
+        play={"vars": {**paths, "digicert_iot_pull_repository": "https://git.example/fleet.git"}},
+    )
+    assert not [outcome.result for outcome in outcomes if outcome.failed]
+    assert not {Path(path).name for path in paths.values()}.intersection(os.listdir(tmp_path))
