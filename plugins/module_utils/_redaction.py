@@ -118,7 +118,7 @@ class Redactor:
             return True
         compact = literal.replace(" ", "")
         # The escape of a blank in a form is a plus sign.
-        return any(needle in text for text in {compact, compact.replace("+", "")} for needle in self._needles)
+        return any(needle in text for text in (compact, compact.replace("+", "")) for needle in self._needles)
 
     def _redacted(self, text: str, fragment: int | None) -> str:
         if not self._needles:

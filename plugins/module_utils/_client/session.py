@@ -251,7 +251,7 @@ class Session:
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
         self._transport.exchange = Exchange(self._timeout)
         try:
-            response = self._pool.urlopen(
+            response = self._pool.request(
                 method,
                 (self._url.path or "") + path,
                 body=body,

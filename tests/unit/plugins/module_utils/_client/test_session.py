@@ -55,7 +55,7 @@ class Network:
         self.requests = []
         self.waits = []
 
-    def urlopen(self, method, url, **settings):
+    def request(self, method, url, **settings):
         self.requests.append((method, url, settings))
         outcome = self.outcomes.pop(0)
         self.transport.exchange.has_sent = outcome in (CUT, STALLED)
@@ -297,7 +297,7 @@ BROKEN.args[0].reason = "SSLV3_ALERT_BAD_RECORD_MAC"
 @pytest.mark.parametrize(("outcome", "may_have_applied"), [(BROKEN, True), (LOCKED_OUT, False)])
 def test_tls_that_breaks_after_a_request_leaves_doubt(outcome, may_have_applied):
     class Broken(Network):
-        def urlopen(self, *_request, **_settings):
+        def request(self, *_request, **_settings):
             session._transport.exchange.has_sent = True
             raise self.outcomes.pop(0)
 
@@ -378,7 +378,7 @@ class Clock:
         self.outcomes = list(outcomes)
         self.session._pool = self
 
-    def urlopen(self, method, _url, **_settings):
+    def request(self, method, _url, **_settings):
         self.events.append(method)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):

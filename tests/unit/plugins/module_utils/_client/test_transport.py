@@ -148,7 +148,7 @@ def request(transport, host="localhost", port=None):
     transport.exchange = _transport.Exchange(5)
     pool = transport.pool(host, port)
     try:
-        response = pool.urlopen("GET", "/", retries=False)
+        response = pool.request("GET", "/", retries=False)
         return response.status, response.data
     finally:
         pool.close()
@@ -371,7 +371,7 @@ def test_a_connection_is_kept_unless_more_was_received_than_a_response(leaf, tmp
         transport = _transport.Transport(trusting())
         transport.exchange = _transport.Exchange(5)
         pool = transport.pool("localhost", None)
-        assert pool.urlopen("GET", "/", retries=False).data == b"[]"
+        assert pool.request("GET", "/", retries=False).data == b"[]"
         assert network.events[-1] == last
         pool.close()
 
