@@ -71,6 +71,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 # The maximum number of devices on a page of the list. One page is sufficient to look up a name.
 PAGE = 100
 NO_SUCH_NAME = "The account has no device with this device_identifier, or the user of api_key has no access to it."
+_MAY_EXIST = "The creation was requested, but its outcome is unknown: the device may exist."
+_NEXT_RUN = "Run the task again: it looks the device up before it creates it."
 # The statuses of a response to a creation that another operator can have caused, who created the device before.
 _REJECTED = (400, 409)
 
@@ -291,7 +293,8 @@ class _Registration:
         The request is sent again only after such a lookup. Raises a DeviceManagerError if it cannot help.
         """
         may_exist = failure.may_have_applied or attempts.may_have_applied
-        if not (may_exist or failure.again or failure.details.http_status in _REJECTED):
+        is_rejected = failure.details.http_status in _REJECTED
+        if not (may_exist or failure.again or is_rejected):
             raise failure
         try:
             found = self._find_now(self._task.new_name, self._desired.division_id)
@@ -300,19 +303,23 @@ class _Registration:
                 raise
             raise OutcomeUnknownError.caused_by(
                 failure,
-                f"The creation was requested, but its outcome is unknown: the device may exist. {failure} The device "
-                f"could not be looked up: {reason} Run the task again: it looks the device up before it creates it.",
+                f"{_MAY_EXIST} {failure} The device could not be looked up: {reason} {_NEXT_RUN}",
                 changed=True,
             ) from reason
         self._is_created = found is not None and may_exist
-        if found is None and failure.may_have_applied and not failure.again:
+        if found is None and failure.may_have_applied and not (failure.again or is_rejected):
             problem = name_problem(self._found, self._task.new_name)
             if problem is not None:
-                raise OutcomeUnknownError.caused_by(failure, f"{failure} {problem}", changed=True) from failure
+                raise self._unknown_creation(failure, problem) from failure
             raise failure.replace(
                 f"{failure} A lookup after the error shows that the device does not exist."
             ) from failure
         return found
+
+    def _unknown_creation(self, failure: DeviceManagerError, problem: str | None) -> DeviceManagerError:
+        """Return the error for a device that the API may have created, although a lookup does not show it."""
+        problem = problem or f"A lookup does not show the device. {_NEXT_RUN}"
+        return OutcomeUnknownError.caused_by(failure, f"{_MAY_EXIST} {failure} {problem}", changed=True)
 
     def _without_flags(self, payload: dict[str, t.Any], failure: DeviceManagerError) -> dict[str, t.Any]:
         """Return the body of a creation in its documented form, if the API rejects the body.
@@ -323,6 +330,9 @@ class _Registration:
         if failure.details.http_status == 400 and flags:
             return {key: value for key, value in payload.items() if key not in flags}
         problem = name_problem(self._found, self._task.new_name)
+        if failure.may_have_applied:
+            # The API can reject the last request because it has processed an earlier one without a response.
+            raise self._unknown_creation(failure, problem) from failure
         if problem is None:
             raise failure
         raise InvalidDesiredStateError.caused_by(failure, f"{failure} {problem}") from failure

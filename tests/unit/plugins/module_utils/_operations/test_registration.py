@@ -183,6 +183,26 @@ def test_a_creation_without_effect_fails_after_the_last_retry(operator, simulato
     assert not failure.changed
 
 
+def test_a_creation_that_the_list_does_not_show_yet(operator, simulator):
+    empty = Answer(path="?", alter=lambda content: content.update(total=0, records=[]), times=2)
+    simulator.script(Answer(path="?"), CUT, empty)
+    methods, failure = operator.fail(operator.gate(), "outcome_unknown")
+    assert methods == ["GET", "POST", "GET", "POST", "GET"]
+    assert "already exists in division" in str(failure)
+    assert "A lookup does not show the device. Run the task again: it looks" in str(failure)
+    assert failure.changed
+    methods, result = operator.ensure(operator.gate())
+    assert (methods, result["changed"]) == (["GET"], False)
+
+
+def test_flags_that_the_creation_rejects_after_a_request_without_a_response(operator, simulator):
+    unknown_key = {"errors": [{"code": "invalid_input", "message": "Unknown key"}]}
+    simulator.script(Answer(method="POST", cut=True), Answer(method="POST", status=400, body=unknown_key))
+    methods, result = operator.ensure(operator.gate(allow_write=False))
+    assert methods == ["GET", "POST", "GET", "POST", "GET", "POST", "PUT"]
+    assert (result["created"], result["access"]["allow_write"]) == (True, False)
+
+
 def test_a_creation_whose_outcome_cannot_be_looked_up(operator, simulator):
     simulator.script(CUT, Answer(method="GET"), Answer(method="GET", status=400, body={}, times=2))
     _methods, failure = operator.fail(operator.gate(), "outcome_unknown")
