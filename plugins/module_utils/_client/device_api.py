@@ -249,9 +249,8 @@ def _parse_field(field: dict[str, t.Any]) -> dict[str, t.Any]:
     try:
         return dict(field, value=None if value in (None, "") else text_of(value))
     except ValueError as error:
-        raise ValueError(
-            "a field, {}, whose value {}".format(truncate(field.get("name") or field["id"]), error)
-        ) from error
+        name, kind = truncate(field.get("name") or field["id"]), type(value).__name__
+        raise ValueError(f"a field, {name}, whose value is a {kind}") from error
 
 
 def parse_object(body: bytes) -> dict[str, t.Any]:

@@ -98,7 +98,7 @@ def test_every_spelling_of_a_value_has_one_form(entry, value):
         (fields({"id": 5}), "a field without an ID"),
         (fields({"id": "a"}, {"id": "a"}), "two fields with one ID"),
         (fields({"id": "a", "name": 5}), "a field whose name is not a string"),
-        (fields({"id": "a", "name": "Mass", "value": 1.5}), "a field, Mass, whose value is a float"),
+        (fields({"id": "a", "name": "Mass", "value": 1.5}), "a field, Mass, whose value is a float$"),
         (fields({"id": "a", "value": ["x"]}), "a field, a, whose value is a list"),
         (fields({"id": "a", "value": "\ud800"}), "text that is not valid Unicode"),
     ],
