@@ -237,7 +237,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 device_id:
-  description: The ID of the device from O(device_id), or from the response of the API. V(null) if neither has one.
+  description: The ID of the device from O(device_id), or from the response of the API. V(null) if neither has a valid
+    one.
   returned: always, unless Ansible rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
@@ -401,9 +402,7 @@ def main() -> None:
         request_id = getattr(failure, "certificate_request_id", None)
         result = {**failure.result(task.device_identifier), **named, "certificate_request_id": request_id}
         module.fail_json(**result)
-    if outcome.issued is not None and named["device_id"] is None:
-        named["device_id"] = outcome.issued.device_id
-    module.exit_json(**named, **_result_of(outcome))
+    module.exit_json(**{**named, "device_id": task.device_id or outcome.device_id}, **_result_of(outcome))
 
 
 if __name__ == "__main__":

@@ -137,6 +137,12 @@ class EnrollmentResult(t.NamedTuple):
     issued: IssuedCertificate | None = None
     backup_files: t.Sequence[str] = ()
 
+    @property
+    def device_id(self) -> str | None:
+        """The ID of the device in the response, or None if the response has no valid one."""
+        found = None if self.issued is None else self.issued.device_id
+        return None if found is None or id_problems(found) else found
+
 
 class _State(t.NamedTuple):
     """The contents of the files, or None, the CSR of the task, the current key if it is used, and the decision."""

@@ -619,3 +619,12 @@ def test_a_key_in_hardware_can_be_that_of_the_birth_certificate(host, hardware):
     host.key.write_text(TSS)
     assert host.enroll(passcode=None, **{**hardware[1], **paths, "client_key": str(host.key)}).changed
     assert host.key.read_text() == TSS
+
+
+@pytest.mark.parametrize(
+    ("found", "device_id"), [("a-1", "a-1"), ("..", None), ("\ud800", None), ("", None), (None, None)]
+)
+def test_only_a_valid_id_of_a_response_is_returned(host, found, device_id):
+    outcome = host.enroll()
+    assert outcome._replace(issued=outcome.issued._replace(device_id=found)).device_id == device_id
+    assert outcome._replace(issued=None).device_id is None
