@@ -56,7 +56,7 @@ class Client(t.NamedTuple):
 
 def arguments_of(service: Service, *, listed: bool) -> dict[str, t.Any]:
     """Return the options of a task for all sensors. The module reads the list if it is `listed`."""
-    entries: list[dict[str, t.Any]] = [{"device_id": device_id, "fields": FIELDS} for device_id, *_ in service.sensors]
+    entries: list[dict[str, t.Any]] = [{"device_id": each[0], "fields": FIELDS} for each in service.sensors]
     if not listed:
         # The module reads the list only if all entries have the same connection options.
         entries[0]["timeout"] = 31
@@ -71,7 +71,7 @@ def arguments_of(service: Service, *, listed: bool) -> dict[str, t.Any]:
 
 def reads(service: Service, count: int, handshakes: range = KEPT) -> Work:
     """Return the work of one GET for each of so many sensors."""
-    return Work.of_gets(count, (f"{DEVICE_PATH}{device_id}" for device_id, *_ in service.sensors[:count]), handshakes)
+    return Work.of_gets(count, (f"{DEVICE_PATH}{each[0]}" for each in service.sensors[:count]), handshakes)
 
 
 def pages(service: Service) -> Work:
@@ -88,7 +88,7 @@ def clients_of(service: Service, folder: Path) -> list[Client]:
         f'silent\nfail\ncacert = "{service.ca}"\nheader = "x-api-key: {API_KEY}"\n'
         + "".join(
             f'url = "{service.operator_url}{DEVICE_PATH}{device_id}"\noutput = "/dev/null"\n'
-            for device_id, *_ in service.sensors
+            for device_id, *_pair in service.sensors
         )
     )
     curl = ["curl", "--parallel", "--parallel-max", str(PARALLEL), "--config", configuration]
@@ -104,7 +104,7 @@ def clients_of(service: Service, folder: Path) -> list[Client]:
 def clients_with_ansible(service: Service, folder: Path, loop: int) -> list[Client]:
     """Return the clients whose cost includes all of ansible-playbook: the module, and a loop for `loop` sensors."""
     options = {"headers": {"x-api-key": API_KEY}, "ca_path": service.ca, "return_content": True}
-    urls = [f"{service.operator_url}{DEVICE_PATH}{device_id}" for device_id, *_ in service.sensors[:loop]]
+    urls = [f"{service.operator_url}{DEVICE_PATH}{device_id}" for device_id, *_pair in service.sensors[:loop]]
     commands = {}
     for way, task in (
         (TASK, {REGISTRATIONS: arguments_of(service, listed=False)}),

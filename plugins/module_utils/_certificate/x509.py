@@ -331,9 +331,9 @@ def _common_names(name: x509.Name) -> list[str | bytes]:
 def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(signer)
-    except (AttributeError, UnsupportedAlgorithm):
+    except InvalidSignature:
+        return False
+    except (AttributeError, TypeError, UnsupportedAlgorithm, ValueError):
         # cryptography < 40 has no such method, and no version supports each algorithm. So the names are compared.
         return bool(certificate.issuer == signer.subject)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
     return True
