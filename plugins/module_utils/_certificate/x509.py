@@ -247,11 +247,17 @@ def same_key(one: t.Any, other: t.Any) -> bool:
 
     A key that the package cryptography does not support equals no key. A CA can have such a key.
     """
-    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    key = _public_key(one)
+    return key is not None and key == _public_key(other)
+
+
+def _public_key(owner: t.Any) -> bytes | None:
+    """Return the public key of a certificate, CSR or private key, or None if cryptography does not support it."""
     try:
-        return bool(one.public_key().public_bytes(*form) == other.public_key().public_bytes(*form))
-    except (ValueError, UnsupportedAlgorithm):
-        return False
+        key = owner.public_key()
+    except (UnsupportedAlgorithm, ValueError):  # Older versions raise ValueError for an unknown type of key.
+        return None
+    return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
 
 
 def order_chain(
@@ -329,11 +335,14 @@ def _common_names(name: x509.Name) -> list[str | bytes]:
 
 
 def _is_signed_by(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
+    has_name = bool(certificate.issuer == signer.subject)
+    if _public_key(signer) is None:
+        return has_name
     try:
         certificate.verify_directly_issued_by(signer)
-    except InvalidSignature:
-        return False
-    except (AttributeError, TypeError, UnsupportedAlgorithm, ValueError):
+    except (AttributeError, UnsupportedAlgorithm):
         # cryptography < 40 has no such method, and no version supports each algorithm. So the names are compared.
-        return bool(certificate.issuer == signer.subject)
+        return has_name
+    except (ValueError, TypeError, InvalidSignature):
+        return False
     return True
