@@ -459,12 +459,11 @@ def _with_chain(state: _State, contents: Contents, chain: list[t.Any]) -> Conten
 
 def _missing_directories(pair: CertificateFiles) -> list[str]:
     """Return a sentence for each directory of the files that does not exist."""
-    directories = {
-        option: os.path.dirname(os.path.realpath(path))
+    options = {
+        os.path.dirname(os.path.realpath(path)): option
         for option, path in (("client_key", pair.key), ("client_cert", pair.certificate))
         if path is not None
     }
-    options = {directory: option for option, directory in directories.items()}
     return [
         f"{option}: the directory {directory} does not exist. Create it before this task."
         for directory, option in options.items()

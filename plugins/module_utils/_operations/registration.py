@@ -240,7 +240,7 @@ class _Registration:
         name = self._desired.state.device_identifier
         if name is not None and name != record.get("device_identifier"):
             division_id = division_of(record)
-            found = self._devices.named(name) if self._devices else find_named(self._api, name, division_id)
+            found = self._devices.named(name) if self._devices else list_named(self._api, name, division_id)
             problem = name_problem(select_named(found, name, division_id), name, record["id"])
             if problem is not None:
                 raise InvalidDesiredStateError(problem)
