@@ -28,6 +28,12 @@ ROLE = {
     "ignore_errors": False,
 }
 
+RESTART = {
+    "name": "Restart",
+    "listen": "edgeops.digicert certificate changed",
+    "ansible.builtin.debug": {"msg": "restarted"},
+}
+
 
 @pytest.fixture
 def variables(player, simulator, tmp_path):
@@ -63,13 +69,7 @@ def test_a_host_is_brought_to_a_true_record_and_a_fresh_certificate(player, simu
             "digicert_iot_device_fields_more": {"Redirector": "https://more.example"},
             "digicert_iot_device_absent_fields": ["Contact"],
         },
-        "handlers": [
-            {
-                "name": "Restart",
-                "listen": "edgeops.digicert certificate changed",
-                "ansible.builtin.debug": {"msg": "restarted"},
-            }
-        ],
+        "handlers": [RESTART],
     }
     outcomes = player.check(ROLE, play=play)
     assert not [outcome for outcome in outcomes if outcome.failed]
@@ -191,12 +191,7 @@ class BareHost:
     def run(self, *mode, script=(), **variables):
         """Run the role, with variables that None removes. Return the outcomes."""
         given = {name: value for name, value in {**self.variables, **variables}.items() if value is not None}
-        handler = {
-            "name": "Restart",
-            "listen": "edgeops.digicert certificate changed",
-            "ansible.builtin.debug": {"msg": "restarted"},
-        }
-        settings = {"vars": given, "handlers": [handler]}
+        settings = {"vars": given, "handlers": [RESTART]}
         outcomes = self.player._run([ROLE], [*mode, "-vvv"], script, play=settings)
         assert PASSCODE not in outcomes[0].output
         assert PASSCODE.encode() not in b"".join(self.files.values())
@@ -361,9 +356,9 @@ def test_no_credential_of_the_enrollment_is_in_the_output(bare_host, is_valid):
     variables = {f"digicert_iot_{name}": f"canary-{name}" for name in names}
     if not is_valid:
         variables["digicert_iot_install_packages"] = "no boolean"
-    message = bare_host.fail("-vvvv", digicert_iot_passcode=None, **variables)
-    assert ("is not PEM" if is_valid else "no boolean") in message
     outcomes = bare_host.run("-vvvv", digicert_iot_passcode=None, **variables)
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    assert ("is not PEM" if is_valid else "no boolean") in failed.result["msg"]
     assert "canary-" not in outcomes[0].output
 
 
