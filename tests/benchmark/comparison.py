@@ -16,7 +16,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from benchmark.measuring import (
     URI,
     Row,
     Service,
-    Work,
+    account_of,
     ansible_playbook,
     measure,
     module_process,
@@ -65,7 +64,7 @@ def compare_one(service: Service, folder: Path, times: int) -> list[Row]:
     rows: dict[str, list[Row]] = collections.defaultdict(list)
     for _time in range(times):
         for way, tasks in ways.items():
-            rows[way].append(measure(way, reads(service, 1), ansible_playbook(folder, *tasks), service))
+            rows[way].append(measure(way, service.reads(1), ansible_playbook(folder, *tasks), service))
     return [
         same[0]._replace(
             **{name: statistics.median(getattr(row, name) for row in same) for name in ("cpu", "wall", "memory")}
@@ -87,12 +86,6 @@ def arguments_of(service: Service, count: int) -> dict[str, t.Any]:
         "fields": FIELDS,
         "max_parallel": PARALLEL,
     }
-
-
-def reads(service: Service, count: int) -> Work:
-    """Return the work for so many unchanged devices: a TLS handshake and a GET of each."""
-    paths = (f"{DEVICE_PATH}{device_id}" for device_id, _certificate, _key in service.sensors[:count])
-    return Work.of_gets(count, paths, range(count, count + 1))
 
 
 def module_process_of(service: Service, folder: Path, count: int) -> list[t.Any]:
@@ -125,7 +118,7 @@ def compare_many(service: Service, folder: Path, count: int, loop: int) -> dict[
     options = [uri_options(service, *sensor) for sensor in sensors[:loop]]
     looped = ansible_playbook(folder, {URI: "{{ item }}", "loop": options})
     process = module_process_of(service, folder, count)
-    work = reads(service, count)
+    work = service.reads(count)
     rows = {}
     rows["curl"] = measure(
         "one curl --parallel",
@@ -142,7 +135,7 @@ def compare_many(service: Service, folder: Path, count: int, loop: int) -> dict[
         preexec_fn=lambda: os.sched_setaffinity(0, {0}),
     )
     rows["xargs"] = measure("xargs with a curl for each", work, xargs, service)
-    rows["loop"] = measure(f"loop of {URI}, on {loop}", reads(service, loop), looped, service)
+    rows["loop"] = measure(f"loop of {URI}, on {loop}", service.reads(loop), looped, service)
     rows["task"] = measure(
         "digicert_iot_devices, all of ansible-playbook", work, ansible_playbook(folder, {DEVICES: arguments}), service
     )
@@ -156,7 +149,7 @@ def grow(service: Service, folder: Path, sizes: list[int]) -> list[tuple[Row, in
         process = module_process_of(service, folder, size)
         results = folder / "results.json"
         with results.open("w") as output:
-            row = measure("digicert_iot_devices, its process", reads(service, size), process, service, output=output)
+            row = measure("digicert_iot_devices, its process", service.reads(size), process, service, output=output)
         found.append((row, len(json.dumps(arguments_of(service, size))), results.stat().st_size))
     return found
 
@@ -311,16 +304,11 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5, help="how often one device is measured")
     parser.add_argument("--write", action="store_true", help="write the guide and its picture")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        certificates = folder / "certificates"
-        certificates.mkdir()
-        service = Service(certificates, max(arguments.devices, *arguments.sizes))
+    with account_of(max(arguments.devices, *arguments.sizes)) as (service, folder):
         print(HEADER)
         one = compare_one(service, folder, arguments.times)
         many = compare_many(service, folder, arguments.devices, arguments.loop)
         growth = grow(service, folder, arguments.sizes)
-        service.stop()
     for row in many.values():
         print(f"{row.way:52} CPU / curl {row.cpu_each / many['curl'].cpu_each:8.2f}")
     if arguments.write:

@@ -10,12 +10,14 @@ The simulator runs in another process, so that the measured values are those of 
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
 from pathlib import Path
@@ -23,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmark.unchanged_cost import payload_of
-from simulator import Simulator
+from simulator import DEVICE_PATH, Simulator
 
 URI = "ansible.builtin.uri"
 FIELDS = [{"name": "Site", "value": "Rotterdam"}]
@@ -91,9 +93,28 @@ class Service:
         self._pipe.send("count")
         return self._pipe.recv()
 
+    def reads(self, count: int, handshakes: range | None = None) -> Work:
+        """Return the work of one GET for each of so many sensors, by default with a TLS handshake for each."""
+        paths = (f"{DEVICE_PATH}{device_id}" for device_id, _certificate, _key in self.sensors[:count])
+        return Work.of_gets(count, paths, handshakes or range(count, count + 1))
+
     def stop(self) -> None:
         """End the simulator."""
         self._pipe.send(None)
+
+
+@contextlib.contextmanager
+def account_of(count: int, *, certified: bool = True) -> t.Iterator[tuple[Service, Path]]:
+    """Run a simulator with this number of sensors, and give it and a directory."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certificates = folder / "certificates"
+        certificates.mkdir()
+        service = Service(certificates, count, certified=certified)
+        try:
+            yield service, folder
+        finally:
+            service.stop()
 
 
 def _serve(folder: Path, count: int, certified: bool, pipe: t.Any) -> None:

@@ -11,9 +11,7 @@ program ends if a client did not send exactly the expected requests.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from benchmark.measuring import (
     Row,
     Service,
     Work,
+    account_of,
     ansible_playbook,
     measure,
     module_process,
@@ -69,11 +68,6 @@ def arguments_of(service: Service, *, listed: bool) -> dict[str, t.Any]:
     }
 
 
-def reads(service: Service, count: int, handshakes: range = KEPT) -> Work:
-    """Return the work of one GET for each of so many sensors."""
-    return Work.of_gets(count, (f"{DEVICE_PATH}{each[0]}" for each in service.sensors[:count]), handshakes)
-
-
 def pages(service: Service) -> Work:
     """Return the work of reading the list, whose pages overlap by one device."""
     count = len(service.sensors)
@@ -92,7 +86,7 @@ def clients_of(service: Service, folder: Path) -> list[Client]:
         )
     )
     curl = ["curl", "--parallel", "--parallel-max", str(PARALLEL), "--config", configuration]
-    work = reads(service, len(service.sensors))
+    work = service.reads(len(service.sensors), KEPT)
     clients = [Client(CURL, work, curl)]
     for way, one_work, listed in ((GET, work, False), (LIST, pages(service), True)):
         own = folder / ("list" if listed else "gets")
@@ -113,22 +107,8 @@ def clients_with_ansible(service: Service, folder: Path, loop: int) -> list[Clie
         own = folder / f"play-{len(commands)}"
         own.mkdir()
         commands[way] = ansible_playbook(own, task)
-    work = reads(service, len(urls), range(len(urls), len(urls) + 1))
-    return [Client(TASK, reads(service, len(service.sensors)), commands[TASK]), Client(LOOP, work, commands[LOOP])]
-
-
-@contextlib.contextmanager
-def account_of(count: int) -> t.Iterator[tuple[Service, Path]]:
-    """Run a simulator with this number of sensors, and give it and a directory."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        certificates = folder / "certificates"
-        certificates.mkdir()
-        service = Service(certificates, count, certified=False)
-        try:
-            yield service, folder
-        finally:
-            service.stop()
+    work = service.reads(len(urls))
+    return [Client(TASK, service.reads(len(service.sensors), KEPT), commands[TASK]), Client(LOOP, work, commands[LOOP])]
 
 
 def lowest_of(service: Service, clients: list[Client], times: int) -> Rows:
@@ -240,7 +220,7 @@ def main() -> None:
     rows: Rows = {}
     print(HEADER)
     for size in sizes:
-        with account_of(size) as (service, folder):
+        with account_of(size, certified=False) as (service, folder):
             rows.update(lowest_of(service, clients_of(service, folder), arguments.times))
             if size == sizes[0]:
                 rows.update(lowest_of(service, clients_with_ansible(service, folder, arguments.loop), 1))
