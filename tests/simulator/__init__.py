@@ -7,7 +7,8 @@
 It is made from the public documentation: real HTTPS on 127.0.0.1 with real client certificates, GET and PUT of a
 device, the update that replaces all values, and the renewal of a certificate, which an intermediate CA then signs. The
 operator API lists devices in pages, with filters, reads and updates them, and creates, enables and disables them.
-Devices enroll with an API key, a passcode or a birth certificate. Everything but the certificates is in memory.
+Devices enroll with an API key, a passcode or a birth certificate, and over EST. Everything but the certificates is in
+memory.
 
 From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
 
@@ -52,6 +53,17 @@ A device without a certificate enrolls with `simulator.certificates["birth"]`, o
         simulator.enrollment["gateways"].passcodes[PASSCODE].uses = 1
         simulator.records.find_named("gate-7.rotterdam")  # the device that has come into being
 
+A device can do the same over EST (RFC 7030), with the enrollment profile `est-gateways`. The common name of its CSR is
+its name. It renews its certificate at the devices' port:
+
+        requests.post(simulator.est_url + "/simpleenroll", cert=birth, data=csr, headers=..., verify=...)
+        requests.post(simulator.est_operator_url + "/simpleenroll", auth=("", PASSCODE), data=csr, headers=..., ...)
+        simulator.est.pending = 2  # responses 202 to each CSR, with the Retry-After of simulator.est.retry_after
+        simulator.est.csr_attributes = der  # or a status such as 404
+        simulator.est.leaf_place = "last"  # and what else Est in est.py says of the form of responses
+        simulator.est.issued  # the certificates, in order
+        Answer(path="/simpleenroll", status=503)  # as any other path in a script; see below
+
 The log has what came, up to `reset()` or `clear_log()`, but for what `forget(until)` removed:
 
         simulator.connections  # one for each TCP connection; its `tls` is None when the handshake failed
@@ -80,6 +92,7 @@ from __future__ import annotations
 
 from simulator.certificates import PASSPHRASE
 from simulator.enrollment import CERTIFICATE_PATH, ENROLLMENT_PROFILE_ID, ENROLLMENT_PROFILE_PATH, PASSCODE
+from simulator.est import EST_PATH
 from simulator.operator_api import API_KEY, LIST_PATH, READER_API_KEY
 from simulator.script import DENIAL, FOREVER, Answer
 from simulator.server import DEVICE_PATH, Simulator
@@ -91,6 +104,7 @@ __all__ = [
     "DEVICE_PATH",
     "ENROLLMENT_PROFILE_ID",
     "ENROLLMENT_PROFILE_PATH",
+    "EST_PATH",
     "FOREVER",
     "LIST_PATH",
     "PASSCODE",

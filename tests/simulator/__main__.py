@@ -74,6 +74,8 @@ def describe(simulator: Simulator) -> str:
             *(f"  export {name}={shlex.quote(str(value))}" for name, value in operator.items()),
             "",
             f"To enroll a device: profile {ENROLLMENT_PROFILE_ID}, passcode {PASSCODE}, or birth.pem with birth.key.",
+            f"To enroll it over EST with the passcode: {simulator.est_operator_url}",
+            f"With birth.pem, and to renew its certificate: {simulator.est_url}",
             "Stop it with Ctrl-C.",
         ]
     )

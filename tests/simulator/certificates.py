@@ -61,6 +61,11 @@ class Authority:
             .sign(signer._key, hashes.SHA256())
         )
 
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The CA's own certificate."""
+        return self._certificate
+
     def write(self, pem: Path) -> Path:
         """Write the CA's certificate and return where."""
         pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))

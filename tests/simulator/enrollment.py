@@ -108,8 +108,8 @@ class Enrollment:
     """The enrollment profiles of the account, by name, and their requests.
 
     `gateways` is for the device profile Gateway, whose new devices can read, update and renew. `access-points` is for
-    Access point, and so for most devices of a fresh account. `approved-gateways` needs approval. `est-gateways` has
-    another method.
+    Access point, and so for most devices of a fresh account. `approved-gateways` needs approval. `est-gateways` has the
+    method EST, whose requests are in est.py.
     """
 
     def __init__(self, records: Records, birth_certificate: str) -> None:
@@ -165,7 +165,7 @@ class Enrollment:
         if profile.needs_approval:
             passcode.uses -= 1
             return {"certificate_request_id": str(uuid.uuid4()), "status": "PENDING_APPROVAL", "result": "PENDING"}
-        device = self._enroll(profile, name, [each for each in attributes if each["id"] != DEVICE_IDENTIFIER])
+        device = self.enroll(profile, name, [each for each in attributes if each["id"] != DEVICE_IDENTIFIER])
         passcode.uses -= 1
         return self.records.hand_out(device, pem)
 
@@ -187,8 +187,11 @@ class Enrollment:
             raise Refusal(401, "access_denied", "The passcode is not valid")
         return profiles
 
-    def _enroll(self, profile: EnrollmentProfile, name: str, attributes: list[Record]) -> Device:
-        """Return the device with this name, after it has been created or has the values of the request."""
+    def enroll(self, profile: EnrollmentProfile, name: str, attributes: list[Record]) -> Device:
+        """Return the device with this name, after it has been created or has the values of the request.
+
+        Raises Refusal.
+        """
         known = self.records.find_named(name, profile.division)
         device = known or self.records.create(profile.device_profile.id, profile.division)
         if device.profile != profile.device_profile:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import time
 import typing as t
@@ -17,7 +18,8 @@ class Connection:
     """A TCP connection. What is None at first stays so without a completed handshake.
 
     `api` is device or operator. `began` is in seconds of the monotonic clock, which all processes of a machine share.
-    `tls` is the version; `peer` is the subject and `fingerprint` the SHA-256 of the client's certificate, if any.
+    `tls` is the version; `peer` is the subject and `fingerprint` the SHA-256 of the client's certificate, if any, and
+    `certificate` is its DER form.
     """
 
     api: str
@@ -26,6 +28,7 @@ class Connection:
     tls: str | None = None
     peer: str | None = None
     fingerprint: str | None = None
+    certificate: bytes | None = None
 
 
 @dataclasses.dataclass
@@ -64,9 +67,10 @@ class Log:
         self._write("connection", connection=connection.number, api=api)
         return connection
 
-    def complete(self, connection: Connection, tls: str, peer: str | None, fingerprint: str | None) -> None:
+    def complete(self, connection: Connection, tls: str, peer: str | None, certificate: bytes | None) -> None:
         """The handshake is done."""
-        connection.tls, connection.peer, connection.fingerprint = tls, peer, fingerprint
+        connection.tls, connection.peer, connection.certificate = tls, peer, certificate
+        connection.fingerprint = certificate and hashlib.sha256(certificate).hexdigest()
         self._write("handshake", connection=connection.number, tls=tls, peer=peer)
 
     def receive(self, request: Request) -> None:

@@ -322,9 +322,7 @@ class Records:
 
         The old certificate goes on working. Values in device_attributes replace those of the record.
         """
-        device = self._seen(device_id, fingerprint)
-        if not device.device_api_allow_renew_certificate:
-            raise denied()
+        device = self.find_renewable(device_id, fingerprint)
         payload = read_payload(body)
         pem = sign_request(payload, answer)
         known = {field.id for field in device.profile.fields}
@@ -332,6 +330,20 @@ class Records:
         if attributes:
             device.update({"fields": device.merge(attributes)})
         return self.hand_out(device, pem)
+
+    def find_renewable(self, device_id: str, fingerprint: str) -> Device:
+        """Return the device, if the certificate with this fingerprint can be renewed for it. Raises Refusal."""
+        device = self._seen(device_id, fingerprint)
+        if not device.device_api_allow_renew_certificate:
+            raise denied()
+        return device
+
+    def find_certified(self, fingerprint: str) -> Device:
+        """Return the device for which the certificate with this fingerprint acts. Raises Refusal."""
+        device = self._device_of_certificate.get(fingerprint)
+        if device is None:
+            raise denied("The certificate is not of a device")
+        return device
 
     def hand_out(self, device: Device, pem: bytes) -> Record:
         """Let a new certificate act for `device`, and return the JSON that answers the request for it."""

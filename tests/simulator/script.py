@@ -10,12 +10,21 @@ import dataclasses
 import json
 import math
 import typing as t
+from types import MappingProxyType
 
-from simulator.records import Record, Records
+from simulator.records import Device, Record, Records
 
 FOREVER = math.inf
 # The body of a response by which the API itself denies an operation.
 DENIAL = {"errors": [{"code": "access_denied", "message": "The operation is not permitted"}]}
+
+
+class Reply(t.NamedTuple):
+    """What a request came to, which a scripted answer can change. `content` is JSON, a device, or bytes as they are."""
+
+    status: int
+    content: Device | Record | bytes | None
+    headers: t.Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +55,8 @@ class Answer:
             return not self.cut and self.status is None and self.body is None
         return self.effect
 
-    def compose(self, content: Record | None) -> bytes:
-        """Return the body of the answer to a request that came out with the JSON `content`, if with any."""
+    def compose(self, content: Record | bytes | None) -> bytes:
+        """Return the body of the answer to a request that came out with `content`, JSON or bytes, if with any."""
         if self.alter is not None:
             self.alter(content)
         body = content if self.body is None else self.body

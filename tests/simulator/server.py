@@ -10,7 +10,6 @@ import asyncio
 import collections
 import dataclasses
 import functools
-import hashlib
 import math
 import ssl
 import threading
@@ -23,11 +22,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from simulator.certificates import Certificates, fingerprint, make_certificates
-from simulator.enrollment import Enrollment, handle_enrollment_request, is_of_enrollment
+from simulator.enrollment import Enrollment, Sign, handle_enrollment_request, is_of_enrollment
+from simulator.est import Est, answer_refusal, est_path, handle_est_request, is_of_est
 from simulator.log import Connection, Log, Request
 from simulator.operator_api import handle_operator_request
 from simulator.records import Device, Record, Records, Refusal, make_devices, make_profiles
-from simulator.script import Answer, Script
+from simulator.script import Answer, Reply, Script
 
 # Where one device is. Other paths do not exist.
 DEVICE_PATH = "/iot/api/v2/device/"
@@ -86,12 +86,24 @@ class Simulator:
         """The value for api_url, where operators come with their API keys."""
         return f"https://localhost:{self._operator_port}"
 
+    @property
+    def est_url(self) -> str:
+        """The value for est_url, where devices enroll with a birth certificate and renew their certificates."""
+        return self.url + est_path(self.enrollment["est-gateways"].id)
+
+    @property
+    def est_operator_url(self) -> str:
+        """The value for est_url, where devices enroll with a passcode."""
+        return self.operator_url + est_path(self.enrollment["est-gateways"].id)
+
     def reset(self) -> None:
         """Begin anew: fresh devices, an empty log, no script. Certificates and port stay."""
         self.records = Records(self._valueless)
         for device in self.records.devices:
             self.records.associate(device, self._fingerprints[device.name])
         self.enrollment = Enrollment(self.records, self.certificates["birth"].fingerprint)
+        authorities = (self.certificates.authority, self.certificates.intermediate)
+        self.est = Est(self.enrollment, [authority.certificate for authority in authorities])
         self.limit: float = math.inf
         self._arrivals: collections.deque[float] = collections.deque()
         self._script = Script()
@@ -233,7 +245,7 @@ class Simulator:
                 log.complete(connection, tls.version(), None, None)
             else:
                 subject = ", ".join("=".join(pair) for part in tls.getpeercert()["subject"] for pair in part)
-                log.complete(connection, tls.version(), subject, hashlib.sha256(leaf).hexdigest())
+                log.complete(connection, tls.version(), subject, leaf)
             self._connection_of[transport] = connection
             return self._http()
 
@@ -241,7 +253,7 @@ class Simulator:
 
     async def _handle(self, received: web.BaseRequest) -> web.Response:
         # A test may reset the simulator while a delayed request waits, which belongs to what was before.
-        records, enrollment, log = self.records, self.enrollment, self._log
+        records, est, log = self.records, self.est, self._log
         request = Request(
             self._connection_of[received.transport],
             received.method,
@@ -254,34 +266,34 @@ class Simulator:
         if answer.before is not None:
             answer.before(records)
         await asyncio.sleep(answer.delay)
-        status, content = self._carry_out(enrollment, request, answer) if answer.takes_effect else (200, None)
+        reply = self._carry_out(est, request, answer) if answer.takes_effect else Reply(200, None)
         await asyncio.sleep(answer.delay_answer)
         response = web.Response(
-            status=answer.status or status,
-            headers={"Content-Type": "application/json", **answer.headers},
-            body=answer.compose(content),
+            status=answer.status or reply.status,
+            headers={**reply.headers, **answer.headers},
+            body=answer.compose(reply.content),
         )
         log.answer(request, None if answer.cut else response.status)
         if answer.cut and received.transport is not None:
             received.transport.abort()
         return response
 
-    def _carry_out(self, enrollment: Enrollment, request: Request, answer: Answer) -> tuple[int, Record]:
-        """Do what `request` asks for and return status and JSON of the answer."""
-        records = enrollment.records
+    def _carry_out(self, est: Est, request: Request, answer: Answer) -> Reply:
+        """Do what `request` asks for and return what there is to answer."""
+        records = est.enrollment.records
         sign = functools.partial(self.certificates.intermediate.answer, ends=records.lifetime)
         try:
-            if is_of_enrollment(request):
-                status, content = handle_enrollment_request(enrollment, request, sign)
-            elif request.connection.api == "operator":
-                status, content = handle_operator_request(records, request)
+            if is_of_est(request):
+                reply = handle_est_request(est, request, sign)
             else:
-                status, content = _handle_device_request(records, request, sign)
+                reply = Reply(*_handle_json_request(est.enrollment, request, sign))
             if answer.after is not None:
                 answer.after(records)
         except Refusal as refusal:
-            return refusal.status, {"error": refusal.error} if records.answers_single_errors else refusal.body
-        return status, content.record if isinstance(content, Device) else content
+            if is_of_est(request):
+                return answer_refusal(refusal)
+            return Reply(refusal.status, {"error": refusal.error} if records.answers_single_errors else refusal.body)
+        return reply._replace(content=reply.content.record) if isinstance(reply.content, Device) else reply
 
 
 class _AlertingTls(ssl.SSLObject):
@@ -317,6 +329,15 @@ class _HandshakeProtocol(asyncio.Protocol):
         protocol = self._welcome(transport)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
+
+
+def _handle_json_request(enrollment: Enrollment, request: Request, sign: Sign) -> tuple[int, Device | Record]:
+    """Do what a request to an API asks for and return status and content. `sign` answers a CSR. Raises Refusal."""
+    if is_of_enrollment(request):
+        return handle_enrollment_request(enrollment, request, sign)
+    if request.connection.api == "operator":
+        return handle_operator_request(enrollment.records, request)
+    return _handle_device_request(enrollment.records, request, sign)
 
 
 def _handle_device_request(

@@ -16,6 +16,8 @@ import pytest
 import requests
 
 from simulator import DEVICE_PATH, ENROLLMENT_PROFILE_ID, PASSCODE
+from simulator.enrollment import enrollment_profile_id
+from simulator.est import est_path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "simulator"
 
@@ -56,6 +58,9 @@ def test_it_prints_how_to_use_it_and_stops_without_a_trace(stop):
         assert f"access-point        {record['id']}" in printed
         assert ENROLLMENT_PROFILE_ID in printed
         assert PASSCODE in printed
+        path = est_path(enrollment_profile_id("est-gateways"))
+        for variable in ("DIGICERT_IOT_API_URL", "DIGICERT_IOT_OPERATOR_API_URL"):
+            assert f"{environment[variable]}{path}\n" in printed
         folder = Path(environment["DIGICERT_IOT_CA_PATH"]).parent
         assert (folder / "birth.key").is_file()
         process.send_signal(stop)
