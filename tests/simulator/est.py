@@ -174,8 +174,8 @@ def is_of_est(request: Request) -> bool:
 def handle_est_request(est: Est, request: Request, sign: Sign) -> Reply:
     """Carry out a request and return what there is to answer. `sign` answers a CSR. Raises Refusal."""
     path = urlsplit(request.path).path
-    match = _PATH.fullmatch(path)
-    profile_id, operation = match.groups() if match else ("", "")
+    parts = _PATH.fullmatch(path)
+    profile_id, operation = parts.groups() if parts else ("", "")
     profiles = (each for each in est.enrollment.profiles if (each.id, each.method) == (profile_id, "EST"))
     profile = next(profiles, None)
     if profile is None or operation not in _METHODS:

@@ -178,7 +178,7 @@ def test_openssl_verifies_an_issued_certificate(simulator, client, tmp_path):
     ("headers", "status"),
     [
         ({}, 401),
-        ({"Authorization": f"Bearer {PASSCODE}"}, 401),
+        ({"Authorization": "Bearer " + base64.b64encode(f":{PASSCODE}".encode()).decode()}, 401),
         ({"Authorization": "Basic"}, 401),
         ({"Authorization": "Basic ~"}, 401),
         ({"Authorization": "Basic " + base64.b64encode(PASSCODE.encode()).decode()}, 401),
@@ -232,7 +232,8 @@ def spoil(csr: bytes) -> bytes:
         lambda it: it.csr(name=""),
     ],
 )
-def test_a_csr_that_is_refused(simulator, client, change):
+def test_a_csr_that_is_refused_is_not_pending(simulator, client, change):
+    simulator.est.pending = 1
     assert refusal_of(client.enroll(change(client)))[0] == 400
     assert_nothing_came_of_it(simulator)
 
@@ -424,7 +425,7 @@ def test_faults_can_be_injected_and_the_log_has_what_came(simulator, client):
     simulator.script(
         Answer(path="/simpleenroll", status=503, headers={"Retry-After": "1"}),
         Answer(path="/simpleenroll", effect=True, cut=True),
-        Answer(path="/simpleenroll", effect=True, body=b"none"),
+        Answer(path="/simpleenroll", effect=True, body=b"none", headers={"Content-Transfer-Encoding": "8bit"}),
         Answer(method="POST", path="/simplereenroll", status=403, headers={"Content-Type": "text/plain"}, body="No."),
     )
     assert client.send("GET", simulator.est_operator_url + "/cacerts").status_code == 200
@@ -436,6 +437,7 @@ def test_faults_can_be_injected_and_the_log_has_what_came(simulator, client):
     assert len(simulator.est.issued) == 1
     broken = client.enroll()
     assert (broken.content, broken.headers["Content-Type"]) == (b"none", PKCS7)
+    assert broken.headers["Content-Transfer-Encoding"] == "8bit"
     assert client.renew(leaf="birth").text == "No."
     assert [request.status for request in simulator.requests] == [200, 503, None, 200, 403]
     request = simulator.requests[2]
