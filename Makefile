@@ -150,7 +150,8 @@ mutation: $(READY)
 	cd $(VENV)/mutation && cosmic-ray exec tests/mutation.toml session.sqlite
 	cd $(VENV)/mutation && cr-report --show-diff --surviving-only session.sqlite
 
-# Creating the hosts of hardware and hosts takes minutes, once. hosts needs root; browser needs chromium and its driver.
+# Creating the hosts of hardware and hosts takes minutes, once. hosts needs root, and so do the EST tests of servers;
+# browser needs chromium and its driver.
 .PHONY: awx browser hardware hosts servers matrix
 awx browser: $(READY)
 	$(BIN)/pytest tests/$@

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -21,27 +23,34 @@ from servers.serving import find
 KEPT = Path(sys.prefix, "hosts")
 
 
-def debian(name: str, release: str, packages: str, hooks: t.Sequence[str] = ()) -> Path:
+def debian(name: str, release: str, packages: str, hooks: t.Sequence[str] = (), variant: str = "minbase") -> Path:
     """Return the root folder of a system, made with the mirror and the settings that apt has on this machine.
 
-    `hooks` are shell commands for which the folder is $1. The system is made anew when what it is made of has changed.
+    `hooks` are shell commands for which the folder is $1. `variant` is mmdebstrap's: "extract" has only the files of
+    the packages and of what they depend on. The system is made anew when what it is made of has changed.
     """
     if os.geteuid() != 0:
         pytest.skip(f"Only root can chroot into a host with Debian's {release}")
     root = KEPT / name
     made_of = root / "etc/made-of"
     parts = "\n".join([packages, *hooks])
-    if not made_of.exists() or made_of.read_text() != parts:
-        program = find("mmdebstrap", "mmdebstrap")
-        shutil.rmtree(root, ignore_errors=True)
-        root.parent.mkdir(exist_ok=True)
-        _make(
-            [program, "--variant=minbase", f"--include={packages}", *(f"--customize-hook={hook}" for hook in hooks)],
-            release,
-            root,
-        )
-        made_of.write_text(parts)
+    with _only_one(root):
+        if not made_of.exists() or made_of.read_text() != parts:
+            program = find("mmdebstrap", "mmdebstrap")
+            shutil.rmtree(root, ignore_errors=True)
+            hook_options = (f"--customize-hook={hook}" for hook in hooks)
+            _make([program, f"--variant={variant}", f"--include={packages}", *hook_options], release, root)
+            made_of.write_text(parts)
     return root
+
+
+@contextlib.contextmanager
+def _only_one(root: Path) -> t.Iterator[None]:
+    """Let one process at a time make a system: pytest runs tests in several."""
+    root.parent.mkdir(exist_ok=True)
+    with open(root.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _make(command: list[str], release: str, root: Path) -> None:
