@@ -21,13 +21,14 @@ class Trust(t.NamedTuple):
 
 
 class Connection(t.NamedTuple):
-    """The URL of an API, and how to connect to it. `timeout` is in seconds."""
+    """The URL of an API, and how to connect to it. `timeout` is in seconds. `url_option` is the option for the URL."""
 
     api_url: str
     trust: Trust
     timeout: int
     retries: int
     use_proxy: bool
+    url_option: str = "api_url"
 
 
 class Operator(t.NamedTuple):

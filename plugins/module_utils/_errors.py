@@ -284,6 +284,8 @@ class CertificatePendingError(DeviceManagerError):
     changes = Changes.FILES
 
     certificate_request_id: str | None = None
+    # The seconds after which an EST server accepts the same request again.
+    retry_after: float = 0.0
 
 
 class CertificateUnverifiedError(DeviceManagerError):

@@ -32,7 +32,7 @@ _CONTENT_OPTIONS = {
 # A certificate or a CSR in these options is valid, a private key is not.
 _TEXT_OPTIONS = ("csr_content", "value")
 # The module creates the file.
-_NEW_FILES = ("progress_path",)
+_NEW_FILES = ("ca_certs_path", "progress_path")
 # The longest name of a file.
 _LONGEST_NAME = 255
 
@@ -147,7 +147,7 @@ class ParameterCheck:
             text = os.path.expanduser(os.path.expandvars(text))
         if is_pem(text) or (is_path and not _can_be_path(text)):
             return self._misplaced_content(text, option, is_path)
-        if option == "api_url" and may_contain_password(text):
+        if option.endswith("_url") and may_contain_password(text):
             return (
                 "is not a base URL. Set https://, a host, and at most a port and a path, but no password and no query."
             )

@@ -15,6 +15,8 @@ author:
 description:
   - Renews the certificate in O(client_cert) when it is due. The device authenticates with that certificate (mutual
     TLS).
+  - The module uses the API of DigiCert IoT Device Manager, or the open standard EST (RFC 7030) with O(est_url). EST is
+    also for devices in DigiCert Device Trust Manager, and for other CAs.
   - If the certificate is not due, the module sends no request. In check mode, it never sends a request.
   - The module replaces the certificate file only after it verified that the new certificate matches the private key
     and that the API accepts it.
@@ -28,6 +30,7 @@ extends_documentation_fragment:
   - edgeops.digicert.connection.device
   - edgeops.digicert.attributes.device_group
   - edgeops.digicert.certificate_request
+  - edgeops.digicert.est
 attributes:
   check_mode:
     description: Reports whether the certificate would be renewed. Does not request a certificate and does not generate
@@ -39,7 +42,34 @@ attributes:
     details:
       - With O(force=true), each run renews the certificate.
       - While a request requires approval, each run sends another request and fails.
+      - With O(est_url), each run repeats the same request until it is approved. It sends no request before the time
+        that the server sets, which is at most a day later.
 options:
+  device_id:
+    description:
+      - The ID of the device, which never changes. The web console of DigiCert IoT Device Manager shows it.
+      - The module verifies the new certificate by reading the record of this device.
+      - One of O(device_id) and O(est_url) is required. With O(est_url) and without O(device_id), the module verifies
+        the new certificate by reading the CA certificates of the EST server.
+      - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
+    type: str
+    # The fragment requires it.
+    required: false
+  certificate_profile_attributes:
+    description:
+      - Additional attributes that the certificate profile requires.
+      - O(est_url) and O(certificate_profile_attributes) are mutually exclusive.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description: The ID of the attribute, for example V(subject.organization_name).
+        type: str
+        required: true
+      value:
+        description: The value of the attribute.
+        type: str
+        required: true
   remaining_days:
     description:
       - The renewal threshold in days. The module renews the certificate if it is valid for fewer days.
@@ -90,7 +120,9 @@ options:
       - ed25519
     default: same
   device_attributes:
-    description: Additional attributes that the device profile requires for a renewal.
+    description:
+      - Additional attributes that the device profile requires for a renewal.
+      - O(est_url) and O(device_attributes) are mutually exclusive.
     type: list
     elements: dict
     suboptions:
@@ -111,6 +143,9 @@ options:
     default: false
 notes:
   - The API has no operation that finds a request that requires approval, so each run sends another request.
+  - With O(est_url), a new key, the CSR and the issued certificate are in a file with the suffix C(.unfinished) next to
+    O(client_key) until the renewal is finished. Its mode is C(0600). The next run with the same parameters uses this
+    file.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_renewal
     description: The steps of a renewal, and its crash safety.
@@ -143,11 +178,18 @@ EXAMPLES = r"""
     csr_path: /etc/pki/device/device.csr
   environment:
     OPENSSL_CONF: /etc/pki/device/openssl-tpm2.cnf
+
+- name: Renew the certificate with a new key by EST
+  edgeops.digicert.digicert_iot_device_certificate:
+    client_cert: /etc/pki/device/device.pem
+    client_key: /etc/pki/device/device.key
+    est_url: "{{ est_url }}"
+    regenerate_key: true
 """
 
 RETURN = r"""
 device_id:
-  description: The ID of the device from O(device_id).
+  description: The ID of the device from O(device_id). V(null) without O(device_id).
   returned: always, unless Ansible rejects an option
   type: str
   sample: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
@@ -192,11 +234,11 @@ certificate:
     fingerprint: 3fb1c7d2a80b46a7f6d1f4c4b1c5f1a1b0d5b9d6e6f0c4b1a2938475665748aa
     remaining_days: 70
 certificate_id:
-  description: The ID of the new certificate in the API.
+  description: The ID of the new certificate in the API. V(null) with O(est_url).
   returned: when a certificate was issued
   type: str
 certificate_request_id:
-  description: The ID of the certificate request in the API.
+  description: The ID of the certificate request in the API. V(null) with O(est_url).
   returned: when a certificate was issued or the request requires approval
   type: str
 backup_files:
@@ -209,6 +251,8 @@ failure:
     - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
     - The keys are those of M(edgeops.digicert.digicert_iot_device). RV(failure.kind) can also be
       V(renewal_denied), V(certificate_pending), V(certificate_unverified) or V(file_write_failed).
+    - With V(invalid_parameters), the CSR can also lack an attribute that the EST server requests. The message describes
+      the attribute.
     - RV(ignore:changed) is V(true) if the task changed files before it failed. With V(file_write_failed), this is
       possible because the replacement of the files can fail after it started.
     - With all kinds except V(internal_error), RV(ignore:changed) is also V(true) if the task completed an interrupted
@@ -233,20 +277,28 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     PAIR_EXCLUSIONS,
     Credentials,
-    connection_argument_spec,
     file_argument_spec,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import EST_REQUIREMENTS
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     CSR_EXCLUSION,
+    EST_EXCLUSIONS,
+    EST_REQUIREMENT,
     renewal_argument_spec,
+    renewal_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.est import EstServer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
+    Apis,
     RenewalResult,
+    RenewalTask,
     parse_renewal_task,
     renew_when_due,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -262,37 +314,61 @@ def _result_of(outcome: RenewalResult) -> dict[str, t.Any]:
     }
 
 
+def _apis_of(task: RenewalTask, module: Module, runtime: Runtime) -> Apis:
+    """Return the functions for the requests of the task."""
+    est = None if task.est is None else EstServer(task.est, task.credentials, runtime, module.redactor)
+
+    # The network code takes as long to load as all other code, and few runs require it.
+    def open_device(credentials: Credentials) -> t.Any:
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+
+        session = open_session(task.connection, credentials, [], runtime)
+        return DeviceApi(session, str(task.device_id), module.redactor)
+
+    def open_issuer() -> Issuer:
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import connection_problems
+
+        if est is not None:
+            return est.issuer([] if task.device_id is None else connection_problems(task.connection))
+        api = open_device(task.credentials)
+        return Issuer(lambda csr: api.renew({"csr": csr, **task.options.attributes}))
+
+    def read(credentials: Credentials) -> object:
+        if est is not None and task.device_id is None:
+            return est.read(credentials)
+        return open_device(credentials).read()
+
+    return Apis(open_issuer, read, None if est is None else est.ca_certificates)
+
+
 def main() -> None:
     module = Module(
         argument_spec={
-            **connection_argument_spec(),
+            **renewal_connection_argument_spec(),
             **renewal_argument_spec(),
             **file_argument_spec(),
         },
-        mutually_exclusive=[*PAIR_EXCLUSIONS, CSR_EXCLUSION],
-        required_one_of=[PAIR_EXCLUSIONS[0]],
+        mutually_exclusive=[*PAIR_EXCLUSIONS, CSR_EXCLUSION, *EST_EXCLUSIONS],
+        required_one_of=[PAIR_EXCLUSIONS[0], EST_REQUIREMENT],
+        required_by=EST_REQUIREMENTS,
         supports_check_mode=True,
     )
     task = parse_renewal_task(module.params)
     # The same pair is loaded more than once.
     runtime = module.runtime(repeat_warnings=False)
 
-    def connect(credentials: Credentials) -> t.Any:
-        # The network code takes as long to load as all other code, and few runs require it.
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
-
-        return DeviceApi(open_session(task.connection, credentials, [], runtime), task.device_id, module.redactor)
-
     def set_attributes() -> bool:
         return module.set_file_attributes(str(task.credentials.client_cert))
 
     try:
         with unexpected_errors():
-            outcome = renew_when_due(task, connect, set_attributes, runtime)
+            outcome = renew_when_due(task, _apis_of(task, module, runtime), set_attributes, runtime)
     except DeviceManagerError as failure:
         request_id = getattr(failure, "certificate_request_id", None)
-        module.fail_json(**failure.result(task.device_id), certificate_request_id=request_id)
+        name = task.device_id or str(task.credentials.client_cert)
+        result = {**failure.result(name), "device_id": task.device_id, "certificate_request_id": request_id}
+        module.fail_json(**result)
     module.exit_json(device_id=task.device_id, **_result_of(outcome))
 
 

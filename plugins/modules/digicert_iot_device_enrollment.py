@@ -16,6 +16,8 @@ description:
   - Requests the first certificate of a device and stores it with its private key on the managed host. The request
     creates the record of the device, or attaches the certificate to the record with this name.
   - The module authenticates with a passcode, an API key, or a birth certificate.
+  - The module uses the API of DigiCert IoT Device Manager, or the open standard EST (RFC 7030) with O(est_url). EST is
+    also for devices in DigiCert Device Trust Manager, and for other CAs. By EST, the CSR names the device.
   - If O(client_cert) and O(client_key) are a pair that has not expired, the module sends no request. In check mode, it
     never sends a request.
   - A pair that has expired is enrolled again, because an expired certificate cannot be renewed.
@@ -26,6 +28,7 @@ extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.attributes.device_group
   - edgeops.digicert.certificate_request
+  - edgeops.digicert.est
 attributes:
   check_mode:
     description: Reports whether the device would be enrolled. Does not request a certificate and does not generate a
@@ -37,6 +40,8 @@ attributes:
     support: partial
     details:
       - While a request requires approval, each run sends another request for the same key and fails.
+      - With O(est_url), each run repeats the same request until it is approved. It sends no request before the time
+        that the server sets, which is at most a day later.
 options:
   client_cert:
     description:
@@ -91,18 +96,22 @@ options:
     type: list
     elements: str
   enrollment_profile_id:
-    description: The ID of the enrollment profile, for example C(IOT_6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11).
+    description:
+      - The ID of the enrollment profile, for example C(IOT_6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11).
+      - One of O(enrollment_profile_id) and O(est_url) is required. They are mutually exclusive.
     type: str
-    required: true
   device_identifier:
-    description: The name of the device, of 1 to 255 characters. The request has it as the attribute
-      C(DEVICE_IDENTIFIER).
+    description:
+      - The name of the device, of 1 to 255 characters. The request has it as the attribute C(DEVICE_IDENTIFIER).
+      - With O(est_url), only the CSR has it, as the common name of the subject. A CSR in O(csr_path) or O(csr_content)
+        must have the name that the server expects.
     type: str
     required: true
   device_attributes:
     description:
       - Additional attributes of the device, such as fields of its record. They replace the values in the record.
       - Do not list C(DEVICE_IDENTIFIER).
+      - O(est_url) and O(device_attributes) are mutually exclusive.
     type: list
     elements: dict
     suboptions:
@@ -119,10 +128,33 @@ options:
       - The passcode of the enrollment profile.
       - One of O(passcode), O(api_key), O(birth_cert) and O(birth_cert_content) is required. They are mutually
         exclusive.
+      - With O(est_url), it is the password of HTTP Basic authentication.
+    type: str
+  est_username:
+    description:
+      - The username of HTTP Basic authentication, if the EST server requires one. The default is an empty username.
+      - Requires O(est_url) and O(passcode).
     type: str
   api_key:
-    description: The API key of an operator. Prefer a passcode on devices, because an API key has more permissions.
+    description:
+      - The API key of an operator. Prefer a passcode on devices, because an API key has more permissions.
+      - O(est_url) and O(api_key) are mutually exclusive.
     type: str
+  certificate_profile_attributes:
+    description:
+      - Additional attributes that the certificate profile requires.
+      - O(est_url) and O(certificate_profile_attributes) are mutually exclusive.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description: The ID of the attribute, for example V(subject.organization_name).
+        type: str
+        required: true
+      value:
+        description: The value of the attribute.
+        type: str
+        required: true
   birth_cert:
     description:
       - The path of a birth certificate in PEM form, followed by its chain. It is a certificate that is registered to
@@ -148,7 +180,8 @@ options:
     description:
       - The ID of the device. If it is set, the module verifies the new certificate before it installs the files. It
         reads the record of the device with the new certificate, up to O(retries) times again.
-      - Omit it if the device has no read access to its record, or if the ID is unknown.
+      - Omit it if the device has no read access to its record, if the ID is unknown, or if the device has no record in
+        DigiCert IoT Device Manager.
       - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
     type: str
   api_url:
@@ -158,6 +191,7 @@ options:
         V(https://clientauth.one.digicert.com) with O(birth_cert) or O(birth_cert_content).
       - With O(passcode) or O(api_key), the module removes the prefix C(clientauth.) of the hostname. You can set the
         URL of the device API of your region, as for the other modules of the action group.
+      - With O(est_url), the enrollment does not use it. It is then only the default of O(device_api_url).
       - If not set, the environment variable E(DIGICERT_IOT_API_URL) is used.
     type: str
   device_api_url:
@@ -180,8 +214,8 @@ options:
 notes:
   - Each request can issue a certificate, so the module sends it once. It retries only if the API did not process the
     request.
-  - Until an enrollment is finished, the key and the issued certificate are in a file with the suffix C(.enrolling)
-    next to O(client_key), with the mode C(0600). The next run with the same parameters uses this file.
+  - Until an enrollment is finished, the key, the CSR and the issued certificate are in a file with the suffix
+    C(.unfinished) next to O(client_key), with the mode C(0600). The next run with the same parameters uses this file.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
     description: How to store certificates and keys, and the hosts of each region.
@@ -233,6 +267,16 @@ EXAMPLES = r"""
     enrollment_profile_id: IOT_0c9b6a52-6a5e-4bfb-9c3f-51a4b5c1d0e2
     device_identifier: gate-7.harbor
     passcode: "{{ passcode }}"
+
+- name: Enroll the device with a passcode by EST
+  edgeops.digicert.digicert_iot_device_enrollment:
+    client_cert: /etc/pki/device/device.pem
+    client_key: /etc/pki/device/device.key
+    device_identifier: gate-7.harbor
+    est_url: "{{ est_url }}"
+    passcode: "{{ passcode }}"
+    ca_path: /etc/ssl/certs/ca-certificates.crt
+    ca_certs_path: /etc/pki/device/ca.pem
 """
 
 RETURN = r"""
@@ -287,11 +331,11 @@ certificate:
     fingerprint: 3fb1c7d2a80b46a7f6d1f4c4b1c5f1a1b0d5b9d6e6f0c4b1a2938475665748aa
     remaining_days: 70
 certificate_id:
-  description: The ID of the new certificate in the API.
+  description: The ID of the new certificate in the API. V(null) with O(est_url).
   returned: when a certificate was issued
   type: str
 certificate_request_id:
-  description: The ID of the certificate request in the API.
+  description: The ID of the certificate request in the API. V(null) with O(est_url).
   returned: when a certificate was issued or the request requires approval
   type: str
 backup_files:
@@ -304,7 +348,8 @@ failure:
     - Machine-readable details of the error. The human-readable message is in RV(ignore:msg).
     - The keys and kinds are those of M(edgeops.digicert.digicert_iot_device_certificate), with V(enrollment_denied) or
       V(api_key_rejected) instead of V(renewal_denied).
-    - With V(invalid_parameters), the files can also be no valid pair. The message describes them.
+    - With V(invalid_parameters), the files can also be no valid pair, or the CSR can lack an attribute that the EST
+      server requests. The message describes the cause.
     - RV(ignore:changed) is V(true) if the task changed files before it failed. With V(file_write_failed), this is
       possible because the installation of the files can fail after it started.
     - With all kinds except V(internal_error), RV(ignore:changed) is also V(true) if the task completed an interrupted
@@ -333,17 +378,24 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     CSR_EXCLUSIONS,
     ENROLLMENT_CREDENTIALS,
+    EST_EXCLUSIONS,
+    EST_REQUIREMENT,
     enrollment_argument_spec,
     enrollment_connection_argument_spec,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import EST_REQUIREMENTS
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrollment import (
     Apis,
     EnrollmentResult,
+    EnrollmentTask,
     enroll_when_needed,
     parse_enrollment_task,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.est import EstServer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
+from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -360,6 +412,34 @@ def _result_of(outcome: EnrollmentResult) -> dict[str, t.Any]:
     }
 
 
+def _apis_of(task: EnrollmentTask, module: Module, runtime: Runtime) -> Apis:
+    """Return the functions for the requests of the task."""
+    est = None if task.est is None else EstServer(task.est, task.credential, runtime, module.redactor)
+
+    # The network code takes as long to load as all other code, and few runs require it.
+    def open_issuer() -> Issuer:
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
+            connection_problems,
+            open_enrollment_session,
+        )
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.enrollment_api import EnrollmentApi
+
+        problems = [] if task.device_id is None else connection_problems(task.device_connection)
+        if est is not None:
+            return est.issuer(problems)
+        session = open_enrollment_session(task.connection, task.credential, problems, runtime)
+        return Issuer(EnrollmentApi(session, task.credential, task.options.payload, module.redactor).request)
+
+    def read_record(credentials: Credentials) -> object:
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
+
+        session = open_session(task.device_connection, credentials, [], runtime)
+        return DeviceApi(session, str(task.device_id), module.redactor).read()
+
+    return Apis(open_issuer, read_record, None if est is None else est.ca_certificates)
+
+
 def main() -> None:
     module = Module(
         argument_spec={
@@ -367,37 +447,24 @@ def main() -> None:
             **enrollment_argument_spec(),
             **file_argument_spec(),
         },
-        mutually_exclusive=[ENROLLMENT_CREDENTIALS, ("birth_key", "birth_key_content"), *CSR_EXCLUSIONS],
-        required_one_of=[ENROLLMENT_CREDENTIALS],
+        mutually_exclusive=[
+            ENROLLMENT_CREDENTIALS,
+            ("birth_key", "birth_key_content"),
+            *CSR_EXCLUSIONS,
+            *EST_EXCLUSIONS,
+        ],
+        required_one_of=[ENROLLMENT_CREDENTIALS, EST_REQUIREMENT],
+        required_by={**EST_REQUIREMENTS, "est_username": ("est_url", "passcode")},
         supports_check_mode=True,
     )
     task = parse_enrollment_task(module.params)
     # The same pair is loaded more than once.
     runtime = module.runtime(repeat_warnings=False)
 
-    # The network code takes as long to load as all other code, and few runs require it.
-    def open_issuer() -> t.Any:
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
-            connection_problems,
-            open_enrollment_session,
-        )
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.enrollment_api import EnrollmentApi
-
-        problems = [] if task.device_id is None else connection_problems(task.device_connection, "device_api_url")
-        session = open_enrollment_session(task.connection, task.credential, problems, runtime)
-        return EnrollmentApi(session, task.credential, task.options.payload, module.redactor).request
-
-    def open_device(credentials: Credentials) -> t.Any:
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import open_session
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
-
-        session = open_session(task.device_connection, credentials, [], runtime)
-        return DeviceApi(session, str(task.device_id), module.redactor)
-
     named = {"device_id": task.device_id, "device_identifier": task.device_identifier}
     try:
         with unexpected_errors():
-            outcome = enroll_when_needed(task, Apis(open_issuer, open_device), module.set_file_attributes, runtime)
+            outcome = enroll_when_needed(task, _apis_of(task, module, runtime), module.set_file_attributes, runtime)
     except DeviceManagerError as failure:
         request_id = getattr(failure, "certificate_request_id", None)
         result = {**failure.result(task.device_identifier), **named, "certificate_request_id": request_id}

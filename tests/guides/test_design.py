@@ -29,8 +29,10 @@ PRIVATE = sorted(
 # Pure files outside _record.
 PURE = (
     "_bulk/devices",
+    "_certificate/csr_attributes",
     "_certificate/enrollment_options",
     "_certificate/enrollment_policy",
+    "_certificate/est_options",
     "_certificate/names",
     "_certificate/pem",
     "_certificate/policy",

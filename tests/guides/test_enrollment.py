@@ -158,7 +158,7 @@ def test_a_request_that_requires_approval_installs_no_file(installer, simulator)
     hosts.write_text(hosts.read_text().replace(ENROLLMENT_PROFILE_ID, enrollment_profile_id("approved-gateways")))
     printed = installer.enroll("--limit gate-7.rotterdam", return_code=2)
     assert "certificate_pending" in printed
-    assert [path.name for path in (installer.folder / NAMES[0]).iterdir()] == ["device.key.enrolling"]
+    assert [path.name for path in (installer.folder / NAMES[0]).iterdir()] == ["device.key.unfinished"]
     hosts.write_text(installer.files["hosts.ini"])
     installer.enroll("--limit gate-7.rotterdam")
     assert installer.opens(simulator.records.find_named(NAMES[0]))

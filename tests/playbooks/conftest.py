@@ -99,6 +99,11 @@ class Outcome:
         return [request.method for request in self.requests]
 
     @property
+    def operations(self) -> list[str]:
+        """The methods of the requests, with the last parts of their paths."""
+        return [f"{request.method} {request.path.rpartition('/')[2]}" for request in self.requests]
+
+    @property
     def handshakes(self) -> int:
         """How many TLS handshakes were completed."""
         return sum(connection.tls is not None for connection in self.connections)

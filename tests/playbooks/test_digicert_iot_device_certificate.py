@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 import subprocess
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
 from playbooks.conftest import TARGET, run_playbook
+from playbooks.csr_attributes import IGNORED, OTHER_KEY, TEMPLATE, UNKNOWN, served
 from simulator import DENIAL, PASSPHRASE, Answer
 from simulator.certificates import DAY
 
@@ -488,7 +490,7 @@ def test_an_expired_certificate_cannot_renew_itself(player, simulator, device):
     assert "expired" in " ".join(check.result["warnings"])
     (outcome,) = player._run([device.task(**paths)], [])
     assert outcome.result["failure"]["kind"] == "handshake_failed"
-    assert "Have an operator issue a new certificate" in outcome.result["msg"]
+    assert "have an operator issue a new certificate" in outcome.result["msg"]
 
 
 @pytest.mark.thorough
@@ -534,3 +536,233 @@ def test_files_that_cannot_be_replaced_cost_no_certificate(player, device):
     (outcome,) = player._run([device.task()], [])
     assert (outcome.result["failure"]["kind"], outcome.connections) == ("file_write_failed", [])
     assert "device.pem.part" in outcome.result["msg"]
+
+
+# EST
+
+
+class EstDevice(Device):
+    """The access point, which renews by EST, by default without its record."""
+
+    def task(self, module: str = MODULE, **options: t.Any) -> dict[str, t.Any]:
+        est = {"device_id": None, "api_url": None, "est_url": self.player.simulator.est_url}
+        return super().task(module, **{**(est if module == MODULE else {}), **options})
+
+    def is_renewed(self, names: t.Sequence[str] = ("device.key", "device.pem")) -> bool:
+        """Say whether there is a pair whose certificate is the last one of the server, and no other file."""
+        return (
+            sorted(self.files) == sorted(names)
+            and self.leaf == self.player.simulator.est.issued[-1]
+            and key_matches(str(self.certificate), str(self.key), None)
+        )
+
+
+@pytest.fixture
+def est_devices(player, tmp_path):
+    """A function that returns devices with the same certificate, each with a directory of its own."""
+
+    def make(count: int) -> list[EstDevice]:
+        return [EstDevice(player, tmp_path / f"pki-{number}") for number in range(count)]
+
+    return make
+
+
+RENEWED = ["GET csrattrs", "POST simplereenroll"]
+READ = "GET cacerts"
+PAUSE = {"name": "Wait", "ansible.builtin.wait_for": {"timeout": 4}}
+
+
+def test_est_renews_and_verifies_the_new_certificate(est_devices, player, simulator, tmp_path):
+    record = simulator.records["access-point"]
+    verified = {"device_id": record.id, "api_url": simulator.url}
+    request, ca_certificates = tmp_path / "device.csr", tmp_path / "ca-certificates.pem"
+    devices = est_devices(4)
+    openssl("req", "-new", "-key", devices[0].key, "-subj", "/CN=access-point", "-out", request)
+    options = [
+        {},
+        {**verified, "regenerate_key": True, "key_type": "rsa_2048"},
+        {"csr_path": str(request), "ca_certs_path": str(ca_certificates)},
+        {**verified, "backup": True},
+    ]
+    old = devices[0].files
+    tasks = [device.task(**each) for device, each in zip(devices, options, strict=True)]
+    (checks, outcomes) = player.check_and_run(tasks, [task for task in tasks for _twice in range(2)])
+    requests = [
+        [*RENEWED, READ],
+        [*RENEWED, f"GET {record.id}"],
+        [READ, *RENEWED, READ],
+        [*RENEWED, f"GET {record.id}"],
+    ]
+    for number, device in enumerate(devices):
+        real, again = outcomes[2 * number : 2 * number + 2]
+        for outcome in (checks[number], real, again):
+            assert not outcome.failed, outcome.result
+        assert (checks[number].result["changed"], checks[number].connections) == (True, [])
+        assert (real.result["changed"], real.operations) == (True, requests[number])
+        assert (again.result["changed"], again.connections) == (False, [])
+        issued = simulator.est.issued[number]
+        assert (device.leaf, real.result["certificate_id"]) == (issued, None)
+        assert (device.files["device.key"] == old["device.key"]) is (number != 1)
+        assert key_matches(str(device.certificate), str(device.key), None)
+        assert len(device.files) == 2 + (number == 3)
+        prints = {request.path: request.connection.fingerprint for request in real.requests}
+        assert prints[real.requests[-1].path] == issued.fingerprint(hashes.SHA256()).hex()
+        assert real.requests[-2].connection.fingerprint == simulator.certificates["access-point"].fingerprint
+        assert all(request.header("Authorization") is None for request in real.requests)
+    assert x509.load_pem_x509_certificates(ca_certificates.read_bytes()) == simulator.est.ca_certificates
+    (backup,) = outcomes[6].result["backup_files"]
+    assert Path(backup).read_bytes() == old["device.pem"]
+    posted = base64.b64decode(outcomes[4].requests[2].body)
+    assert x509.load_der_x509_csr(posted) == x509.load_pem_x509_csr(request.read_bytes())
+    assert len(simulator.est.issued) == 4
+
+
+@pytest.mark.thorough
+def test_est_repeats_a_pending_renewal_when_the_server_accepts_it(est_devices, simulator, player):
+    (device,) = est_devices(1)
+    old = device.files
+    simulator.est.pending, simulator.est.retry_after = 1, 4
+    task = device.task(regenerate_key=True)
+    pending, early = player._run([task, task], [])
+    assert {name: content for name, content in device.files.items() if name in old} == old
+    assert sorted(device.files) == ["device.key", "device.key.unfinished", "device.pem"]
+    assert stat.S_IMODE((device.folder / "device.key.unfinished").stat().st_mode) == 0o600
+    _pause, real, again = player._run([PAUSE, task, task], [])
+    for outcome in (pending, early):
+        assert (outcome.result["failure"]["kind"], outcome.result["changed"]) == ("certificate_pending", False)
+    assert (pending.operations, early.connections, real.operations) == (RENEWED, [], [*RENEWED[1:], READ])
+    assert (real.failed, real.result["changed"], again.result["changed"]) == (False, True, False), real.result
+    assert pending.requests[1].body == real.requests[0].body
+    assert (len(simulator.est.issued), again.connections) == (1, [])
+    assert device.is_renewed()
+    assert device.files["device.key"] != old["device.key"]
+
+
+@pytest.mark.thorough
+def test_est_repeats_a_renewal_whose_outcome_is_unknown(est_devices, simulator, player):
+    (device,) = est_devices(1)
+    task = device.task(regenerate_key=True)
+    lost, real = player._run([task, task], [], script=[Answer(path="/simplereenroll", effect=True, cut=True)])
+    assert (lost.result["failure"]["kind"], lost.operations) == ("outcome_unknown", RENEWED)
+    assert (real.failed, real.operations) == (False, [*RENEWED[1:], READ]), real.result
+    assert lost.requests[1].body == real.requests[0].body
+    assert len(simulator.est.issued) == 2
+    assert device.is_renewed()
+
+
+@pytest.mark.thorough
+def test_est_verifies_an_issued_certificate_again_and_requests_no_other(est_devices, simulator, player):
+    (device,) = est_devices(1)
+    old = device.files
+    task = device.task(regenerate_key=True)
+    denied = [Answer(), Answer(path="/simplereenroll"), Answer(path="/cacerts", status=500)]
+    late, real, again = player._run([task] * 3, [], script=denied)
+    assert (late.result["failure"]["kind"], late.result["changed"]) == ("certificate_unverified", False)
+    assert "The next run verifies it again." in late.result["msg"]
+    assert (late.operations, real.operations, again.operations) == ([*RENEWED, READ], [READ], [])
+    assert (real.failed, real.result["changed"], again.result["changed"]) == (False, True, False), real.result
+    assert len(simulator.est.issued) == 1
+    assert device.is_renewed()
+    assert device.files["device.key"] != old["device.key"]
+
+
+@pytest.mark.thorough
+def test_est_meets_the_csr_attributes_of_a_renewal(est_devices, simulator, player, tmp_path):
+    template, unknown, other, kept, given = est_devices(5)
+    request = tmp_path / "device.csr"
+    openssl("req", "-new", "-key", given.key, "-subj", "/CN=access-point", "-out", request)
+    tasks = [
+        template.task(regenerate_key=True, key_type="ecdsa_p384"),
+        unknown.task(),
+        other.task(regenerate_key=True),
+        kept.task(),
+        given.task(csr_path=str(request)),
+    ]
+    script = [served(each) for each in (TEMPLATE, UNKNOWN, OTHER_KEY, OTHER_KEY, TEMPLATE)]
+    outcomes = player._run(tasks, [], script=script)
+    for outcome in outcomes[:2]:
+        assert (outcome.failed, outcome.operations) == (False, [*RENEWED, READ]), outcome.result
+    sent = x509.load_der_x509_csr(base64.b64decode(outcomes[0].requests[1].body))
+    assert isinstance(sent.signature_hash_algorithm, hashes.SHA384)
+    assert isinstance(sent.public_key().curve, ec.SECP384R1)
+    assert list(sent.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    assert template.leaf == simulator.est.issued[0]
+    assert all(oid in outcomes[1].result["warnings"][0] for oid in IGNORED)
+    words = ["ecdsa_p521, but the key of the CSR has the type ecdsa_p256", "Use such a key", "has the type ecdsa_p256"]
+    for device, outcome, word in zip((other, kept, given), outcomes[2:], words, strict=True):
+        assert (outcome.result["failure"]["kind"], outcome.operations) == ("invalid_parameters", RENEWED[:1])
+        assert word in outcome.result["msg"], outcome.result["msg"]
+        assert sorted(device.files) == ["device.key", "device.pem"]
+    assert len(simulator.est.issued) == 2
+
+
+@pytest.mark.thorough
+def test_est_denies_a_renewal(est_devices, simulator, player):
+    device, expired, firewall, wrong = est_devices(4)
+    leaf = simulator.certificates["expired"]
+    expired.certificate.write_bytes(leaf.pem.read_bytes())
+    expired.key.write_bytes(leaf.key.read_bytes())
+    simulator.records["access-point"].device_api_allow_renew_certificate = False
+    old = device.files
+    tasks = [
+        device.task(),
+        firewall.task(),
+        expired.task(),
+        wrong.task(est_url=simulator.est_url.replace("IOT_", "IOT_0")),
+    ]
+    script = [Answer(path="/simplereenroll"), Answer(path="/simplereenroll", status=403, body="<html>")]
+    outcomes = player._run(tasks, [], script=script)
+    kinds = ["renewal_denied", "http_error", "handshake_failed", "http_error"]
+    assert [outcome.result["failure"]["kind"] for outcome in outcomes] == kinds
+    words = [
+        "Check that client_cert is a certificate of this server",
+        "403",
+        "digicert_iot_device_enrollment",
+        "est_url",
+    ]
+    for outcome, word in zip(outcomes, words, strict=True):
+        assert word in outcome.result["msg"], outcome.result["msg"]
+        assert "api_url" not in outcome.result["msg"]
+        assert not outcome.result["changed"]
+        assert outcome.result["device_id"] is None
+    assert [outcome.operations for outcome in outcomes] == [RENEWED, RENEWED, [], RENEWED]
+    assert device.files == firewall.files == wrong.files == old
+    assert sorted(expired.files) == ["device.key", "device.pem"]
+
+
+@pytest.mark.thorough
+def test_est_options_of_a_renewal_that_exclude_each_other_cost_no_request(est_devices, player, tmp_path):
+    (device,) = est_devices(1)
+    attributes, path = [{"id": "a", "value": "b"}], str(tmp_path / "ca.pem")
+    cases = [
+        ("mutually exclusive: est_url|device_attributes", {"device_attributes": attributes}),
+        ("mutually exclusive: est_url|certificate_profile_attributes", {"certificate_profile_attributes": attributes}),
+        ("one of the following is required: device_id, est_url", {"est_url": None}),
+        ("required by 'ca_certs_path'", {"est_url": None, "device_id": "d", "ca_certs_path": path}),
+        ("required by 'ca_certs_fingerprint'", {"ca_certs_fingerprint": "0" * 64}),
+        ("ca_certs_path requires ca_certs_fingerprint", {"ca_path": path, "ca_certs_path": path}),
+        ("its directory does not exist", {"ca_certs_path": str(tmp_path / "none/ca.pem")}),
+        ("est_url is not a base URL", {"est_url": "https://user:word@localhost"}),
+        ("csr_path and regenerate_key are mutually exclusive", {"csr_path": path, "regenerate_key": True}),
+    ]
+    tasks = [device.task(**options) for _words, options in cases]
+    for (words, _options), outcome in zip(cases, player._run(tasks, []), strict=True):
+        assert (outcome.failed, outcome.connections) == (True, []), words
+        assert words in outcome.result["msg"], outcome.result["msg"]
+    assert sorted(device.files) == ["device.key", "device.pem"]
+
+
+@pytest.mark.thorough
+def test_est_fetches_missing_ca_certificates_without_a_renewal(est_devices, simulator, player, tmp_path):
+    (device,) = est_devices(1)
+    path = tmp_path / "ca.pem"
+    fingerprint = simulator.est.ca_certificates[0].fingerprint(hashes.SHA256()).hex()
+    kept = {"remaining_days": 1, "ca_certs_path": str(path)}
+    old = device.files
+    tasks = [device.task(**kept), device.task(**kept, ca_certs_fingerprint=fingerprint)]
+    (check,), (real, again) = player.check_and_run(tasks[:1], tasks)
+    assert (check.failed, check.result["changed"], check.connections) == (False, True, []), check.result
+    assert (real.result["changed"], real.result["should_renew"], real.operations) == (True, False, [READ])
+    assert (again.result["changed"], again.connections, device.files) == (False, [], old)
+    assert real.requests[0].connection.fingerprint == simulator.certificates["access-point"].fingerprint
+    assert x509.load_pem_x509_certificates(path.read_bytes()) == simulator.est.ca_certificates

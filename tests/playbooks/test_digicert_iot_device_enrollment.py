@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
+from playbooks.csr_attributes import CHANNEL_BINDING, IGNORED, NAMES, OTHER_KEY, TEMPLATE, UNKNOWN, served
 from simulator import (
     API_KEY,
     CERTIFICATE_PATH,
@@ -285,8 +288,8 @@ def test_a_request_that_requires_approval_changes_nothing(host):
         assert outcome.result["certificate_request_id"] in outcome.result["msg"]
     first, second = csrs_of(pending, again)
     assert first.public_key() == second.public_key()
-    assert list(host.files) == ["device.key.enrolling"]
-    assert stat.S_IMODE((host.folder / "device.key.enrolling").stat().st_mode) == 0o600
+    assert list(host.files) == ["device.key.unfinished"]
+    assert stat.S_IMODE((host.folder / "device.key.unfinished").stat().st_mode) == 0o600
 
 
 @pytest.mark.thorough
@@ -326,7 +329,7 @@ def test_a_failed_handshake_says_why(host, simulator):
     words = [
         ("The server rejects birth_cert because it has expired", "birth_cert expired on "),
         ("The server does not trust the CA of birth_cert", "the api_url of the region that issued it"),
-        ("The server requires a client certificate, so api_url is the URL of the device API.",),
+        ("The server requires a client certificate, which a request with an API key or a passcode does not have.",),
     ]
     for outcome, expected in zip(outcomes, words, strict=True):
         assert (outcome.result["failure"]["kind"], outcome.result["changed"]) == ("handshake_failed", False)
@@ -356,7 +359,7 @@ def test_options_and_files_are_checked_without_a_request(host, simulator):
         "other.key.part: it is a directory": {"client_key": str(host.folder / "other.key")},
         "does not match the certificate in birth_cert": birth(simulator, birth_key=str(camera.key)),
         "birth_key: /nowhere cannot be read": birth(simulator, birth_key="/nowhere"),
-        "device_api_url has a query": {"device_id": "d-1", "device_api_url": "https://x.example/?a"},
+        "device_api_url is not a base URL": {"device_id": "d-1", "device_api_url": "https://x.example/?a"},
         "failed to look up user nobody-here": {"owner": "nobody-here"},
         "DEVICE_IDENTIFIER. Set device_identifier": {"device_attributes": [{"id": DEVICE_IDENTIFIER, "value": "x"}]},
     }
@@ -366,3 +369,338 @@ def test_options_and_files_are_checked_without_a_request(host, simulator):
         for words, outcome in zip(tasks, outcomes, strict=True):
             assert (outcome.failed, outcome.connections) == (True, []), words
             assert words in outcome.result["msg"], outcome.result["msg"]
+
+
+# EST
+
+
+class EstHost(Host):
+    """A host that enrolls by EST, by default with a passcode."""
+
+    def task(self, **options: t.Any) -> dict[str, t.Any]:
+        other = {"api_url": None, "enrollment_profile_id": None, "device_attributes": None}
+        return super().task(**{**other, "est_url": self.simulator.est_operator_url, **options})
+
+    @property
+    def chain(self) -> list[str]:
+        """The subjects of the certificates that are there now."""
+        certificates = x509.load_pem_x509_certificates(self.certificate.read_bytes())
+        return [each.subject.rfc4514_string() for each in certificates]
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether there is a pair, with its chain, and no other file."""
+        return (
+            sorted(self.files) == ["device.key", "device.pem"]
+            and self.chain == [f"CN={NAME}", "CN=Simulator intermediate CA"]
+            and key_matches(str(self.certificate), str(self.key), None)
+        )
+
+
+@pytest.fixture
+def est_hosts(player, tmp_path):
+    """A function that returns hosts for EST, each with a directory of its own."""
+
+    def make(count: int) -> list[EstHost]:
+        return [EstHost(player, tmp_path / f"pki-{number}") for number in range(count)]
+
+    return make
+
+
+@pytest.fixture
+def est_host(est_hosts):
+    return est_hosts(1)[0]
+
+
+def est_birth(simulator, **changes: t.Any) -> dict[str, t.Any]:
+    """The options for EST with the birth certificate."""
+    return birth(simulator, api_url=None, est_url=simulator.est_url, **changes)
+
+
+def basic(username: str = "", passcode: str = PASSCODE) -> str:
+    """The header of HTTP Basic authentication."""
+    return "Basic " + base64.b64encode(f"{username}:{passcode}".encode()).decode()
+
+
+REQUESTED = ["GET csrattrs", "POST simpleenroll"]
+PAUSE = {"name": "Wait", "ansible.builtin.wait_for": {"timeout": 4}}
+
+
+def test_est_enrolls_with_each_credential(est_hosts, simulator, player):
+    hosts = est_hosts(4)
+    device = simulator.records.register(NAME, {"Serial number": "0"}, profile="Gateway")
+    hosts[3].lay("expired")
+    options = [
+        {"passcode": ONE_TIME_PASSCODE},
+        {"est_username": "gates", "key_type": "rsa_2048"},
+        est_birth(simulator),
+        {"device_id": device.id, "device_api_url": simulator.url},
+    ]
+    before = [host.files for host in hosts]
+    tasks = [host.task(**each) for host, each in zip(hosts, options, strict=True)]
+    checks, outcomes = player.check_and_run(tasks, [task for task in tasks for _twice in range(2)])
+    for number, (host, check) in enumerate(zip(hosts, checks, strict=True)):
+        real, again = outcomes[2 * number : 2 * number + 2]
+        assert (check.failed, check.result["changed"], check.connections) == (False, True, []), check.result
+        assert (real.failed, real.result["changed"]) == (False, True), real.result
+        assert (again.failed, again.result["changed"], again.connections) == (False, False, []), again.result
+        assert real.operations == [*REQUESTED, f"GET {device.id}"][: 2 + (number == 3)]
+        assert host.is_enrolled
+        assert host.files.keys() != before[number].keys() or host.files["device.key"] != before[number]["device.key"]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (host.key, host.certificate)] == [0o600, 0o644]
+        assert (real.result["certificate_id"], real.result["device_id"]) == (None, options[number].get("device_id"))
+        assert (
+            real.result["certificate"]["fingerprint"] == simulator.est.issued[number].fingerprint(hashes.SHA256()).hex()
+        )
+        post = real.requests[1]
+        assert post.header("Content-Type") == "application/pkcs10"
+        assert post.header("Content-Transfer-Encoding") == "base64"
+        assert max(map(len, post.body.split(b"\n"))) == 64
+        csr = x509.load_der_x509_csr(base64.b64decode(post.body))
+        assert (csr.subject.rfc4514_string(), csr.public_key()) == (f"CN={NAME}", host.leaf.public_key())
+    sent = [outcome.requests[1].header("Authorization") for outcome in outcomes[::2]]
+    assert sent == [basic(passcode=ONE_TIME_PASSCODE), basic("gates"), None, basic()]
+    assert outcomes[4].requests[1].connection.fingerprint == simulator.certificates["birth"].fingerprint
+    assert outcomes[6].result["reason"].startswith("The certificate expired on ")
+    assert len(simulator.est.issued) == 4
+
+
+@pytest.mark.thorough
+def test_est_repeats_a_pending_request_when_the_server_accepts_it(est_host, simulator, player):
+    simulator.est.pending, simulator.est.retry_after = 1, 4
+    task = est_host.task(passcode=ONE_TIME_PASSCODE)
+    pending, early, _pause, real, again = player._run([task, task, PAUSE, task, task], [])
+    for outcome in (pending, early):
+        assert (outcome.result["failure"]["kind"], outcome.result["changed"]) == ("certificate_pending", False)
+    assert (pending.operations, early.connections, real.operations) == (REQUESTED, [], REQUESTED[1:])
+    assert "does not accept it again within 4 seconds" in pending.result["msg"]
+    assert "so the module sent no request" in early.result["msg"]
+    assert (real.failed, real.result["changed"], again.result["changed"]) == (False, True, False), real.result
+    assert again.connections == []
+    assert pending.requests[1].body == real.requests[0].body
+    assert len(simulator.est.issued) == 1
+    assert est_host.is_enrolled
+
+
+@pytest.mark.thorough
+def test_est_keeps_a_pending_request_in_one_file(est_host, simulator, player):
+    simulator.est.pending = 3
+    ended = datetime.now(UTC) - timedelta(hours=1)
+    waits = iter([None, ended, "soon"])
+
+    def wait(_records: t.Any) -> None:
+        simulator.est.retry_after = next(waits)
+
+    task = est_host.task()
+    script = [Answer(method="POST", before=wait, times=3)]
+    outcomes = player._run([task] * 3, [], script=script)
+    assert [outcome.result["failure"]["kind"] for outcome in outcomes] == ["certificate_pending"] * 3
+    assert [outcome.operations for outcome in outcomes] == [REQUESTED, REQUESTED[1:], REQUESTED[1:]]
+    assert list(est_host.files) == ["device.key.unfinished"]
+    assert stat.S_IMODE((est_host.folder / "device.key.unfinished").stat().st_mode) == 0o600
+    (real,) = player._run([task], [])
+    bodies = {request.body for outcome in (*outcomes, real) for request in outcome.requests if request.body}
+    assert (real.failed, len(bodies), len(simulator.est.issued)) == (False, 1, 1), real.result
+    assert est_host.is_enrolled
+
+
+def test_est_writes_the_ca_certificates(est_host, simulator, player, tmp_path):
+    path = tmp_path / "ca-certificates.pem"
+    task = est_host.task(ca_certs_path=str(path))
+    check = {**task, "check_mode": True}
+    remove = {"name": "Remove", "ansible.builtin.file": {"path": str(path), "state": "absent"}}
+    outcomes = player._run([check, task, task, remove, check, task, task], [])
+    predicted, real, again, _removed, missing, alone, last = outcomes
+    assert not any(outcome.failed for outcome in outcomes), [outcome.result for outcome in outcomes]
+    changed = [outcome.result["changed"] for outcome in outcomes]
+    assert changed == [True, True, False, True, True, True, False]
+    for outcome in (predicted, again, missing, last):
+        assert outcome.connections == []
+    assert real.operations == ["GET cacerts", *REQUESTED]
+    assert alone.operations == ["GET cacerts"]
+    assert [outcome.result["should_enroll"] for outcome in (real, alone)] == [True, False]
+    certificates = x509.load_pem_x509_certificates(path.read_bytes())
+    assert certificates == simulator.est.ca_certificates
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert est_host.is_enrolled
+    assert len(simulator.est.issued) == 1
+
+
+def test_est_trusts_a_fingerprint_first(est_hosts, simulator, player, tmp_path):
+    root, intermediate = (each.fingerprint(hashes.SHA256()).hex() for each in simulator.est.ca_certificates)
+    good, wrong, none, same, below, born = est_hosts(6)
+    paths = [str(tmp_path / f"ca-{number}.pem") for number in range(5)]
+    colons = ":".join(root[at : at + 2] for at in range(0, 64, 2)).upper()
+    simulator.est.ca_certificates.append(x509.load_pem_x509_certificate(simulator.certificates.other_ca.read_bytes()))
+    tasks = [
+        good.task(ca_path=paths[0], ca_certs_path=paths[0], ca_certs_fingerprint=colons),
+        wrong.task(ca_path=paths[1], ca_certs_path=paths[1], ca_certs_fingerprint="0" * 64),
+        none.task(ca_path=None, ca_certs_path=paths[2]),
+        same.task(ca_path=paths[3], ca_certs_path=paths[3]),
+        below.task(ca_certs_path=paths[4], ca_certs_fingerprint=intermediate),
+        born.task(**est_birth(simulator, ca_path=paths[1]), ca_certs_path=paths[1], ca_certs_fingerprint=root),
+    ]
+    checks, outcomes = player.check_and_run(tasks, tasks)
+    assert [check.connections for check in checks] == [[]] * 6
+    real, mistaken, untrusted, circular, partial, birthed = outcomes
+    assert (real.failed, real.operations) == (False, ["GET cacerts", *REQUESTED]), real.result
+    first, *others = real.requests
+    assert first.header("Authorization") is None
+    assert first.connection.certificate is None
+    assert first.connection not in [request.connection for request in others]
+    assert [request.header("Authorization") for request in others] == [basic()] * 2
+    assert x509.load_pem_x509_certificates(Path(paths[0]).read_bytes()) == simulator.est.ca_certificates[:2]
+    assert "1 of 3 CA certificates" in real.result["warnings"][0]
+    assert good.is_enrolled
+    assert (mistaken.result["failure"]["kind"], mistaken.operations) == ("invalid_response", ["GET cacerts"])
+    assert mistaken.requests[0].header("Authorization") is None
+    for outcome in (untrusted, circular):
+        assert (outcome.result["failure"]["kind"], outcome.connections) == ("invalid_parameters", [])
+        assert "ca_certs_fingerprint" in outcome.result["msg"]
+    assert (partial.failed, partial.operations) == (False, ["GET cacerts", *REQUESTED]), partial.result
+    assert x509.load_pem_x509_certificates(Path(paths[4]).read_bytes()) == simulator.est.ca_certificates[1:2]
+    # This server accepts no connection without a certificate, and the first has none.
+    assert (birthed.result["failure"]["kind"], birthed.handshakes, birthed.requests) == ("handshake_failed", 0, [])
+    assert [Path(path).exists() for path in paths] == [True, False, False, False, True]
+    for host in (wrong, none, same, born):
+        assert host.files == {}
+    assert len(simulator.est.issued) == 2
+
+
+def test_est_meets_the_csr_attributes(est_hosts, simulator, player):
+    unknown, template, names, *none, other, lacking, binding, given = est_hosts(9)
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    pem = csr.public_bytes(serialization.Encoding.PEM).decode()
+    tasks = [
+        unknown.task(),
+        template.task(key_type="ecdsa_p384"),
+        names.task(subject_alt_name=["DNS:gate-7.example"]),
+        *(host.task() for host in none),
+        other.task(),
+        lacking.task(),
+        binding.task(),
+        given.task(csr_content=pem, client_key=None),
+    ]
+    script = [
+        served(UNKNOWN),
+        served(TEMPLATE),
+        served(NAMES),
+        Answer(path="/csrattrs", status=404),
+        Answer(path="/csrattrs", status=501, body="<html>"),
+        served(OTHER_KEY),
+        served(NAMES),
+        served(CHANNEL_BINDING),
+        served(TEMPLATE),
+    ]
+    outcomes = player._run(tasks, [], script=script)
+    for host, outcome in zip((unknown, template, names, *none), outcomes, strict=False):
+        assert (outcome.failed, outcome.operations) == (False, REQUESTED), outcome.result
+        assert host.is_enrolled
+    assert f"CSR attributes that are ignored: {', '.join(IGNORED)}." in outcomes[0].result["warnings"][0]
+    assert "warnings" not in outcomes[1].result
+    sent = x509.load_der_x509_csr(base64.b64decode(outcomes[1].requests[1].body))
+    assert isinstance(sent.signature_hash_algorithm, hashes.SHA384)
+    assert isinstance(sent.public_key().curve, ec.SECP384R1)
+    usages = sent.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usages) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    words = [
+        ("a key of the type ecdsa_p521, but the key of the CSR has the type ecdsa_p256", "Set key_type"),
+        ("the extension 2.5.29.17 in the CSR", "Set subject_alt_name"),
+        ("channel binding",),
+        ("a signature of the CSR with ecdsa with SHA384", "the extension 2.5.29.37 in the CSR", "Add it to the CSR"),
+    ]
+    for host, outcome, expected in zip((other, lacking, binding, given), outcomes[5:], words, strict=True):
+        assert (outcome.result["failure"]["kind"], outcome.operations) == ("invalid_parameters", REQUESTED[:1])
+        assert all(word in outcome.result["msg"] for word in expected), outcome.result["msg"]
+        assert host.files == {}
+    assert len(simulator.est.issued) == 5
+
+
+# The settings of the responses, each of which leads to the same files.
+FORMS = {
+    "usual": {},
+    "CRLF": {"line_length": 76, "line_end": "\r\n"},
+    "one line": {"line_length": 0, "line_end": ""},
+    "DER": {"raw_der": True, "transfer_encoding": "binary"},
+    "leaf last": {"leaf_place": "last"},
+    "plain type": {"content_type": "application/pkcs7-mime", "transfer_encoding": None},
+    "other type": {"content_type": "text/html", "transfer_encoding": "8bit"},
+}
+
+
+@pytest.mark.thorough
+def test_est_reads_each_form_of_a_response(est_hosts, simulator, player, tmp_path):
+    hosts = dict(zip((*FORMS, "201"), est_hosts(len(FORMS) + 1), strict=True))
+    usual = {name: getattr(simulator.est, name) for settings in FORMS.values() for name in settings}
+
+    def settings_of(name: str) -> t.Callable[[t.Any], None]:
+        return lambda _records: vars(simulator.est).update({**usual, **FORMS[name]})
+
+    script = [Answer(path="/cacerts", before=settings_of(name)) for name in FORMS]
+    script.append(Answer(path="/simpleenroll", status=201, effect=True))
+    created = script.pop()
+    paths = {name: tmp_path / f"ca-{number}.pem" for number, name in enumerate(hosts)}
+    tasks = [host.task(ca_certs_path=str(paths[name])) for name, host in hosts.items()]
+    outcomes = player._run(tasks[:-1], [], script=script) + player._run(tasks[-1:], [], script=[created])
+    for (name, host), outcome in zip(hosts.items(), outcomes, strict=True):
+        assert (outcome.failed, outcome.operations) == (False, ["GET cacerts", *REQUESTED]), (name, outcome.result)
+        assert host.is_enrolled, name
+        assert host.certificate.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----\nM"), name
+    assert len({path.read_bytes() for path in paths.values()}) == 1
+
+
+@pytest.mark.thorough
+def test_est_denials_name_the_credential(est_host, simulator, player):
+    camera = simulator.certificates["camera"]
+    tasks = [
+        est_host.task(passcode=EXPIRED_PASSCODE),
+        est_host.task(passcode="no-passcode-of-this-account"),
+        est_host.task(**{**est_birth(simulator), "birth_cert": str(camera.pem), "birth_key": str(camera.key)}),
+        est_host.task(est_url=simulator.est_operator_url.replace("IOT_", "IOT_0")),
+        est_host.task(),
+        est_host.task(),
+    ]
+    html = Answer(path="/simpleenroll", status=403, body="<html>")
+    text = {"Content-Type": "text/plain"}
+    bad = Answer(path="/simpleenroll", status=400, headers=text, body="CSR Attributes missing in request.")
+    outcomes = player._run(tasks, [], script=[Answer(path="/simpleenroll", times=4), html, bad])
+    kinds = ["enrollment_denied"] * 3 + ["http_error"] * 3
+    assert [outcome.result["failure"]["kind"] for outcome in outcomes] == kinds
+    words = ["Check passcode and est_username", "Check passcode", "birth_cert is registered", "est_url", "403", "400"]
+    for outcome, word in zip(outcomes, words, strict=True):
+        assert word in outcome.result["msg"], outcome.result["msg"]
+        assert "api_url" not in outcome.result["msg"]
+        assert (outcome.result["changed"], outcome.operations) == (False, REQUESTED)
+        assert outcome.result["msg"].startswith(f"Device {NAME}: ")
+    assert "CSR Attributes missing in request." in outcomes[-1].result["msg"]
+    assert est_host.files == {}
+    assert simulator.est.issued == []
+
+
+@pytest.mark.thorough
+def test_est_options_that_exclude_each_other_cost_no_request(est_host, host, simulator, player, tmp_path):
+    url, attributes, path = simulator.est_operator_url, [{"id": "a", "value": "b"}], str(tmp_path / "ca.pem")
+    cases = [
+        ("mutually exclusive: est_url|enrollment_profile_id", {"enrollment_profile_id": "IOT_1"}),
+        ("mutually exclusive: est_url|api_key", {"api_key": API_KEY, "passcode": None}),
+        ("mutually exclusive: est_url|device_attributes", {"device_attributes": attributes}),
+        ("mutually exclusive: est_url|certificate_profile_attributes", {"certificate_profile_attributes": attributes}),
+        ("one of the following is required: enrollment_profile_id, est_url", {"est_url": None}),
+        ("required by 'est_username'", {**est_birth(simulator), "est_username": "gates"}),
+        ("required by 'ca_certs_fingerprint'", {"ca_certs_fingerprint": "0" * 64}),
+        ("ca_certs_fingerprint must be", {"ca_certs_path": path, "ca_certs_fingerprint": "0" * 40}),
+        ("ca_certs_path requires ca_certs_fingerprint", {"ca_certs_path": path, "validate_certs": False}),
+        ("its directory does not exist", {"ca_certs_path": str(tmp_path / "none/ca.pem")}),
+        ("est_url is not a base URL", {"est_url": f"{url}?a=b"}),
+        ("est_url does not begin with https://", {"est_url": "http://localhost"}),
+        ("est_username has a colon", {"est_username": "a:b"}),
+    ]
+    tasks = [est_host.task(**options) for _words, options in cases]
+    tasks.append(host.task(enrollment_profile_id=ENROLLMENT_PROFILE_ID, ca_certs_path=path))
+    expected = [*(words for words, _options in cases), "required by 'ca_certs_path'"]
+    for words, outcome in zip(expected, player._run(tasks, []), strict=True):
+        assert (outcome.failed, outcome.connections) == (True, []), words
+        assert words in outcome.result["msg"], outcome.result["msg"]
+    assert est_host.files == host.files == {}

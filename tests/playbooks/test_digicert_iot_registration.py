@@ -240,7 +240,7 @@ def test_bad_input_costs_no_connection(operator):
 def test_the_devices_door_says_that_it_is_the_wrong_one(operator, simulator, device):
     outcome = operator.player.run_one(operator.task(device_id=device.id, allow_read=False, api_url=simulator.url))
     assert outcome.result["failure"]["kind"] == "handshake_failed"
-    assert "The host name of the operator API has no prefix 'clientauth.'" in outcome.result["msg"]
+    assert "remove the prefix 'clientauth.' of the host name in api_url" in outcome.result["msg"]
 
 
 def test_an_update_whose_answer_got_lost_is_looked_at(operator, device):

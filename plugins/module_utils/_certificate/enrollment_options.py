@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import typing as t
 
@@ -23,10 +21,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     parse_credentials,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_policy import Policy
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import est_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.names import Names, parse_names
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import LONGEST_PASSPHRASE
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
+    EST_EXCLUSIONS as EST_RENEWAL_EXCLUSIONS,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     attributes_argument_spec,
+    fingerprint_of,
     path_problems,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
@@ -94,7 +97,9 @@ ENROLLMENT_CREDENTIALS = ("api_key", "passcode", "birth_cert", "birth_cert_conte
 def enrollment_argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the argument spec of the enrollment, without the connection."""
     return {
-        "enrollment_profile_id": {"type": "str", "required": True},
+        "enrollment_profile_id": {"type": "str"},
+        **est_argument_spec(),
+        "est_username": {"type": "str"},
         "device_identifier": {"type": "str", "required": True},
         **attributes_argument_spec(),
         "subject": {"type": "dict"},
@@ -108,6 +113,8 @@ def enrollment_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 # Constraints of enrollment_argument_spec.
+EST_EXCLUSIONS = (("est_url", "enrollment_profile_id"), ("est_url", "api_key"), *EST_RENEWAL_EXCLUSIONS)
+EST_REQUIREMENT = ("enrollment_profile_id", "est_url")
 CSR_EXCLUSIONS = (
     ("csr_path", "csr_content"),
     ("csr_path", "subject"),
@@ -135,7 +142,7 @@ def parse_connections(params: t.Mapping[str, t.Any], credential: Credential) -> 
     url = params["api_url"] or (OPERATOR_URL if is_operator else DEVICE_URL)
     device_url = params["device_api_url"] or (_HOST.sub(rf"\1{_DEVICE_PREFIX}\3", url) if is_operator else url)
     connection = parse_connection({**params, "api_url": _HOST.sub(r"\1\3", url) if is_operator else url})
-    return connection, connection._replace(api_url=device_url)
+    return connection, connection._replace(api_url=device_url, url_option="device_api_url")
 
 
 def parse_enrollment_options(params: t.Mapping[str, t.Any], files: Credentials) -> tuple[EnrollmentOptions, list[str]]:
@@ -153,11 +160,10 @@ def parse_enrollment_options(params: t.Mapping[str, t.Any], files: Credentials) 
         "device_attributes": [{"id": _DEVICE_IDENTIFIER, "value": identifier}, *attributes],
     }
     csr = CsrOptions(params["csr_path"], params["csr_content"], params["key_type"], names)
-    public = [{**payload, "device_attributes": identifier}, csr]
-    fingerprint = hashlib.sha256(json.dumps(public, sort_keys=True).encode("ascii")).hexdigest()
+    public = [{**payload, "device_attributes": identifier}, params["est_url"], csr]
     problems = _problems(params, files) + (name_problems if csr.csr_path is csr.csr_content is None else [])
     policy = Policy(params["reenroll_expired"], params["force"])
-    return EnrollmentOptions(policy, csr, payload, fingerprint), problems
+    return EnrollmentOptions(policy, csr, payload, fingerprint_of(public)), problems
 
 
 def _problems(params: t.Mapping[str, t.Any], files: Credentials) -> list[str]:
@@ -168,7 +174,8 @@ def _problems(params: t.Mapping[str, t.Any], files: Credentials) -> list[str]:
             f"device_identifier must be text of 1 to {MAXIMUM_IDENTIFIER_LENGTH} characters, which is the name of the "
             "device."
         )
-    if not params["enrollment_profile_id"] or not is_unicode(params["enrollment_profile_id"]):
+    profile_id = params["enrollment_profile_id"]
+    if params["est_url"] is None and (not profile_id or not is_unicode(profile_id)):
         problems.append("enrollment_profile_id is empty, or not valid Unicode text.")
     if any(attribute["id"] == _DEVICE_IDENTIFIER for attribute in params["device_attributes"] or []):
         problems.append(f"device_attributes has {_DEVICE_IDENTIFIER}. Set device_identifier instead.")

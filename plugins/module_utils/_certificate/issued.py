@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     chain_of,
+    check_number,
     holds,
     order_chain,
     read_chain,
@@ -38,7 +39,9 @@ def issued_chain(pem: str, others: t.Iterable[t.Any], csr: t.Any) -> list[t.Any]
     `others` are certificates that can be between the new certificate and its CA. Raises ValueError if a certificate in
     the response is invalid, or if there is none.
     """
-    return order_chain([*read_chain(_stripped(pem)), *others], csr)
+    found = read_chain(_stripped(pem))
+    check_number(found)
+    return order_chain([*found, *others], csr)
 
 
 def _stripped(pem: str) -> bytes:

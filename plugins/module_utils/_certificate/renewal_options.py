@@ -8,9 +8,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
+    Credentials,
+    connection_argument_spec,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import est_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import Policy
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path
@@ -22,7 +28,8 @@ class RenewalOptions(t.NamedTuple):
     """When to renew a certificate, and the request for the new one.
 
     Without `csr_path` and `csr_content` the request is created, with a new key of `key_type` if `regenerate_key` is
-    true. `attributes` are the lists of attributes in the request by their name in the API.
+    true. `attributes` are the lists of attributes in the request by their name in the API. `fingerprint` identifies the
+    request. It depends on no secret.
     """
 
     policy: Policy
@@ -32,6 +39,7 @@ class RenewalOptions(t.NamedTuple):
     key_type: str
     attributes: dict[str, list[dict[str, str]]]
     backup: bool
+    fingerprint: str
 
 
 def attributes_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -48,6 +56,12 @@ def attributes_argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def renewal_connection_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the argument spec for the connection of a renewal."""
+    spec = connection_argument_spec()
+    return {**spec, "device_id": {**spec["device_id"], "required": False}}
+
+
 def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the argument spec of the renewal."""
     return {
@@ -59,12 +73,15 @@ def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
         "regenerate_key": {"type": "bool", "default": False},
         "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": "same"},
         **attributes_argument_spec(),
+        **est_argument_spec(),
         "backup": {"type": "bool", "default": False},
     }
 
 
 # Constraints of renewal_argument_spec.
 CSR_EXCLUSION = ("csr_path", "csr_content")
+EST_EXCLUSIONS = (("est_url", "device_attributes"), ("est_url", "certificate_profile_attributes"))
+EST_REQUIREMENT = ("device_id", "est_url")
 
 
 def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credentials) -> tuple[RenewalOptions, list[str]]:
@@ -100,8 +117,14 @@ def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credential
         params["key_type"],
         {name: params[name] for name in lists if params[name]},
         params["backup"],
+        fingerprint_of([params[name] for name in ("est_url", *CSR_EXCLUSION, "regenerate_key", "key_type")]),
     )
     return options, problems
+
+
+def fingerprint_of(request: t.Any) -> str:
+    """Return a text that identifies a request. `request` consists of values that JSON has."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def path_problems(files: Credentials) -> list[str]:

@@ -12,8 +12,8 @@ import os
 
 # The suffix of a verified file that replaces the file with the same name without the suffix.
 STAGED_SUFFIX = ".next"
-# The suffix of the key of an enrollment that is not finished, next to the file of the key.
-UNFINISHED_SUFFIX = ".enrolling"
+# The suffix of the file of a request that is not finished, next to the file of the key.
+UNFINISHED_SUFFIX = ".unfinished"
 
 
 def has_staged_key(key: str) -> bool:

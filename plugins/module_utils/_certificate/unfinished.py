@@ -4,10 +4,10 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The file of an enrollment that is not finished: the private key of its request, and the certificate after the issue.
+"""The file of a request that is not finished: its private key, its CSR, and the certificate after the issue.
 
-The file has the key before a request is sent. If the response is lost, the next run sends a request for the same key.
-If the installation fails, the next run installs the certificate.
+The file has the key and the CSR before the request is sent. If the response is lost, or if the request requires
+approval, the next run sends the same request. If the installation fails, the next run installs the certificate.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import contextlib
 import errno
 import os
 import stat
+import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import (
     NOT_STORABLE,
@@ -31,13 +32,28 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.stag
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
 
-_HEADER = b"The unfinished request of edgeops.digicert.digicert_iot_device_enrollment "
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_HEADER = b"The unfinished request of edgeops.digicert "
+_CSR = b"-----BEGIN CERTIFICATE REQUEST-----"
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_NOT_BEFORE = b"Not before: "
 # The number of bytes for a certificate and its chain, which are reserved before the request.
 _SPACE = 32768
 
 
-class UnfinishedEnrollment:
+class Unfinished(t.NamedTuple):
+    """The private key and the CSR of a request, and the certificates that it was answered with, all in PEM format.
+
+    `key` is b"" if the key is not generated. `not_before` is the time in seconds after which the request can be
+    repeated.
+    """
+
+    key: bytes
+    csr: bytes
+    certificates: bytes = b""
+    not_before: float = 0.0
+
+
+class UnfinishedRequest:
     """The file of the request `request` for the certificate in `pair`.
 
     `request` is a text without line ends. The file of another request is not used. The methods raise FileWriteError.
@@ -56,8 +72,8 @@ class UnfinishedEnrollment:
                 raise OSError(errno.ENAMETOOLONG, "the file name is too long", self.path)
             check_leftover(self.path)
 
-    def read(self) -> tuple[bytes, bytes] | None:
-        """Return the private key and the certificates in the file of this request, in PEM format.
+    def read(self) -> Unfinished | None:
+        """Return the content of the file of this request.
 
         Return None if there is no such file that only this user can read.
         """
@@ -68,26 +84,30 @@ class UnfinishedEnrollment:
                 content = read_regular_file(self.path)
         if not content.startswith(self._header):
             return None
-        key, begin, certificates = content[len(self._header) :].partition(_BEGIN)
-        return key.rstrip(b"\n") + b"\n", begin + certificates
+        key, csr_begin, rest = content[len(self._header) :].partition(_CSR)
+        csr, certificate_begin, certificates = rest.partition(_CERTIFICATE)
+        csr, _mark, seconds = csr.partition(_NOT_BEFORE)
+        not_before = float(seconds) if seconds.strip().isdigit() else 0.0
+        return Unfinished(_block(key), _block(csr_begin + csr), certificate_begin + certificates, not_before)
 
-    def create(self, key: bytes) -> None:
-        """Create the file with a private key in PEM format, or with b"" if the key is not generated."""
+    def create(self, unfinished: Unfinished) -> None:
+        """Create the file, with space for the certificates."""
         with wrap_os_error(NOT_STORABLE, self._pair):
             remove(self.path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with os.fdopen(os.open(self.path, flags, 0o600), "wb") as file:
                 os.fchmod(file.fileno(), 0o600)
-                file.write(self._header + key + b"\n" * _SPACE)
+                file.write(self._header + unfinished.key + unfinished.csr + b"\n" * _SPACE)
                 file.flush()
                 os.fsync(file.fileno())
             sync(os.path.dirname(self.path))
 
-    def add(self, key: bytes, chain: bytes) -> None:
-        """Add the issued certificate and its chain in PEM format to the file, which has this key."""
+    def add(self, unfinished: Unfinished) -> None:
+        """Write what `unfinished` has in addition to its key and its CSR to the file, which has those."""
+        later = _NOT_BEFORE + b"%d\n" % unfinished.not_before if unfinished.not_before else b""
         with wrap_os_error(NOT_STORED, self._pair), open(self.path, "r+b") as file:
-            file.seek(len(self._header + key))
-            file.write(chain.ljust(_SPACE, b"\n"))
+            file.seek(len(self._header + unfinished.key + unfinished.csr))
+            file.write((later + unfinished.certificates).ljust(_SPACE, b"\n"))
             file.flush()
             os.fsync(file.fileno())
 
@@ -95,3 +115,9 @@ class UnfinishedEnrollment:
         """Remove the file, if it exists."""
         with contextlib.suppress(OSError):
             os.unlink(self.path)
+
+
+def _block(content: bytes) -> bytes:
+    """Return PEM without the space after it."""
+    stripped = content.rstrip(b"\n")
+    return stripped + b"\n" if stripped else b""

@@ -11,22 +11,31 @@ Only this file uses the package cryptography. It requires version 3.3 or newer.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import typing as t
+import warnings
 
 try:
     import cryptography
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+    from cryptography.hazmat.primitives.serialization import pkcs7
     from cryptography.x509.oid import NameOID
 except ImportError:
     HAS_CRYPTOGRAPHY = False
 else:
     HAS_CRYPTOGRAPHY = tuple(map(int, cryptography.__version__.split(".")[:2])) >= (3, 3)
 
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_attributes import (
+    NO_ATTRIBUTES,
+    CsrAttributes,
+    CsrFacts,
+    digest_for,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.names import Names
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import (
     CERTIFICATE,
@@ -41,6 +50,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import Mi
 
 KEY_TYPES = ("same", "rsa_2048", "rsa_3072", "rsa_4096", "ecdsa_p256", "ecdsa_p384", "ecdsa_p521", "ed25519")
 
+# The names of curves in the package cryptography -> those in KEY_TYPES.
+_CURVES = {"secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
+# A server has a root and a few intermediate CAs, and three more for each change of a key (RFC 7030, section 4.1.3).
+_MOST_CERTIFICATES = 50
 _OTHER_KEY = "the certificate does not match the key of the CSR"
 # The class of each kind of alternative name.
 _GENERAL_NAMES = {
@@ -85,6 +98,30 @@ def read_chain(content: bytes) -> list[x509.Certificate]:
         return [x509.load_der_x509_certificate(der) for der in certificates(content)]
     except x509.InvalidVersion as error:
         raise ValueError(str(error)) from None
+
+
+def read_pkcs7(der: bytes) -> list[x509.Certificate]:
+    """Return the certificates in PKCS#7 (SignedData in DER format, RFC 7030, section 4.1.3), in their order.
+
+    Raises ValueError if there is none, if there are too many, or if the content is invalid.
+    """
+    try:
+        # The order of the certificates is seldom that of DER, of which cryptography warns.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = pkcs7.load_der_pkcs7_certificates(der)
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        found = []
+    if not found:
+        raise ValueError("the content is no PKCS#7 with certificates")
+    check_number(found)
+    return list(found)
+
+
+def check_number(found: t.Sized) -> None:
+    """Raise ValueError if a response has more certificates than a chain. Each is compared with all others."""
+    if len(found) > _MOST_CERTIFICATES:
+        raise ValueError(f"{len(found)} certificates, but at most {_MOST_CERTIFICATES} are supported")
 
 
 def write_chain(chain: t.Iterable[x509.Certificate]) -> bytes:
@@ -145,8 +182,13 @@ def certificate_info(certificate: x509.Certificate) -> CertificateInfo:
         serial_number=certificate.serial_number,
         not_before=begin,
         not_after=end,
-        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+        fingerprint=fingerprint_of(certificate),
     )
+
+
+def fingerprint_of(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 fingerprint of a certificate in hexadecimal digits, also if its content is invalid."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def read_key(content: bytes, passphrase: str | None) -> t.Any:
@@ -203,8 +245,13 @@ def write_key(key: t.Any, passphrase: str | None) -> bytes:
     return bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
 
 
-def create_csr(key: t.Any, template: x509.Certificate) -> x509.CertificateSigningRequest:
-    """Return a CSR for `key` with the subject and the alternative names of the certificate `template`."""
+def create_csr(
+    key: t.Any, template: x509.Certificate, attributes: CsrAttributes = NO_ATTRIBUTES
+) -> x509.CertificateSigningRequest:
+    """Return a CSR for `key` with the subject and the alternative names of the certificate `template`.
+
+    It has the extensions and the digest that the server requests in `attributes`.
+    """
     builder = x509.CertificateSigningRequestBuilder().subject_name(template.subject)
     try:
         names = template.extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -212,7 +259,7 @@ def create_csr(key: t.Any, template: x509.Certificate) -> x509.CertificateSignin
         pass
     else:
         builder = builder.add_extension(names.value, names.critical)
-    return _sign(builder, key)
+    return _sign(builder, key, attributes)
 
 
 def build_names(names: Names) -> tuple[x509.Name, list[x509.GeneralName]]:
@@ -224,17 +271,58 @@ def build_names(names: Names) -> tuple[x509.Name, list[x509.GeneralName]]:
     return subject, [getattr(x509, _GENERAL_NAMES[kind])(name) for kind, name in alternative]
 
 
-def create_csr_with_names(key: t.Any, names: Names) -> x509.CertificateSigningRequest:
-    """Return a CSR for `key` with these names. Raises ValueError with the reason if a name is invalid."""
+def create_csr_with_names(
+    key: t.Any, names: Names, attributes: CsrAttributes = NO_ATTRIBUTES
+) -> x509.CertificateSigningRequest:
+    """Return a CSR for `key` with these names, and with what the server requests in `attributes`, as in `create_csr`.
+
+    Raises ValueError with the reason if a name is invalid.
+    """
     subject, alternative = build_names(names)
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if alternative:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
-    return _sign(builder, key)
+    return _sign(builder, key, attributes)
 
 
-def _sign(builder: x509.CertificateSigningRequestBuilder, key: t.Any) -> x509.CertificateSigningRequest:
-    return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+def _sign(
+    builder: x509.CertificateSigningRequestBuilder, key: t.Any, attributes: CsrAttributes
+) -> x509.CertificateSigningRequest:
+    for extension in attributes.extensions:
+        # The names of the task take precedence, and no extension occurs twice.
+        with contextlib.suppress(ValueError):
+            value = x509.UnrecognizedExtension(x509.ObjectIdentifier(extension.oid), extension.value)
+            builder = builder.add_extension(value, extension.critical)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return builder.sign(key, None)
+    return builder.sign(key, getattr(hashes, digest_for(attributes, _key_type(key)))())
+
+
+def csr_facts(request: x509.CertificateSigningRequest) -> CsrFacts:
+    """Return what a server can require of a CSR. A key that cryptography does not support has the type `unknown`."""
+    try:
+        key_type, digest = _key_type(request.public_key()), request.signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        key_type, digest = "unknown", None
+    extensions = frozenset(extension.oid.dotted_string for extension in _extensions(request))
+    return CsrFacts(key_type, "" if digest is None else digest.name.upper(), extensions)
+
+
+def _extensions(owner: x509.Certificate | x509.CertificateSigningRequest) -> list[x509.Extension[t.Any]]:
+    """Return the extensions of a certificate or a CSR, or none if one is invalid. Others can have encoded them."""
+    try:
+        return list(owner.extensions)
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return []
+
+
+def _key_type(key: t.Any) -> str:
+    """Return the type of a private or a public key, in the notation of KEY_TYPES if that has the type."""
+    if isinstance(key, (rsa.RSAPrivateKey, rsa.RSAPublicKey)):
+        return f"rsa_{key.key_size}"
+    if isinstance(key, (ec.EllipticCurvePrivateKey, ec.EllipticCurvePublicKey)):
+        return f"ecdsa_{_CURVES.get(key.curve.name, key.curve.name)}"
+    return "ed25519" if isinstance(key, (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)) else "unknown"
 
 
 def dump_csr(request: x509.CertificateSigningRequest) -> str:
@@ -283,6 +371,37 @@ def chain_of(leaf: x509.Certificate, certificates_found: t.Iterable[x509.Certifi
         signers = [each for each in rest if _is_signed_by(chain[-1], each)][:1]
         chain += signers
     return chain
+
+
+def issued_below(top: list[x509.Certificate], found: t.Iterable[x509.Certificate]) -> list[x509.Certificate]:
+    """Return the certificates `top`, then the CA certificates of `found` that they signed, directly or through others.
+
+    A name without a signature proves nothing, because anyone can have sent the certificates.
+    """
+    rest = [each for each in found if each not in top and _is_ca(each)]
+    signed = [each for each in rest if any(_has_signed(signer, each) for signer in top)]
+    return [*top, *issued_below(signed, rest)] if signed else top
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    values = (extension.value for extension in _extensions(certificate))
+    return any(value.ca for value in values if isinstance(value, x509.BasicConstraints))
+
+
+def _has_signed(signer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Return whether `signer` issued a certificate, also with cryptography < 40."""
+    signature, content = certificate.signature, certificate.tbs_certificate_bytes
+    try:
+        key, digest = signer.public_key(), t.cast("hashes.HashAlgorithm", certificate.signature_hash_algorithm)
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, content, padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, content, ec.ECDSA(digest))
+        else:
+            t.cast("ed25519.Ed25519PublicKey", key).verify(signature, content)
+        return bool(certificate.issuer == signer.subject)
+    except (AttributeError, TypeError, ValueError, InvalidSignature, UnsupportedAlgorithm):
+        return False
 
 
 def find_issue_problem(

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
@@ -19,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     Credentials,
     Operator,
     Secret,
+    Trust,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import has_staged_key
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Session, TlsContexts
@@ -31,7 +33,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls_error
     certificate_validity_hint,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path, is_unicode
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 if t.TYPE_CHECKING:  # pragma: no cover - few runs need it
@@ -115,17 +117,53 @@ def open_enrollment_session(
     return open_session(connection, credential, problems, runtime)
 
 
+def open_est_session(
+    connection: Connection, credential: Secret | Credentials, username: str, problems: list[str], runtime: Runtime
+) -> Session:
+    """Return a session with an EST server, as `open_enrollment_session` does. `username` is for a passcode.
+
+    A passcode is a password of HTTP Basic authentication (RFC 7617).
+    """
+    if isinstance(credential, Credentials):
+        return open_session(connection, credential, problems, runtime)
+    _warn_of_trust(connection, runtime)
+    text = f"{username}:{credential.value}"
+    if not credential.value or not is_unicode(text) or not text.isprintable() or ":" in username:
+        problems = [
+            *problems,
+            "passcode is empty, or passcode or est_username has control characters, or est_username has a colon.",
+        ]
+        text = ""
+    token = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    return _open_with_headers(connection, {"Authorization": f"Basic {token}"}, problems, runtime)
+
+
+def open_unverified_session(connection: Connection, problems: list[str], runtime: Runtime) -> Session:
+    """Return a session without a credential that accepts any server. The caller verifies the response."""
+    context, tls_problems = server_auth_context(Trust(False, None))
+    _require_none(problems + connection_problems(connection) + tls_problems)
+    # A proxy can receive a password, and the file in ca_path does not exist yet.
+    proxy_trust = Trust(connection.trust.validate_certs, None)
+    contexts = TlsContexts(context, lambda: proxy_context(proxy_trust))
+    return Session(connection, contexts, Identity(leaf=""), runtime.pause)
+
+
 def _open_header_session(connection: Connection, secret: Secret, problems: list[str], runtime: Runtime) -> Session:
     _warn_of_trust(connection, runtime)
-    context, tls_problems = server_auth_context(connection.trust)
     # If HTTP does not support a character, the error of the library contains the secret.
     if not secret.value or not all("!" <= character <= "~" for character in secret.value):
         noun = _SECRETS[secret.option].noun
         problems = [*problems, f"{secret.option} is empty, or has blanks, line ends or characters that no {noun} has."]
+    return _open_with_headers(connection, {_SECRETS[secret.option].header: secret.value}, problems, runtime)
+
+
+def _open_with_headers(
+    connection: Connection, headers: t.Mapping[str, str], problems: list[str], runtime: Runtime
+) -> Session:
+    context, tls_problems = server_auth_context(connection.trust)
     _require_none(problems + connection_problems(connection) + tls_problems)
     contexts = TlsContexts(context, lambda: proxy_context(connection.trust))
-    identity = Identity(leaf="", headers={_SECRETS[secret.option].header: secret.value})
-    return Session(connection, contexts, identity, runtime.pause)
+    return Session(connection, contexts, Identity(leaf="", headers=headers), runtime.pause)
 
 
 def _require_none(problems: list[str]) -> None:
@@ -178,11 +216,11 @@ def _warn_of_trust(connection: Connection, runtime: Runtime) -> None:
         runtime.warn("validate_certs is false. The connection is open to man-in-the-middle attacks.")
 
 
-def connection_problems(connection: Connection, option: str = "api_url") -> list[str]:
-    """Return why the connection is not possible, as sentences. `option` is the option for its URL."""
+def connection_problems(connection: Connection) -> list[str]:
+    """Return why the connection is not possible, as sentences."""
     problem = _url_problem(connection.api_url)
     problems = (
-        [f"{option} {problem}. It must consist of https://, a host, and optionally a port and a path."]
+        [f"{connection.url_option} {problem}. It must consist of https://, a host, and optionally a port and a path."]
         if problem
         else []
     )

@@ -77,6 +77,10 @@ class IssuedCertificate(t.NamedTuple):
     certificate_request_id: str | None
     device_id: str | None
 
+    def name(self) -> str:
+        """Return the ID of the certificate for use in a sentence, or "" if the response has none."""
+        return "" if self.certificate_id is None else f" (ID {self.certificate_id})"
+
     def ids(self) -> dict[str, str | None]:
         """Return the IDs of the certificate and of its request, for the result of a module."""
         return {"certificate_id": self.certificate_id, "certificate_request_id": self.certificate_request_id}
@@ -165,14 +169,30 @@ def request_certificate(
 ) -> IssuedCertificate:
     """Send a request for a certificate and return the certificate. `failure_of` returns the error for a response.
 
+    Raises as `issue` does.
+    """
+
+    def parse(response: Response) -> IssuedCertificate:
+        if not 200 <= response.status < 300:
+            raise failure_of(response, request.verb)
+        return _parse_issued(response, request, redactor)
+
+    return issue(session, request, json.dumps(payload).encode("ascii"), parse)
+
+
+def issue(
+    session: Session,
+    request: CertificateRequest,
+    body: bytes,
+    parse: t.Callable[[Response], IssuedCertificate],
+) -> IssuedCertificate:
+    """Send a request for a certificate and return the certificate, which `parse` finds in the response.
+
     The request is not idempotent, because each one can issue a certificate. Raises a DeviceManagerError, and
     OutcomeUnknownError if the API may have issued a certificate.
     """
     try:
-        response = session.send("POST", request.path, json.dumps(payload).encode("ascii"), False)
-        if not 200 <= response.status < 300:
-            raise failure_of(response, request.verb)
-        return _parse_issued(response, request, redactor)
+        return parse(session.send("POST", request.path, body, False))
     except DeviceManagerError as failure:
         if not failure.may_have_applied:
             raise
@@ -188,7 +208,7 @@ def _parse_issued(response: Response, request: CertificateRequest, redactor: Red
         content = parse_object(response.body)
     except ValueError as error:
         raise InvalidResponseError(
-            f"Invalid response to the {request.verb} request: {error}.", _details_of(response), may_have_applied=True
+            f"Invalid response to the {request.verb} request: {error}.", details_of(response), may_have_applied=True
         ) from error
     words = {key: word for key, word in content.items() if isinstance(word, str)}
     if words.get("pem"):
@@ -200,7 +220,7 @@ def _parse_issued(response: Response, request: CertificateRequest, redactor: Red
         f"The API accepted the certificate request, but did not issue a certificate: request {number}, status {status},"
         f" result {result}. {request.unchanged} {request.approval} The API cannot return the certificate later. "
         f"{request.next_run}",
-        _details_of(response),
+        details_of(response),
     )
     failure.certificate_request_id = words.get("certificate_request_id")
     raise failure
@@ -282,7 +302,7 @@ def _parse_json(body: bytes) -> t.Any:
         content = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite)
         _check_depth(content)
     except (ValueError, RecursionError) as error:
-        kind = "an HTML page" if body.lstrip()[:1] == b"<" else "content that is not valid JSON"
+        kind = "an HTML page" if is_html(body) else "content that is not valid JSON"
         raise ValueError(kind) from error
     # An escape such as \ud800 is no character. The check takes time, so it depends on escapes in the text.
     if "\\u" in text and not is_unicode(json.dumps(content, ensure_ascii=False)):
@@ -309,12 +329,13 @@ def invalid_response(response: Response, verb: str, error: ValueError, advice: s
     return InvalidResponseError(
         f"Invalid response to the {verb} request: {error}. Check api_url, and check whether a proxy or a login page "
         f"intercepts the request{advice}.",
-        _details_of(response),
+        details_of(response),
         may_have_applied=True,
     )
 
 
-def _details_of(response: Response, code: str | None = None, message: str | None = None) -> ErrorDetails:
+def details_of(response: Response, code: str | None = None, message: str | None = None) -> ErrorDetails:
+    """Return the details of an error that this response is the reason for."""
     return ErrorDetails(response.status, code, message, response.retries)
 
 
@@ -322,7 +343,8 @@ class Denials(t.NamedTuple):
     """The documented codes with which an API denies an operation, with the error for each, and the advice for them.
 
     `credential` is the option that authenticates the request. `certificate_validity_hint` is that of a session.
-    `unknown` is the error and the advice if the API returns that an object does not exist.
+    `unknown` is the error and the advice if the API returns that an object does not exist. `url_option` is that of the
+    connection.
     """
 
     errors: t.Mapping[str, type[DeviceManagerError]]
@@ -333,29 +355,35 @@ class Denials(t.NamedTuple):
         DeviceNotFoundError,
         "Check device_id, and check that api_url is the URL of the account that has the device.",
     )
+    url_option: str = "api_url"
 
 
 class _Body(t.NamedTuple):
-    """The code and the message of an error of the API, or None, and the title of an HTML page, without masks."""
+    """The code and the message of an error of the API, or None, and the text of another body, without masks."""
 
     code: str | None
     message: str | None
-    title: str
+    text: str
 
 
 def error_from_response(response: Response, verb: str, denials: Denials, redactor: Redactor) -> DeviceManagerError:
     """Return the error for a response whose status is an error. Its texts are masked before they are truncated."""
-    code, message = _error_of(response.body)
-    body = _Body(code, message, _title_of(response.body) if message is None else "")
-    code, message, title = (text and truncate(text, redactor) for text in body)
-    reason = ": ".join(part for part in (code, message, title) if part)
-    kind, advice = _kind_and_advice(response, body, denials)
+    kind, advice = _kind_and_advice(response, _body_of(response), denials)
     if kind is RedirectedError:
         location = truncate(response.headers.get("Location", "an unknown location"), redactor)
         advice = f"The API redirected to {location}. {advice}"
+    return error_of_kind(kind, advice, response, verb, redactor)
+
+
+def error_of_kind(
+    kind: type[DeviceManagerError], advice: str, response: Response, verb: str, redactor: Redactor
+) -> DeviceManagerError:
+    """Return the error of this kind for a response whose status is an error, with its texts and this advice."""
+    code, message, text = (text and truncate(text, redactor) for text in _body_of(response))
+    reason = ": ".join(part for part in (code, message, text) if part)
     return kind(
         f"The {verb} failed with HTTP status {response.status}{f' ({reason})' if reason else ''}. {advice}",
-        _details_of(response, code, message),
+        details_of(response, code, message),
         may_have_applied=response.may_have_applied,
         again=response.again,
     )
@@ -369,22 +397,22 @@ def _kind_and_advice(response: Response, body: _Body, denials: Denials) -> tuple
     """
     status = response.status
     is_api_error = body.code is not None and body.message is not None
-    advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in body.title), None)
+    advice = next((advice for mark, advice in _CERTIFICATE_ADVICE if mark in body.text), None)
     if advice is not None:
         return HttpError, advice.format(denials.credential) + denials.certificate_validity_hint()
     if 300 <= status < 400:
         return RedirectedError, (
             f"Redirects are not followed, so that {denials.credential} is not sent to another host. If the location is "
-            "correct, set api_url to it."
+            f"correct, set {denials.url_option} to it."
         )
     if is_api_error and body.code in _UNKNOWN_CODES and status in (400, 404):
         return denials.unknown
     if status in (401, 403) and is_api_error:
         return denials.errors.get(str(body.code), HttpError), denials.advice
-    return HttpError, _http_advice(response, is_api_error, denials.credential)
+    return HttpError, _http_advice(response, is_api_error, denials)
 
 
-def _http_advice(response: Response, is_api_error: bool, credential: str) -> str:
+def _http_advice(response: Response, is_api_error: bool, denials: Denials) -> str:
     if response.status == 407:
         return "The proxy requires a username and a password. Add them to the URL of the proxy."
     if response.status == 429 or response.status >= 500:
@@ -393,8 +421,8 @@ def _http_advice(response: Response, is_api_error: bool, credential: str) -> str
     if is_api_error:
         return "Correct the cause and run the task again."
     return (
-        "The response is not an error of the API. Check api_url, and check whether a proxy, a firewall or a gateway on "
-        f"the network path rejects {credential}."
+        f"The response is not an error of the API. Check {denials.url_option}, and check whether a proxy, a firewall "
+        f"or a gateway on the network path rejects {denials.credential}."
     )
 
 
@@ -414,10 +442,25 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
     return code if isinstance(code, str) else None, message if isinstance(message, str) else None
 
 
-def _title_of(body: bytes) -> str:
-    """Return the title of an HTML page, which names the error of a server in front of the API, or ""."""
-    found = re.search(rb"<title>\s*([^<]*)", body[:4096], re.IGNORECASE)
+def _body_of(response: Response) -> _Body:
+    code, message = _error_of(response.body)
+    return _Body(code, message, _text_of(response) if message is None else "")
+
+
+def _text_of(response: Response) -> str:
+    """Return the text by which a server in front of the API names an error, or "".
+
+    It is the title of an HTML page, or the first line of a text.
+    """
+    is_text = response.headers.get("Content-Type", "").lower().startswith("text/plain")
+    pattern = rb"\s*([^\r\n]*)" if is_text else rb"(?is).*?<title>\s*([^<]*)"
+    found = re.match(pattern, response.body[:4096])
     return found.group(1).decode("utf-8", "replace").strip() if found else ""
+
+
+def is_html(body: bytes) -> bool:
+    """Return whether the body of a response is an HTML page, which no API returns."""
+    return body.lstrip()[:1] == b"<"
 
 
 def truncate(text: t.Any, redactor: Redactor | None = None) -> str:

@@ -17,6 +17,8 @@ FIRST_SPREAD = 10.0
 LONGEST_WAIT = 30.0
 # DigiCert's published limits use windows of up to three minutes, and of five minutes on an older page.
 LONGEST_RETRY_AFTER = 300.0
+# The longest wait in seconds for the approval of a certificate request that an EST server can require.
+LONGEST_APPROVAL = 86400.0
 
 
 class Attempts:
@@ -86,10 +88,10 @@ def back_off(retry: int, status: int | None, random: float, rate_limited: bool =
     return 0.0 if rate_limited else min(LONGEST_WAIT, FIRST_SPREAD * growth) * random
 
 
-def parse_retry_after(retry_after: str | None, now: float) -> float:
+def parse_retry_after(retry_after: str | None, now: float, longest: float = LONGEST_RETRY_AFTER) -> float:
     """Return the seconds in a Retry-After header: a number or an HTTP date (RFC 9110, section 10.2.3).
 
-    Return 0 for a header that is missing, in the past or invalid.
+    They are at most `longest`. Return 0 for a header that is missing, in the past or invalid.
     """
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
@@ -100,4 +102,4 @@ def parse_retry_after(retry_after: str | None, now: float) -> float:
             seconds = parsedate_to_datetime(text).timestamp() - now
         except (TypeError, ValueError, IndexError, OverflowError, OSError):
             seconds = 0.0
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return min(max(seconds, 0.0), longest)

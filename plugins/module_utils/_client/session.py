@@ -68,6 +68,16 @@ class Response(t.NamedTuple):
     again: bool = False
 
 
+class MediaTypes(t.NamedTuple):
+    """The media types of the responses that a session accepts, and the headers of a request with a body."""
+
+    accepted: str
+    of_body: t.Mapping[str, str]
+
+
+_JSON = MediaTypes("application/json", MappingProxyType({"Content-Type": "application/json"}))
+
+
 class TlsContexts(t.NamedTuple):
     """The context for TLS to the API, and a function that returns the context for TLS to a proxy."""
 
@@ -101,7 +111,8 @@ _CLOCK = Clock()
 class Session:
     """Sends requests below the URL of `connection` with the credential of `identity`.
 
-    The timeout of the connection is for each request, from the connection to the end of the response.
+    The timeout of the connection is for each request, from the connection to the end of the response. The bodies are
+    JSON unless `media_types` is replaced.
 
     `pause` limits the request rate of a process for many devices. It is called before each request with the seconds to
     wait after the previous request, or 0, and the status of the previous response, or None. Its exceptions end the
@@ -119,6 +130,8 @@ class Session:
         if not HAS_URLLIB3:
             raise _missing_requests()
         self._url: t.Any = parse_url(connection.api_url.rstrip("/"))
+        self._url_option = connection.url_option
+        self.media_types = _JSON
         self._timeout = connection.timeout
         self._retries = connection.retries
         proxy = _proxy_of(connection.api_url, contexts.proxy) if connection.use_proxy else None
@@ -192,13 +205,15 @@ class Session:
         try:
             self._wait(attempts.immediate)
             response = self._send_once(method, path, body)
-        except DeviceManagerError as failure:
+        except DeviceManagerError as error:
+            # The texts of errors name the option of most modules.
+            failure = error.replace(str(error).replace("api_url", self._url_option))
             if attempts.failed(failure.may_have_applied, isinstance(failure, ConnectionFailedError)):
                 failure.again = True
                 self._schedule(attempts, None, None)
             failure.details = failure.details._replace(retries=retries)
             failure.may_have_applied = attempts.may_have_applied
-            raise
+            raise failure from error.__cause__
         retry_after = response.headers.get("Retry-After")
         again = attempts.answered(response.status, retry_after)
         if again:
@@ -223,13 +238,12 @@ class Session:
 
     def _send_once(self, method: str, path: str, body: bytes | None) -> Response:
         headers = {
-            "Accept": "application/json",
+            "Accept": self.media_types.accepted,
             "Accept-Encoding": "identity",
             "User-Agent": "edgeops.digicert",
             **self.identity.headers,
+            **({} if body is None else self.media_types.of_body),
         }
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         with self._connection():
             return self._exchange(method, path, body, headers)
 

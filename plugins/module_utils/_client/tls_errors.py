@@ -91,13 +91,14 @@ def describe_handshake_error(error: ssl.SSLError, host: str, leaf: str = "client
     reason = _reason(error)
     if not leaf and "ALERT" in reason and "PROTOCOL" not in reason:
         return (
-            f"The TLS handshake with {host} failed ({reason}). The server requires a client certificate, so api_url is "
-            "the URL of the device API. The host name of the operator API has no prefix 'clientauth.'."
+            f"The TLS handshake with {host} failed ({reason}). The server requires a client certificate, "
+            "which a request with an API key or a passcode does not have. At DigiCert, remove the prefix 'clientauth.' "
+            "of the host name in api_url."
         )
     advice = _advice(reason) or (
         "Check that client_cert is the certificate of the device and that client_key matches it, that the host name in "
-        "api_url starts with 'clientauth.', and that api_url is the URL of the region and the account that issued the "
-        "certificate"
+        "api_url starts with 'clientauth.' at DigiCert, and that api_url is the URL of the region and the account that "
+        "issued the certificate"
     )
     return f"The TLS handshake with {host} failed ({reason}). {for_leaf(advice, leaf)}."
 

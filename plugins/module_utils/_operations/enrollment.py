@@ -17,6 +17,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     Credentials,
     parse_credentials,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.ca_certificates import CaCertificates
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     Credential,
     EnrollmentOptions,
@@ -29,6 +30,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enro
     EnrollmentDecision,
     Found,
     decide_enrollment,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import (
+    EstOptions,
+    parse_est_options,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import (
     CertificateFiles,
@@ -47,7 +52,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.issu
     with_new_key,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import PRIVATE_KEY, describe_problem
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.unfinished import UnfinishedEnrollment
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.unfinished import (
+    Unfinished,
+    UnfinishedRequest,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     CertificateInfo,
     build_names,
@@ -67,16 +75,23 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import pair_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
-    CertificatePendingError,
     CertificateUnverifiedError,
     DeviceManagerError,
     InvalidParametersError,
     InvalidResponseError,
-    OutcomeUnknownError,
     ReadDeniedError,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import (
+    Issuer,
+    check_csr,
+    check_not_before,
+    find_unfinished_chain,
+    find_unfinished_csr,
+    install_missing,
+    update_unfinished,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import (
-    Connect,
+    Read,
     read_with_new_certificate,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
@@ -90,7 +105,8 @@ if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs re
 class EnrollmentTask(t.NamedTuple):
     """A device, its files, and the options for the enrollment. `problems` are errors in the parameters.
 
-    `device_id` is None if the new certificate cannot be verified. `device_connection` is for the verification.
+    `device_id` is None if the new certificate cannot be verified. `device_connection` is for the verification. `est` is
+    None if the device does not enroll by EST.
     """
 
     device_id: str | None
@@ -100,6 +116,7 @@ class EnrollmentTask(t.NamedTuple):
     connection: Connection
     device_connection: Connection
     options: EnrollmentOptions
+    est: EstOptions | None
     problems: list[str]
 
 
@@ -109,19 +126,22 @@ def parse_enrollment_task(params: t.Mapping[str, t.Any]) -> EnrollmentTask:
     options, problems = parse_enrollment_options(params, files)
     device_id, identifier = params["device_id"], params["device_identifier"]
     problems += [] if device_id is None else id_problems(device_id)
-    connections = parse_connections(params, credential)
-    return EnrollmentTask(device_id, identifier, files, credential, *connections, options, problems)
-
-
-# Requests the certificate for a CSR in PEM form. Raises a DeviceManagerError as `request_certificate` does.
-Issue = t.Callable[[str], "IssuedCertificate"]
+    connection, device_connection = parse_connections(params, credential)
+    est, est_problems = parse_est_options(params, isinstance(credential, Credentials))
+    connections = (connection if est is None else est.connection, device_connection)
+    problems += est_problems
+    return EnrollmentTask(device_id, identifier, files, credential, *connections, options, est, problems)
 
 
 class Apis(t.NamedTuple):
-    """Functions that open the API for the enrollment, and the device API with a new certificate."""
+    """Functions that open the API for the enrollment, and that read the record with a new certificate.
 
-    issuer: t.Callable[[], Issue]
-    device: Connect
+    `ca_certificates` is the file of the CA certificates of an EST server, or None.
+    """
+
+    issuer: t.Callable[[], Issuer]
+    read: Read
+    ca_certificates: CaCertificates | None = None
 
 
 class EnrollmentResult(t.NamedTuple):
@@ -168,13 +188,13 @@ class _State(t.NamedTuple):
 
 
 class _Request(t.NamedTuple):
-    """The CSR of a request, the PEM of its key, or b"" if it is the current key, and the contents with this key.
+    """A request as it is stored, its CSR, and the contents of the files with its key.
 
-    `chain` is what an earlier run received, and `is_new` is whether no earlier run sent the request.
+    `chain` is what an earlier run received, and `is_new` is whether no earlier run sent a request for this key.
     """
 
+    stored: Unfinished
     csr: t.Any
-    pem: bytes
     contents: Contents
     chain: list[t.Any]
     is_new: bool
@@ -204,8 +224,9 @@ def enroll_when_needed(
         if not state.decision.should_enroll:
             changed = set_attributes(recovery.pair.certificate) or changed
             enroller.discard_installed(state)
+            changed = install_missing(apis.ca_certificates, apis.issuer, runtime) or changed
             return EnrollmentResult(state.decision, state.facts, changed)
-        issue = apis.issuer()
+        issuer = apis.issuer()
         enroller.check_contents(state)
         enroller.check_storage(state, missing)
         if runtime.check_mode:
@@ -218,7 +239,10 @@ def enroll_when_needed(
                 return EnrollmentResult(again.decision, again.facts, changed)
             if again.certificate is not None:
                 changed = set_attributes(recovery.pair.certificate) or changed
-            return enroller.run(issue, again, set_attributes)
+            if apis.ca_certificates is not None:
+                changed = apis.ca_certificates.update() or changed
+                issuer = apis.issuer()
+            return enroller.run(issuer, again, set_attributes)
     except DeviceManagerError as failure:
         failure.changed = failure.changed or changed
         raise
@@ -258,7 +282,7 @@ class _Enroller:
         self._apis = apis
         self._runtime = runtime
         self._passphrase = task.files.client_key_passphrase
-        self._unfinished = UnfinishedEnrollment(pair, task.options.fingerprint)
+        self._unfinished = UnfinishedRequest(pair, task.options.fingerprint)
 
     def load(self) -> _State:
         """Return the state of the files, and the decision. Raises InvalidParametersError if the files stay invalid."""
@@ -295,6 +319,8 @@ class _Enroller:
             return
         check_storage(self._pair, state.needs_key, state.decision.action is Action.REPLACE)
         self._unfinished.check()
+        if self._apis.ca_certificates is not None:
+            self._apis.ca_certificates.check()
 
     def discard_installed(self, state: _State) -> None:
         """Remove the files of an enrollment that was interrupted after the installation."""
@@ -302,21 +328,21 @@ class _Enroller:
             return
         discard_lock_file(self._pair)
         unfinished = self._unfinished.read()
-        if unfinished is not None and holds(unfinished[1], read_chain(state.certificate or b"")[0]):
+        if unfinished is not None and holds(unfinished.certificates, read_chain(state.certificate or b"")[0]):
             self._unfinished.discard()
 
-    def run(self, issue: Issue, state: _State, set_attributes: t.Callable[[str], bool]) -> EnrollmentResult:
+    def run(self, issuer: Issuer, state: _State, set_attributes: t.Callable[[str], bool]) -> EnrollmentResult:
         """Request the certificate, verify it and install the files."""
         backup = state.decision.action is Action.REPLACE
         with Reservation(self._pair, state.needs_key, backup) as reservation:
             if state.certificate is None:
                 set_attributes(reservation.staged_certificate)
-            request = self._prepare(state)
+            request = self._prepare(issuer, state)
             issued, chain = None, request.chain
             if not chain:
-                issued, chain = self._request_certificate(issue, request)
-                self._unfinished.add(request.pem, write_chain(chain))
-            self._verify_certificate(request.pem, chain)
+                issued, chain = self._request_certificate(issuer, request)
+                self._unfinished.add(request.stored._replace(certificates=write_chain(chain)))
+            self._verify_certificate(request.stored.key, chain)
             reservation.install(*_with_chain(state, request.contents, chain))
             self._unfinished.discard()
             return EnrollmentResult(state.decision, certificate_info(chain[0]), True, issued, reservation.backup_files)
@@ -370,24 +396,30 @@ class _Enroller:
             hint = "For a key in hardware, set csr_path or csr_content."
             return None, f"client_key: {self._pair.key} {problem}. {hint}"
 
-    def _prepare(self, state: _State) -> _Request:
-        """Return the request of this run, or of an earlier run that did not finish. The key is on the disk then."""
-        unfinished = self._unfinished.read()
-        pem, certificates = unfinished or (b"", b"")
-        is_new, key = unfinished is None, state.key
-        if state.needs_key:
+    def _prepare(self, issuer: Issuer, state: _State) -> _Request:
+        """Return the request of this run, or of an earlier run that did not finish. It is on the disk then."""
+        stored = self._unfinished.read()
+        is_new, key, pem = stored is None, state.key, b""
+        if stored is not None and state.needs_key:
+            pem = stored.key
             try:
                 key = read_key(pem, self._passphrase)
             except ValueError:
-                is_new, key = True, make_key(self._task.options.csr.key_type)
-                pem = write_key(key, self._passphrase)
-        else:
-            pem = b""
-        csr = state.csr or create_csr_with_names(key, self._task.options.csr.names)
-        contents = self._with_key(state, pem)
-        if is_new:
-            self._unfinished.create(pem)
-        return _Request(csr, pem, contents, [] if is_new else _issued_before(certificates, csr), is_new)
+                stored, is_new = None, True
+        if stored is not None:
+            csr = find_unfinished_csr(stored, state.csr, state.csr or key)
+            chain = find_unfinished_chain(stored, state.csr or key)
+            if csr is not None or chain:
+                return _Request(stored, csr, self._with_key(state, pem), chain, False)
+        attributes = issuer.csr_attributes()
+        if state.needs_key and is_new:
+            key = make_key(self._task.options.csr.key_type)
+            pem = write_key(key, self._passphrase)
+        csr = state.csr or create_csr_with_names(key, self._task.options.csr.names, attributes)
+        check_csr(attributes, csr, state.needs_key, self._runtime)
+        contents, stored = self._with_key(state, pem), Unfinished(pem, dump_csr(csr).encode("ascii"))
+        self._unfinished.create(stored)
+        return _Request(stored, csr, contents, [], is_new)
 
     def _with_key(self, state: _State, pem: bytes) -> Contents:
         """Return the contents of the files with a new key, or without one. A pair that has expired keeps its chain."""
@@ -401,14 +433,13 @@ class _Enroller:
         except ValueError as error:
             raise InvalidParametersError(f"The key of the expired certificate cannot be replaced: {error}.") from error
 
-    def _request_certificate(self, issue: Issue, request: _Request) -> tuple[IssuedCertificate, list[t.Any]]:
+    def _request_certificate(self, issuer: Issuer, request: _Request) -> tuple[IssuedCertificate, list[t.Any]]:
         """Request the certificate. Return the response and its chain, which matches the CSR."""
+        check_not_before(request.stored)
         try:
-            issued = issue(dump_csr(request.csr))
+            issued = issuer.request(dump_csr(request.csr))
         except DeviceManagerError as failure:
-            # The key is kept if a certificate for it can be issued, or was issued for an earlier request.
-            if request.is_new and not isinstance(failure, (OutcomeUnknownError, CertificatePendingError)):
-                self._unfinished.discard()
+            update_unfinished(self._unfinished, request.stored, request.is_new, failure)
             raise
         try:
             chain = issued_chain(issued.pem, [], request.csr)
@@ -418,7 +449,7 @@ class _Enroller:
             reason = str(error)
         if reason:
             raise InvalidResponseError(
-                f"The API issued an invalid certificate (ID {issued.certificate_id}): {reason}. The files in "
+                f"The API issued an invalid certificate{issued.name()}: {reason}. The files in "
                 "client_cert and client_key are unchanged. Have an operator check the enrollment profile."
             )
         return issued, chain
@@ -434,7 +465,7 @@ class _Enroller:
             self._runtime.warn("The new certificate could not be verified, because client_key is not set.")
             return
         try:
-            read_with_new_certificate(self._apis.device, candidate, self._task.connection.retries, lambda: True)
+            read_with_new_certificate(self._apis.read, candidate, self._task.connection.retries, lambda: True)
         except DeviceManagerError as failure:
             advice = (
                 f"Check that device_id is the ID of {self._task.device_identifier}. If the device has no read access "
@@ -490,12 +521,3 @@ def _build_names(options: EnrollmentOptions) -> None:
         build_names(options.csr.names)
     except ValueError as error:
         raise InvalidParametersError(f"subject or subject_alt_name cannot be used: {error}.") from error
-
-
-def _issued_before(certificates: bytes, csr: t.Any) -> list[t.Any]:
-    """Return the chain that an earlier run received for the key of `csr`, or an empty list if it cannot be used."""
-    try:
-        chain = issued_chain(certificates.decode("ascii"), [], csr)
-        return [] if find_issue_problem(chain, csr, datetime.datetime.now(datetime.timezone.utc)) else chain
-    except ValueError:
-        return []

@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""Verify that the API accepts a new certificate: read the record of the device with it."""
+"""Verify that the API accepts a new certificate: send a request that reads with it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,12 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import C
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import back_off
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HandshakeFailedError, ReadDeniedError
 
-if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
-    from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi
-
-# Opens the API with these credentials.
-Connect = t.Callable[[Credentials], "DeviceApi"]
+# Sends a request with these credentials that reads. Raises a DeviceManagerError.
+Read = t.Callable[[Credentials], object]
 
 
-def read_with_new_certificate(
-    connect: Connect, candidate: Credentials, retries: int, may_read: t.Callable[[], bool]
-) -> bool:
-    """Read the record with a new certificate. Return whether that was possible.
+def read_with_new_certificate(read: Read, candidate: Credentials, retries: int, may_read: t.Callable[[], bool]) -> bool:
+    """Send the request of `read` with a new certificate. Return whether that was possible.
 
     The API can accept a new certificate with a delay after it issued the certificate. If the API denies the first
     attempt and `may_read` returns that the device has no read access, the result is False. Raises a DeviceManagerError.
@@ -34,7 +29,7 @@ def read_with_new_certificate(
     number = 0
     while True:
         try:
-            connect(candidate).read()
+            read(candidate)
         except (HandshakeFailedError, ReadDeniedError) as failure:
             if number == 0 and isinstance(failure, ReadDeniedError) and not may_read():
                 return False

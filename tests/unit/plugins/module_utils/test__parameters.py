@@ -178,6 +178,7 @@ def test_a_path_is_shown_whether_the_file_exists_or_not(monkeypatch, value):
 def test_a_relative_path_of_a_file_that_exists_is_shown():
     assert checked({"client_key": "k.pem"}, existing=["k.pem"]).problems == []
     assert checked({"progress_path": "progress.json"}).problems == []
+    assert checked({"ca_certs_path": "ca.pem"}, spec={"ca_certs_path": {"type": "path"}}).problems == []
 
 
 def test_names_that_no_file_can_have_are_content():
@@ -201,9 +202,11 @@ def test_names_that_no_file_can_have_are_content():
     ],
 )
 def test_a_password_in_a_url_is_not_shown(url):
-    check = checked({"api_url": url})
-    assert "api_url is not a base URL" in check.problems[0]
-    assert "Zq81" not in str(check.problems) + str(check.params)
+    spec = {**SPEC, "est_url": {"type": "str"}}
+    for option in ("api_url", "est_url"):
+        check = checked({option: url}, spec=spec)
+        assert f"{option} is not a base URL" in check.problems[0]
+        assert "Zq81" not in str(check.problems) + str(check.params)
 
 
 @pytest.mark.parametrize("url", ["https://one.example", "http://one.example:8443/path", "https://[::1]:443/"])

@@ -58,6 +58,13 @@ def test_a_response_without_a_certificate_is_rejected(new):
         issued_chain("x", [], create_csr(new.private_key, parsed(new)))
 
 
+def test_a_response_with_more_certificates_than_a_chain_is_rejected(new, ca):
+    csr = create_csr(new.private_key, parsed(new))
+    assert issued_chain(new.certificate + 49 * ca.certificate, [], csr) == [parsed(new), parsed(ca)]
+    with pytest.raises(ValueError, match="51 certificates, but at most 50 are supported"):
+        issued_chain(new.certificate + 50 * ca.certificate, [], csr)
+
+
 def test_the_key_and_the_chain_are_replaced_and_nothing_else(leaf, new, ca):
     current = Contents(f"# a\n{leaf.certificate}# b\n".encode(), f"# c\n{leaf.key}{leaf.certificate}".encode())
     contents = with_new_key(current, parsed(leaf), new.key.encode(), None)

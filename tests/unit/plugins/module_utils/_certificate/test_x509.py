@@ -16,6 +16,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate import x509 as _x509
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_attributes import (
+    NO_ATTRIBUTES,
+    CsrAttributes,
+    CsrFacts,
+    Extension,
+    find_csr_problems,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.names import Names
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     KEY_TYPES,
@@ -24,16 +31,20 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
     chain_of,
     create_csr,
     create_csr_with_names,
+    csr_facts,
     dump_csr,
     find_certificate_mismatch,
     find_issue_problem,
+    fingerprint_of,
     holds,
+    issued_below,
     load_csr,
     make_key,
     need_cryptography,
     order_chain,
     read_chain,
     read_key,
+    read_pkcs7,
     replace_chain,
     replace_key,
     same_key,
@@ -370,3 +381,151 @@ def test_a_first_certificate_has_the_key_and_has_not_expired(make_leaf):
     assert find_issue_problem([read(leaf)], csr, end - datetime.timedelta(seconds=1)) is None
     assert str(find_issue_problem([read(leaf)], csr, end)).startswith("the certificate expired on ")
     assert find_issue_problem([read(other)], csr, end) == "the certificate does not match the key of the CSR"
+
+
+def test_certificates_in_pkcs7(make_leaf, pkcs7, recwarn):
+    leaves = [make_leaf(), make_leaf(subject={"COMMON_NAME": "a longer name"}), make_leaf()]
+    # DER has the elements of a SET in the order of their contents. Few servers know that.
+    for order in (leaves, leaves[::-1]):
+        assert read_pkcs7(pkcs7(*order)) == [read(leaf) for leaf in order]
+    assert len(recwarn) == 0
+    assert len(read_pkcs7(pkcs7(*leaves[:1] * 50))) == 50
+    with pytest.raises(ValueError, match="51 certificates, but at most 50"):
+        read_pkcs7(pkcs7(*leaves[:1] * 51))
+
+
+def test_what_is_no_pkcs7_with_certificates(leaf, pkcs7):
+    der, content = read(leaf).public_bytes(serialization.Encoding.DER), pkcs7(leaf)
+    # The OID of data in place of that of SignedData.
+    data = content.replace(bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("06092a864886f70d010701"))
+    for other in (b"", b"\x30\x00", der, pkcs7(), content[:-40], data, content.replace(*VERSION)):
+        with pytest.raises(ValueError, match=r"^the content is no PKCS#7 with certificates$"):
+            read_pkcs7(other)
+
+
+def below(top, *found):
+    """Return which of the leaves in `found` are below `top`, as their numbers."""
+    certificates = [read(leaf) for leaf in found]
+    first, *others = issued_below([read(top)], certificates)
+    assert first == read(top)
+    return [certificates.index(each) for each in others]
+
+
+@pytest.mark.parametrize("make_key", [ec.generate_private_key, rsa.generate_private_key, ed25519.Ed25519PrivateKey])
+def test_the_certificates_below_a_root(make_ca, make_key):
+    arguments = {ec.generate_private_key: (ec.SECP256R1(),), rsa.generate_private_key: (65537, 2048)}.get(make_key)
+    make = make_key.generate if arguments is None else lambda: make_key(*arguments)
+    root = make_ca(subject={"COMMON_NAME": "root"}, key=make())
+    one = make_ca(subject={"COMMON_NAME": "one"}, key=make(), signer=root)
+    two = make_ca(subject={"COMMON_NAME": "two"}, signer=one)
+    other = make_ca(subject={"COMMON_NAME": "other"}, key=make())
+    assert below(root, other, two, root, one) == [3, 1]
+    assert below(one, other, two, root, one) == [1]
+    assert below(other, two, root, one) == []
+    # A CA with the name of the issuer, and one with its key.
+    forged = make_ca(subject={"COMMON_NAME": "root"}, key=make())
+    renamed = make_ca(subject={"COMMON_NAME": "renamed"}, key=root.private_key)
+    assert below(root, make_ca(signer=forged), make_ca(signer=renamed), forged) == []
+
+
+def test_a_certificate_of_a_device_signs_nothing(make_leaf, make_ca):
+    root = make_ca(subject={"COMMON_NAME": "root"})
+    no_ca = x509.BasicConstraints(ca=False, path_length=None)
+    for extensions in ([], [no_ca]):
+        device = make_leaf(signer=root, extensions=extensions)
+        assert below(root, device, make_ca(subject={"COMMON_NAME": "below"}, signer=device)) == []
+
+
+def test_certificates_that_sign_each_other(make_ca):
+    """After a change of the key, the old key signs the new one, and the new key the old one (RFC 7030, 4.1.3)."""
+    old, new = make_ca(subject={"COMMON_NAME": "CA"}), make_ca(subject={"COMMON_NAME": "CA"})
+    new_with_old = make_ca(subject={"COMMON_NAME": "CA"}, key=new.private_key, signer=old)
+    old_with_new = make_ca(subject={"COMMON_NAME": "CA"}, key=old.private_key, signer=new)
+    assert sorted(below(old, old, new, new_with_old, old_with_new)) == [1, 2, 3]
+    assert sorted(below(new, new, old, new_with_old)) == []
+    assert below(old, new, old_with_new) == []
+
+
+ALGORITHM = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d040355")
+CA_TRUE = bytes.fromhex("30030101ff"), bytes.fromhex("30030201ff")
+TEXT = b"\x0c\x04root", b"\x0c\x04\xff\xfe\xff\xff"
+
+
+@pytest.mark.parametrize("change", [KEY_ALGORITHM, CURVE, ALGORITHM, CA_TRUE, TEXT], ids=lambda pair: pair[0].hex())
+def test_a_ca_that_is_not_supported_is_not_below(make_ca, change):
+    root = make_ca(subject={"COMMON_NAME": "root"})
+    (strange,) = read_chain(changed(read(root), *change))
+    good = make_ca(subject={"COMMON_NAME": "good"}, signer=root)
+    assert issued_below([read(root)], [strange, read(good)]) == [read(root), read(good)]
+    assert issued_below([strange], [read(root)])[:1] == [strange]
+    assert len(fingerprint_of(strange)) == 64
+
+
+@pytest.mark.parametrize("failure", [x509.DuplicateExtension("", None), x509.UnsupportedGeneralNameType("", 7)])
+def test_a_ca_with_invalid_extensions_is_none(make_ca, failure):
+    root = read(make_ca())
+
+    class Strange:
+        @property
+        def extensions(self):
+            raise failure
+
+    assert issued_below([root], [Strange()]) == [root]
+
+
+CRITICAL = Extension("2.5.29.15", True, bytes.fromhex("030205a0"))
+SERVER_NAME = Extension("2.5.29.17", False, bytes.fromhex("3007820573746f7265"))
+
+
+@pytest.mark.parametrize(
+    ("key_type", "digest"),
+    [("rsa_2048", "SHA512"), ("ecdsa_p384", "SHA384"), ("ecdsa_p256", "SHA384"), ("ed25519", "")],
+)
+def test_a_csr_has_what_the_server_requests(leaf, key_type, digest):
+    attributes = CsrAttributes(signatures=(("rsa", "SHA512"), ("ecdsa", "SHA384")), extensions=(CRITICAL, SERVER_NAME))
+    key = make_key(key_type)
+    for csr in (create_csr(key, read(leaf), attributes), create_csr_with_names(key, NAMES, attributes)):
+        again = load_csr(dump_csr(csr).encode())
+        assert csr_facts(again) == CsrFacts(key_type, digest, frozenset(("2.5.29.15", "2.5.29.17")))
+        usage = again.extensions.get_extension_for_class(x509.KeyUsage)
+        assert (usage.critical, usage.value.key_encipherment) == (True, True)
+        # The names of the task take precedence.
+        assert "store" not in str(again.extensions.get_extension_for_class(x509.SubjectAlternativeName))
+    unnamed = create_csr_with_names(key, NAMES._replace(alternative=()), attributes)
+    names = unnamed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["store"]
+
+
+def test_an_extension_that_cannot_be_in_a_csr_is_a_problem():
+    impossible, invalid = Extension("1.2." + "9" * 200, False, b"\5\0"), Extension("2.5.29.15", False, b"\1")
+    key = make_key("ecdsa_p256")
+    for extensions, missing in (((impossible,), impossible), ((invalid,), invalid)):
+        attributes = CsrAttributes(extensions=extensions)
+        (problem,) = find_csr_problems(attributes, csr_facts(create_csr_with_names(key, NAMES, attributes)), True)[:1]
+        assert "requires the extension" in problem
+        assert missing.oid in problem or "2.5.29.17" in problem
+
+
+def test_the_facts_of_a_csr():
+    names = NAMES._replace(alternative=())
+    facts = csr_facts(create_csr_with_names(make_key("ecdsa_p521"), names, NO_ATTRIBUTES))
+    assert facts == CsrFacts("ecdsa_p521", "SHA256", frozenset())
+    key = ec.generate_private_key(ec.SECP256K1())
+    assert csr_facts(create_csr_with_names(key, names)).key_type == "ecdsa_secp256k1"
+
+
+def test_a_csr_with_a_key_that_is_not_supported():
+    csr = create_csr_with_names(make_key("ecdsa_p256"), NAMES)
+    der = csr.public_bytes(serialization.Encoding.DER).replace(*CURVE)
+    facts = csr_facts(x509.load_der_x509_csr(der))
+    assert facts == CsrFacts("unknown", "", frozenset(["2.5.29.17"]))
+
+    class Other:
+        extensions = ()
+        signature_hash_algorithm = None
+
+        @staticmethod
+        def public_key():
+            return dsa.generate_private_key(1024).public_key()
+
+    assert csr_facts(Other()) == CsrFacts("unknown", "", frozenset())

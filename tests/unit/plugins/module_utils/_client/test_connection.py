@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import base64
+import ssl
+
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     Credentials,
     Secret,
+    Trust,
     connection_argument_spec,
     parse_connection,
     parse_credentials,
@@ -16,7 +20,9 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import connection as _connection
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
     open_enrollment_session,
+    open_est_session,
     open_session,
+    open_unverified_session,
     recover_files,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls import client_context
@@ -218,3 +224,63 @@ def test_a_birth_certificate_has_its_own_options(leaf, tmp_path):
     assert open_enrollment_session(connection, birth, [], Runtime([].append)).identity.leaf == "birth_cert"
     with pytest.raises(InvalidParametersError, match=r"^birth_key: /nowhere cannot be read"):
         open_enrollment_session(connection, birth._replace(client_key="/nowhere"), [], Runtime([].append))
+
+
+EST = parse_connection(options(api_url="https://est.example/.well-known/est"))._replace(url_option="est_url")
+
+
+def open_est(credential, username="", problems=(), warn=[].append, connection=EST):
+    return open_est_session(connection, credential, username, list(problems), Runtime(warn))
+
+
+@pytest.mark.parametrize(
+    ("username", "passcode"), [("", "hush"), ("gate", "a:b c"), ("t\u00fcr", "h\u00fcsh\u20ac"), (" ", "x" * 4000)]
+)
+def test_a_passcode_of_est_is_a_password(username, passcode):
+    warnings = []
+    identity = open_est(Secret("passcode", passcode), username, warn=warnings.append).identity
+    assert identity.leaf == ""
+    ((name, value),) = identity.headers.items()
+    assert (name, value[:6]) == ("Authorization", "Basic ")
+    assert base64.b64decode(value[6:], validate=True).decode() == f"{username}:{passcode}"
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("username", "passcode"),
+    [("", ""), ("gate", "zq\n81"), ("gate", "zq81\0"), ("a:zq81", "zq81"), ("a\tzq81", "zq81"), ("\ud800zq81", "zq81")],
+)
+def test_what_cannot_be_a_password_of_est_is_not_repeated(username, passcode):
+    with pytest.raises(InvalidParametersError, match=r"^First\. passcode is empty, or ") as caught:
+        open_est(Secret("passcode", passcode), username, ["First."])
+    assert "zq" not in str(caught.value)
+
+
+def test_the_messages_name_the_url_of_est():
+    for opened in (open_est, lambda _secret, connection: open_unverified_session(connection, [], Runtime([].append))):
+        with pytest.raises(InvalidParametersError, match=r"^est_url has a query or a fragment\. It must consist"):
+            opened(Secret("passcode", "hush"), connection=EST._replace(api_url="https://est.example/?hush"))
+
+
+def test_a_certificate_authenticates_with_est(leaf, tmp_path):
+    (tmp_path / "device.pem").write_text(leaf.certificate + leaf.key)
+    device = Credentials(str(tmp_path / "device.pem"), None, None, None, None)
+    identity = open_est(device, "gate").identity
+    assert (identity.leaf, identity.headers) == ("client_cert", {})
+
+
+def test_a_session_without_verification_has_no_credential(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(_connection, "Session", lambda *arguments: used.append(arguments))
+    for trust in (Trust(True, str(tmp_path / "missing.pem")), Trust(True, None), Trust(False, None)):
+        warnings = []
+        open_unverified_session(EST._replace(trust=trust), [], Runtime(warnings.append))
+        connection, contexts, identity, _pause = used.pop()
+        assert connection.api_url == EST.api_url
+        assert (identity.leaf, identity.headers) == ("", {})
+        assert (contexts.api.verify_mode, contexts.api.check_hostname) == (ssl.CERT_NONE, False)
+        # A proxy can receive a password.
+        assert (contexts.proxy().verify_mode == ssl.CERT_REQUIRED) is trust.validate_certs
+        assert warnings == []
+    with pytest.raises(InvalidParametersError, match=r"^First\."):
+        open_unverified_session(EST, ["First."], Runtime([].append))

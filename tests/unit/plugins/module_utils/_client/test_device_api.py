@@ -9,9 +9,20 @@ import json
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
-from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import DeviceApi, parse_record
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import (
+    CertificateRequest,
+    Denials,
+    DeviceApi,
+    IssuedCertificate,
+    error_from_response,
+    error_of_kind,
+    is_html,
+    issue,
+    parse_record,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Response
+from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 
 RECORD = {
     "id": "D-1",
@@ -319,3 +330,75 @@ def test_a_renewal_that_is_refused():
     with pytest.raises(_errors.OutcomeUnknownError, match="may have issued one") as caught:
         renew(502, denied, may_have_applied=True)
     assert caught.value.details[:2] == (502, "access_denied")
+
+
+REQUEST = CertificateRequest("/path", "renewal", "Unchanged.", "Approve.", "Next.")
+
+
+def test_a_certificate_is_what_the_response_is_parsed_into():
+    session, issued = OneAnswer(Response(200, {}, b"new")), IssuedCertificate("PEM", None, None, None)
+    parsed = []
+    assert issue(session, REQUEST, b"body", lambda response: parsed.append(response) or issued) is issued
+    assert parsed == [session.answer]
+    assert session.request == ("POST", "/path", b"body", False)
+
+
+@pytest.mark.parametrize("may_have_applied", [True, False])
+@pytest.mark.parametrize("place", ["send", "parse"])
+def test_a_request_that_fails_has_an_unknown_outcome_if_it_was_sent(may_have_applied, place):
+    failure = _errors.ConnectionFailedError("Broken.", may_have_applied=may_have_applied)
+
+    def fail(*_arguments):
+        raise failure
+
+    session = OneAnswer(Response(200, {}, b""))
+    if place == "send":
+        session.send = fail
+    with pytest.raises(_errors.DeviceManagerError) as caught:
+        issue(session, REQUEST, b"", fail)
+    if may_have_applied:
+        assert caught.value.kind == "outcome_unknown"
+        assert str(caught.value).endswith("the API may have issued one. Broken. Unchanged. Next.")
+    else:
+        assert caught.value is failure
+
+
+PLAIN = {"Content-Type": "Text/Plain; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "reason"),
+    [
+        (PLAIN, b"400 bad request\r\nsecond line", " (400 bad request)"),
+        (PLAIN, b"\n\n  late \x1b[31m\xff ", " (late  [31m\ufffd)"),
+        (PLAIN, b"", ""),
+        (PLAIN, b"hush-hush is wrong", " (******** is wrong)"),
+        (PLAIN, b"x" * 100000, " (" + "x" * 500 + "\u2026)"),
+        (PLAIN, b"<title>no page</title>", " (<title>no page</title>)"),
+        (PLAIN, error("c", "m"), " (c: m)"),
+        ({"Content-Type": "text/html"}, b"<title>Page</title>", " (Page)"),
+        ({"Content-Type": "application/json"}, b"text", ""),
+        ({}, b"text", ""),
+    ],
+)
+def test_the_text_of_an_error(headers, content, reason):
+    response = Response(400, headers, content, retries=3, may_have_applied=True, again=True)
+    failure = error_of_kind(_errors.HttpError, "Advice.", response, "update", Redactor(["hush-hush"]))
+    assert str(failure) == f"The update failed with HTTP status 400{reason}. Advice."
+    assert (failure.details.http_status, failure.details.retries) == (400, 3)
+    assert (failure.may_have_applied, failure.again) == (True, True)
+
+
+@pytest.mark.parametrize(("status", "words"), [(302, "set est_url to it."), (400, "Check est_url, and check whether")])
+def test_an_error_names_the_option_for_the_url(status, words):
+    denials = Denials({}, "", "passcode", url_option="est_url")
+    failure = error_from_response(Response(status, {}, b""), "update", denials, Redactor())
+    assert words in str(failure)
+    assert "api_url" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [(b"<html>", True), (b"\r\n\t <!DOCTYPE", True), (b"", False), (b"a <b>", False)]
+)
+def test_an_html_page(content, expected):
+    assert is_html(content) is expected

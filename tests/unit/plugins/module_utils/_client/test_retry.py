@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import (
+    LONGEST_APPROVAL,
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
     RETRIED_STATUSES,
@@ -101,3 +102,19 @@ def test_five_minutes_is_the_longest_that_a_service_can_ask_for():
 def test_where_one_process_keeps_its_requests_apart_a_429_waits_as_long_as_it_asks():
     assert back_off(3, 429, 0.9, rate_limited=True) == 0.0
     assert back_off(0, 503, 0.0, rate_limited=True) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("301", 301),
+        ("86400", 86400),
+        ("86401", 86400),
+        ("9" * 5000, 86400),
+        (formatdate(NOW + 7200, usegmt=True), 7200),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
+        ("soon", 0),
+    ],
+)
+def test_an_approval_can_take_a_day(header, seconds):
+    assert parse_retry_after(header, NOW, LONGEST_APPROVAL) == seconds

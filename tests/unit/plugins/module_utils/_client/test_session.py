@@ -65,9 +65,16 @@ class Network:
 
 
 def session_of(
-    url="https://device.example", context=None, timeout=7, retries=0, use_proxy=False, module=_session, **settings
+    url="https://device.example",
+    context=None,
+    timeout=7,
+    retries=0,
+    use_proxy=False,
+    module=_session,
+    url_option="api_url",
+    **settings,
 ):
-    connection = Connection(url, Trust(True, None), timeout, retries, use_proxy)
+    connection = Connection(url, Trust(True, None), timeout, retries, use_proxy, url_option)
     contexts = _session.TlsContexts(context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.create_default_context)
     return module.Session(connection, contexts, _session.Identity(), **settings)
 
@@ -520,3 +527,30 @@ def test_forks_share_open_connections_and_no_wait():
     network.close = lambda: network.waits.append("closed")
     session.close()
     assert network.waits == ["closed"]
+
+
+def test_the_media_types_of_a_session_can_be_replaced():
+    network = Network(answer(200), answer(200))
+    session = session_of()
+    session._pool, network.transport = network, session._transport
+    session.media_types = _session.MediaTypes("*/*", {"Content-Type": "application/pkcs10", "X-Encoding": "base64"})
+    session.send("POST", "/", b"body")
+    session.send("GET", "/")
+    first, second = ({name.lower(): text for name, text in each[2]["headers"].items()} for each in network.requests)
+    assert (first["accept"], first["content-type"], first["x-encoding"]) == ("*/*", "application/pkcs10", "base64")
+    assert second["accept"] == "*/*"
+    assert not {"content-type", "x-encoding"} & set(second)
+
+
+@pytest.mark.parametrize("outcome", [CUT, REFUSED, LOCKED_OUT])
+@pytest.mark.parametrize("option", ["api_url", "est_url"])
+def test_errors_name_the_option_for_the_url(outcome, option):
+    network = Network(outcome)
+    session = session_of(url_option=option)
+    session._pool, network.transport = network, session._transport
+    with pytest.raises((ConnectionFailedError, HandshakeFailedError)) as caught:
+        session.send("POST", "/", b"body", False)
+    assert option in str(caught.value)
+    assert ({"api_url", "est_url"} - {option}).pop() not in str(caught.value)
+    assert caught.value.may_have_applied is (outcome is CUT)
+    assert caught.value.__cause__ is outcome

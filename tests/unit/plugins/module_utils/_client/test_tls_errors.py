@@ -96,7 +96,7 @@ def test_a_closed_connection_is_told_from_others(cause, is_one):
 
 
 def test_who_comes_without_a_certificate_is_told_that_it_is_the_door_for_devices():
-    words = "The host name of the operator API has no prefix 'clientauth.'"
+    words = "remove the prefix 'clientauth.' of the host name in api_url"
     assert words in describe_handshake_error(alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "device.example", leaf="")
     assert words not in describe_handshake_error(alert("TLSV1_ALERT_PROTOCOL_VERSION"), "device.example", leaf="")
 

@@ -12,6 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_attributes import (
+    NO_ATTRIBUTES,
+    CsrAttributes,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     enrollment_argument_spec,
     enrollment_connection_argument_spec,
@@ -34,11 +38,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import IssuedCertificate
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import enrollment as _enrollment
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations import issuing as _issuing
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrollment import (
     Apis,
     enroll_when_needed,
     parse_enrollment_task,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 SPEC = {**enrollment_connection_argument_spec(), **enrollment_argument_spec()}
@@ -55,6 +61,7 @@ class Host:
         self.certificate, self.key = folder / "device.pem", folder / "device.key"
         self.warnings, self.requests, self.candidates, self.attributes_of = [], [], [], []
         self.attributes_differ = False
+        self.csr_attributes, self.ca_certificates = NO_ATTRIBUTES, None
         self.ca = make_leaf(subject={"COMMON_NAME": "CA"})
         # What the service does with a request, and with a read by the new certificate.
         self.issue = lambda request: self.issued(request).certificate + self.ca.certificate
@@ -85,15 +92,12 @@ class Host:
             raise pem
         return IssuedCertificate(pem, "c-1", "r-1", None)
 
-    def read(self):
+    def read(self, candidate):
         """Stand for the device API."""
+        self.candidates.append(candidate)
         answer = self.reads.pop(0) if self.reads else None
         if answer is not None:
             raise answer
-
-    def connect(self, candidate):
-        self.candidates.append(candidate)
-        return self
 
     def set_attributes(self, path):
         self.attributes_of.append(os.path.relpath(path, str(self.folder)))
@@ -111,7 +115,8 @@ class Host:
             "retries": 0,
         }
         task = parse_enrollment_task({**usual, **options})
-        apis = Apis(lambda: self.request, self.connect)
+        issuer = Issuer(self.request, lambda: self.csr_attributes)
+        apis = Apis(lambda: issuer, self.read, self.ca_certificates)
         return enroll_when_needed(task, apis, self.set_attributes, Runtime(self.warnings.append, check_mode))
 
     def fail(self, error=_errors.InvalidParametersError, **options):
@@ -126,7 +131,7 @@ class Host:
 
     @property
     def unfinished(self):
-        return self.folder / "device.key.enrolling"
+        return self.folder / "device.key.unfinished"
 
     def is_enrolled(self, passphrase=None):
         """Say whether there is a pair with the key of the last request, and nothing else."""
@@ -159,7 +164,7 @@ def test_a_first_certificate_is_requested_and_stored(host):
     assert host.attributes_of == ["device.pem.part"]
     assert host.requests[0].subject.rfc4514_string() == "CN=gate-7"
     # The key of the request was on the disk before it, readable by nobody else.
-    assert host.files["device.key"] in host.on_disk["device.key.enrolling"]
+    assert host.files["device.key"] in host.on_disk["device.key.unfinished"]
     again = host.enroll()
     assert (again.changed, again.decision.should_enroll, len(host.requests)) == (False, False, 1)
     assert again.facts == outcome.facts
@@ -173,7 +178,7 @@ def test_one_file_holds_both(host, other):
         os.symlink(str(host.certificate), path)
     outcome = host.enroll(client_key=path)
     assert set(host.files) == {"device.pem"}
-    assert "device.pem.enrolling" in host.on_disk
+    assert "device.pem.unfinished" in host.on_disk
     assert key_matches(str(host.certificate), str(host.certificate), None)
     assert stat.S_IMODE(host.certificate.stat().st_mode) == 0o600
     assert outcome.changed
@@ -183,7 +188,7 @@ def test_one_file_holds_both(host, other):
 def test_a_new_key_has_the_type_and_the_passphrase_of_the_task(host):
     host.enroll(key_type="ecdsa_p384", client_key_passphrase="open sesame", device_id="d-1")
     assert "ENCRYPTED" in host.files["device.key"]
-    assert "ENCRYPTED" in host.on_disk["device.key.enrolling"]
+    assert "ENCRYPTED" in host.on_disk["device.key.unfinished"]
     assert isinstance(read_key(host.key.read_bytes(), "open sesame").curve, ec.SECP384R1)
     assert host.is_enrolled("open sesame")
     assert host.candidates[0].client_key_passphrase == "open sesame"
@@ -269,7 +274,7 @@ def test_a_key_without_a_certificate_is_kept(host, leaf):
     assert outcome.decision.reason.endswith("The request is for the key in client_key.")
     assert host.is_enrolled()
     assert host.files["device.key"] == leaf.key
-    assert leaf.key not in host.on_disk["device.key.enrolling"]
+    assert leaf.key not in host.on_disk["device.key.unfinished"]
     assert stat.S_IMODE(host.key.stat().st_mode) == 0o640
     assert (host.candidates[0].client_key, host.candidates[0].client_key_content) == (str(host.key), None)
 
@@ -402,12 +407,12 @@ def test_the_next_run_goes_on_with_the_same_key(host, answer):
     host.issue = lambda _request: answer
     error = host.fail(type(answer))
     assert not error.changed
-    assert set(host.files) == {"device.key.enrolling"}
+    assert set(host.files) == {"device.key.unfinished"}
     assert stat.S_IMODE(host.unfinished.stat().st_mode) == 0o600
     # A key that may have a certificate stays whatever the next answer is.
     host.issue = lambda _request: DENIED
     host.fail(_errors.EnrollmentDeniedError)
-    assert set(host.files) == {"device.key.enrolling"}
+    assert set(host.files) == {"device.key.unfinished"}
     host.issue = lambda request: host.issued(request).certificate
     host.enroll()
     assert host.is_enrolled()
@@ -452,7 +457,7 @@ def test_a_certificate_that_is_not_verified_is_kept_and_verified_again(host):
         f"remove {host.unfinished}."
     )
     assert "omit device_id" not in str(error)
-    assert set(host.files) == {"device.key.enrolling"}
+    assert set(host.files) == {"device.key.unfinished"}
     outcome = host.enroll(device_id="d-1")
     assert (outcome.issued, outcome.changed, len(host.requests)) == (None, True, 1)
     assert host.is_enrolled()
@@ -488,7 +493,7 @@ def test_an_invalid_certificate_is_not_installed(host, answer):
     }[answer]
     error = host.fail(_errors.InvalidResponseError)
     assert "The API issued an invalid certificate (ID c-1)" in str(error)
-    assert set(host.files) == {"device.key.enrolling"}
+    assert set(host.files) == {"device.key.unfinished"}
 
 
 def test_what_a_run_left_after_the_installation_is_removed(host):
@@ -552,7 +557,7 @@ def test_an_installation_that_fails_is_completed_by_the_next_run(host, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(Reservation, "install", fail)
         assert host.fail(_errors.FileWriteError).changed
-    assert set(host.files) == {"device.key.enrolling"}
+    assert set(host.files) == {"device.key.unfinished"}
     assert host.enroll().issued is None
     assert (host.is_enrolled(), len(host.requests)) == (True, 1)
 
@@ -628,3 +633,101 @@ def test_only_a_valid_id_of_a_response_is_returned(host, found, device_id):
     outcome = host.enroll()
     assert outcome._replace(issued=outcome.issued._replace(device_id=found)).device_id == device_id
     assert outcome._replace(issued=None).device_id is None
+
+
+def requests_of(host, *failures):
+    """Let the service fail so often, and return the CSRs that it receives, in PEM format."""
+    sent, left, issue = [], list(failures), host.issue
+
+    def answer(request):
+        sent.append(dump_csr(request))
+        return left.pop(0) if left else issue(request)
+
+    host.issue = answer
+    return sent
+
+
+EST = {"enrollment_profile_id": None, "est_url": "https://est.example/est"}
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_request_that_requires_approval_is_repeated(host, make_leaf, has_key):
+    if has_key:
+        host.key.write_text(make_leaf().key)
+        host.key.chmod(0o600)
+    failures = [PENDING, UNKNOWN, _errors.ConnectionFailedError("Off.")]
+    sent = requests_of(host, *failures)
+    for failure in failures:
+        host.fail(type(failure), **EST)
+        assert host.unfinished.exists()
+    host.enroll(**EST)
+    assert host.is_enrolled()
+    assert (len(sent), len(set(sent))) == (4, 1)
+
+
+def test_a_request_is_not_repeated_before_its_time(host, monkeypatch):
+    failure = _errors.CertificatePendingError("Pending.")
+    failure.retry_after = 60.0
+    sent = requests_of(host, failure)
+    assert str(host.fail(_errors.CertificatePendingError, **EST)) == "Pending."
+    assert "so the module sent no request" in str(host.fail(_errors.CertificatePendingError, **EST))
+    assert len(sent) == 1
+    now = _issuing.time.time()
+    monkeypatch.setattr(_issuing.time, "time", lambda: now + 61)
+    host.enroll(**EST)
+    assert host.is_enrolled()
+
+
+def test_a_request_that_is_rejected_later_is_replaced_by_another_for_its_key(host):
+    rejected = _errors.EnrollmentDeniedError("No.", _errors.ErrorDetails(403))
+    unauthorized = _errors.EnrollmentDeniedError("No.", _errors.ErrorDetails(401))
+    sent = requests_of(host, PENDING, unauthorized, rejected)
+    for kind in (_errors.CertificatePendingError, _errors.EnrollmentDeniedError, _errors.EnrollmentDeniedError):
+        host.fail(kind, **EST)
+    host.enroll(**EST)
+    assert host.is_enrolled()
+    assert sent[0] == sent[1] == sent[2] != sent[3]
+    assert len({load_csr(each.encode()).public_key().public_numbers() for each in sent}) == 1
+
+
+def test_a_csr_has_what_the_server_requests(host):
+    sent = requests_of(host)
+    host.csr_attributes = CsrAttributes(key_types=("ecdsa_p384",), required=("2.5.29.17",))
+    error = str(host.fail(**EST))
+    assert "Set key_type to it." in error
+    assert "Set subject_alt_name." in error
+    assert (sent, host.files) == ([], {})
+    host.enroll(key_type="ecdsa_p384", subject_alt_name=["DNS:gate-7.harbor"], **EST)
+    assert host.is_enrolled()
+
+
+class FakeCaCertificates:
+    """Stands for the file of the CA certificates."""
+
+    def __init__(self):
+        self.is_missing, self.calls = False, []
+
+    def check(self):
+        self.calls.append("check")
+
+    def update(self):
+        self.calls.append("update")
+        return True
+
+
+def test_the_ca_certificates_are_written_if_they_are_missing_or_a_certificate_is_requested(host):
+    files = host.ca_certificates = FakeCaCertificates()
+    host.enroll(True, **EST)
+    assert files.calls == ["check"]
+    host.issue = lambda _request: DENIED
+    assert host.fail(_errors.EnrollmentDeniedError, **EST).changed
+    host.issue = lambda request: host.issued(request).certificate
+    host.enroll(**EST)
+    assert files.calls == ["check", "check", "update", "check", "update"]
+    files.calls.clear()
+    assert not host.enroll(**EST).changed
+    assert files.calls == []
+    files.is_missing = True
+    assert host.enroll(True, **EST).changed
+    assert host.enroll(**EST).changed
+    assert files.calls == ["check", "check", "update"]

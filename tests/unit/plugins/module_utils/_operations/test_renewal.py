@@ -9,9 +9,15 @@ import os
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_attributes import (
+    NO_ATTRIBUTES,
+    CsrAttributes,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import renewal_argument_spec
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
+    renewal_argument_spec,
+    renewal_connection_argument_spec,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     create_csr,
     dump_csr,
@@ -20,16 +26,20 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509
     read_chain,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import IssuedCertificate
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations import issuing as _issuing
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import renewal as _renewal
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import verification as _verification
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
+    Apis,
     parse_renewal_task,
     renew_when_due,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 DEFAULTS = {
-    option: rule.get("default") for option, rule in {**connection_argument_spec(), **renewal_argument_spec()}.items()
+    option: rule.get("default")
+    for option, rule in {**renewal_connection_argument_spec(), **renewal_argument_spec()}.items()
 }
 
 
@@ -47,6 +57,7 @@ class Host:
         self.calls = []
         self.warnings = []
         self.attributes_differ = False
+        self.csr_attributes, self.ca_certificates = NO_ATTRIBUTES, None
         # What the service does with a renewal, and with a read by the old certificate and by the new one.
         self.issue = lambda request: self.issued(request, 10).certificate
         self.reads = [None, None]
@@ -63,43 +74,43 @@ class Host:
     def set_attributes(self):
         return self.attributes_differ
 
-    def connect(self, credentials):
+    def request(self, csr):
+        """Stand for the request for a certificate."""
+        self.calls.append("request")
+        pem = self.issue(load_csr(csr.encode()))
+        return IssuedCertificate(pem, "c-1", "r-1", None)
+
+    def read(self, credentials):
+        """Stand for the request that reads with the old certificate, or with the new one."""
         changes = [
             option for option, value in credentials._asdict().items() if value != getattr(self.credentials, option)
         ]
-        self.calls.append(("connect", sorted(changes)))
-        return Api(self, bool(changes))
+        self.calls.append(("read", sorted(changes)))
+        answer = self.reads[bool(changes)]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if answer is not None:
+            raise answer
+
+    def open(self):
+        self.calls.append("open")
+        return Issuer(self.request, lambda: self.csr_attributes)
 
     def renew(self, check_mode=False, **options):
         """Run what the module runs."""
         own = {"client_cert": str(self.certificate), "client_key": str(self.key), "force": True, "retries": 0}
         task = parse_renewal_task({**DEFAULTS, "device_id": "d-1", **own, **options})
         self.credentials = task.credentials
-        return renew_when_due(task, self.connect, self.set_attributes, Runtime(self.warnings.append, check_mode))
+        apis = Apis(self.open, self.read, self.ca_certificates)
+        return renew_when_due(task, apis, self.set_attributes, Runtime(self.warnings.append, check_mode))
+
+    @property
+    def unfinished(self):
+        return self.folder / "device.key.unfinished"
 
     @property
     def files(self):
         return {name: (self.folder / name).read_text() for name in os.listdir(str(self.folder))}
-
-
-class Api:
-    """Stands for the API, open with the old certificate or with the new one."""
-
-    def __init__(self, host, is_new):
-        self.host, self.is_new = host, is_new
-
-    def renew(self, payload):
-        self.host.calls.append(("renew", sorted(payload)))
-        pem = self.host.issue(load_csr(payload["csr"].encode()))
-        return IssuedCertificate(pem, "c-1", "r-1", None)
-
-    def read(self):
-        self.host.calls.append(("read", self.is_new))
-        answer = self.host.reads[self.is_new]
-        if isinstance(answer, list):
-            answer = answer.pop(0)
-        if answer is not None:
-            raise answer
 
 
 @pytest.fixture
@@ -109,8 +120,7 @@ def host(tmp_path, make_leaf):
 
 def test_a_certificate_is_renewed(host):
     outcome = host.renew()
-    connects = ("connect", []), ("connect", ["client_cert", "client_cert_content"])
-    assert host.calls == [connects[0], ("renew", ["csr"]), connects[1], ("read", True)]
+    assert host.calls == ["open", "request", ("read", ["client_cert", "client_cert_content"])]
     assert outcome.renewal[1:] == ("c-1", "r-1", None)
     assert host.files == {"device.pem": outcome.renewal.pem, "device.key": host.leaf.key}
     assert outcome.changed
@@ -138,7 +148,7 @@ def test_nothing_is_asked_for(host, options):
     outcome = host.renew(**options)
     assert outcome.decision.should_renew is ("check_mode" in options)
     assert outcome.renewal is None
-    assert host.calls == ([("connect", [])] if "check_mode" in options else [])
+    assert host.calls == (["open"] if "check_mode" in options else [])
     assert host.files == before
     host.renew(True, regenerate_key=True)
     assert host.files == before
@@ -151,8 +161,10 @@ def test_a_request_is_given(host):
     host.issue = lambda request: (
         host.issued(request, 10, subject={"COMMON_NAME": "device", "ORGANIZATION_NAME": "Harbour"}).certificate
     )
-    host.renew(csr_content=content, certificate_profile_attributes=attributes)
-    assert host.calls[1] == ("renew", ["certificate_profile_attributes", "csr"])
+    sent = []
+    host.issue = lambda request, issue=host.issue: sent.append(request) or issue(request)
+    assert host.renew(csr_content=content, certificate_profile_attributes=attributes).changed
+    assert dump_csr(sent[0]) == content
 
 
 def test_what_led_to_the_ca_still_does(host, make_leaf):
@@ -203,13 +215,8 @@ def test_a_certificate_that_is_not_accepted_at_once_is_tried_again(host, monkeyp
     monkeypatch.setattr(_verification.time, "sleep", waits.append)
     host.reads[True] = [_errors.ReadDeniedError("No."), _errors.HandshakeFailedError("No."), None]
     host.renew(retries=2)
-    assert [call for call in host.calls if call[0] in ("renew", "read")] == [
-        ("renew", ["csr"]),
-        ("read", True),
-        ("read", False),
-        ("read", True),
-        ("read", True),
-    ]
+    new = ("read", ["client_cert", "client_cert_content"])
+    assert host.calls == ["open", "request", new, ("read", []), new, new]
     assert len(waits) == 2
     before = host.files
     host.issue = lambda request: host.issued(request, 20).certificate
@@ -233,11 +240,7 @@ def test_an_expired_certificate_says_who_can_help(host, make_leaf):
 
 
 def test_what_something_else_renewed_meanwhile_is_left_alone(host, make_leaf):
-    def connect(changes):
-        host.certificate.write_text(make_leaf(ends=50, key=host.leaf.private_key).certificate)
-        return Api(host, bool(changes))
-
-    host.connect = connect
+    host.open = lambda: host.certificate.write_text(make_leaf(ends=50, key=host.leaf.private_key).certificate)
     outcome = host.renew()
     assert not outcome.decision.should_renew
     assert outcome.facts.not_after.tzinfo
@@ -483,7 +486,7 @@ def test_files_that_cannot_be_replaced_cost_no_request(host, check_mode):
     os.link(str(host.certificate), str(host.certificate) + "2")
     with pytest.raises(_errors.FileWriteError, match="2 hard links"):
         host.renew(check_mode)
-    assert host.calls == [("connect", [])]
+    assert host.calls == ["open"]
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
@@ -511,3 +514,163 @@ def test_a_change_before_a_failure_is_told(host, make_leaf):
 def test_backups_are_told(host):
     (backup,) = host.renew(backup=True).backup_files
     assert host.files[os.path.basename(backup)] == host.leaf.certificate
+
+
+def pending(retry_after=0.0):
+    failure = _errors.CertificatePendingError("Pending.")
+    failure.retry_after = retry_after
+    return failure
+
+
+def requests_of(host, *failures):
+    """Let the service fail so often, and return the requests that it receives."""
+    sent, left, issue = [], list(failures), host.issue
+
+    def answer(request):
+        sent.append(request)
+        if left:
+            raise left.pop(0)
+        return issue(request)
+
+    host.issue = answer
+    return sent
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_an_est_request_that_requires_approval_is_repeated_by_the_next_run(host, regenerate_key):
+    options = {"est_url": "https://est.example/est", "regenerate_key": regenerate_key}
+    failures = [pending(), _errors.OutcomeUnknownError("Lost."), _errors.ConnectionFailedError("Off.")]
+    sent = requests_of(host, *failures)
+    for failure in failures:
+        with pytest.raises(type(failure)):
+            host.renew(**options)
+        assert host.unfinished.stat().st_mode & 0o777 == 0o600
+        assert host.files["device.pem"] == host.leaf.certificate
+    assert host.renew(**options).changed
+    assert len(sent) == 4
+    assert len({dump_csr(each) for each in sent}) == 1
+    assert host.files.keys() == {"device.pem", "device.key"}
+    assert (host.files["device.key"] == host.leaf.key) is not regenerate_key
+    assert key_matches(str(host.certificate), str(host.key), None)
+
+
+def test_an_est_request_is_not_repeated_before_its_time(host, monkeypatch):
+    options = {"est_url": "https://est.example/est"}
+    sent = requests_of(host, pending(3600.0))
+    for part in ("^Pending", "The server does not accept it again before"):
+        with pytest.raises(_errors.CertificatePendingError, match=part):
+            host.renew(**options)
+    assert len(sent) == 1
+    now = _issuing.time.time()
+    monkeypatch.setattr(_issuing.time, "time", lambda: now + 3601)
+    assert host.renew(**options).changed
+
+
+@pytest.mark.parametrize("regenerate_key", [True, False])
+def test_an_est_request_that_is_rejected_is_not_repeated(host, regenerate_key):
+    options = {"est_url": "https://est.example/est", "regenerate_key": regenerate_key}
+    rejected = _errors.RenewalDeniedError("No.", _errors.ErrorDetails(403))
+    sent = requests_of(host, pending(), rejected, rejected)
+    for kind in (_errors.CertificatePendingError, _errors.RenewalDeniedError, _errors.RenewalDeniedError):
+        with pytest.raises(kind):
+            host.renew(**options)
+    assert dump_csr(sent[0]) == dump_csr(sent[1]) != dump_csr(sent[2])
+    assert host.renew(**options).changed
+    assert host.files.keys() == {"device.pem", "device.key"}
+
+
+def test_an_est_certificate_that_is_not_verified_is_verified_by_the_next_run(host):
+    options = {"est_url": "https://est.example/est", "device_id": None, "regenerate_key": True}
+    sent = requests_of(host)
+    host.reads[True] = [_errors.ConnectionFailedError("Off."), None]
+    with pytest.raises(_errors.CertificateUnverifiedError, match="The next run verifies it again"):
+        host.renew(**options)
+    outcome = host.renew(**options)
+    assert (outcome.changed, outcome.renewal, len(sent)) == (True, None, 1)
+    assert host.files.keys() == {"device.pem", "device.key"}
+
+
+@pytest.mark.parametrize("damage", ["key", "certificate", "request"])
+def test_a_stored_est_request_that_cannot_be_used_is_replaced(host, make_leaf, damage):
+    options = {"est_url": "https://est.example/est", "regenerate_key": damage == "key"}
+    sent = requests_of(host, pending())
+    with pytest.raises(_errors.CertificatePendingError):
+        host.renew(**options)
+    text = host.unfinished.read_text().rstrip("\n") + "\n"
+    if damage == "key":
+        text = text.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n!")
+    elif damage == "certificate":
+        text += make_leaf(-2, -1, key=host.leaf.private_key).certificate
+        text += make_leaf(ends=0.5, key=host.leaf.private_key).certificate
+    else:
+        text = text.replace("-----BEGIN CERTIFICATE REQUEST-----", "-----BEGIN CERTIFICATE REQUEST-----\n!")
+    host.unfinished.write_text(text)
+    assert host.renew(**options).changed
+    assert len(sent) == 2
+
+
+def test_what_an_est_renewal_left_after_the_installation_is_removed(host):
+    options = {"est_url": "https://est.example/est"}
+    host.reads[True] = [_errors.ConnectionFailedError("Off."), None]
+    with pytest.raises(_errors.CertificateUnverifiedError):
+        host.renew(**options)
+    left = host.unfinished.read_text()
+    host.renew(**options)
+    host.unfinished.write_text(left)
+    host.unfinished.chmod(0o600)
+    host.renew(True, force=False, remaining_days=0, **options)
+    assert host.unfinished.exists()
+    assert not host.renew(force=False, remaining_days=0, **options).changed
+    assert not host.unfinished.exists()
+    host.renew(force=False, remaining_days=0, **options)
+
+
+def test_a_csr_has_what_the_est_server_requests(host):
+    sent = requests_of(host)
+    host.csr_attributes = CsrAttributes(
+        key_types=("ecdsa_p384",), signatures=(("ecdsa", "SHA384"),), ignored=("1.2.3",)
+    )
+    options = {"est_url": "https://est.example/est"}
+    with pytest.raises(
+        _errors.InvalidParametersError, match=r"requires a key of the type ecdsa_p384.*no certificate\.$"
+    ):
+        host.renew(**options)
+    assert sent == []
+    assert host.files.keys() == {"device.pem", "device.key"}
+    host.renew(regenerate_key=True, key_type="ecdsa_p384", **options)
+    assert sent[0].signature_hash_algorithm.name == "sha384"
+    assert "1.2.3" in host.warnings[0]
+
+
+class FakeCaCertificates:
+    """Stands for the file of the CA certificates."""
+
+    def __init__(self, host):
+        self.host, self.is_missing = host, False
+
+    def check(self):
+        self.host.calls.append("check")
+
+    def update(self):
+        self.host.calls.append("update")
+        return True
+
+
+def test_the_ca_certificates_are_written_if_they_are_missing_or_a_certificate_is_requested(host):
+    host.ca_certificates = FakeCaCertificates(host)
+    options = {"est_url": "https://est.example/est", "remaining_days": 0}
+    assert not host.renew(force=False, **options).changed
+    assert host.calls == []
+    host.ca_certificates.is_missing = True
+    assert host.renew(True, force=False, **options).changed
+    assert host.renew(force=False, **options).changed
+    assert host.calls == ["open", "check", "open", "check", "update"]
+    host.calls.clear()
+    host.renew(True, **options)
+    assert host.calls == ["open", "check"]
+    host.calls.clear()
+    host.issue = lambda _request: (_ for _ in ()).throw(_errors.HttpError("No."))
+    with pytest.raises(_errors.HttpError) as caught:
+        host.renew(**options)
+    assert caught.value.changed
+    assert host.calls == ["open", "check", "update", "open", "request"]

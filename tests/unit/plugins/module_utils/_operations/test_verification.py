@@ -26,11 +26,8 @@ class Api:
     def __init__(self, *answers):
         self.answers, self.candidates = list(answers), []
 
-    def connect(self, candidate):
+    def read(self, candidate):
         self.candidates.append(candidate)
-        return self
-
-    def read(self):
         answer = self.answers.pop(0)
         if answer is not None:
             raise answer
@@ -45,7 +42,7 @@ def waits(monkeypatch):
 
 def test_a_certificate_is_accepted_after_a_delay(waits):
     api = Api(HandshakeFailedError("No."), ReadDeniedError("No."), None)
-    assert read_with_new_certificate(api.connect, CANDIDATE, 2, lambda: True)
+    assert read_with_new_certificate(api.read, CANDIDATE, 2, lambda: True)
     assert api.candidates == [CANDIDATE] * 3
     assert len(waits) == 2
 
@@ -53,17 +50,17 @@ def test_a_certificate_is_accepted_after_a_delay(waits):
 def test_the_last_rejection_is_raised(waits):
     api = Api(HandshakeFailedError("One."), HandshakeFailedError("Two."))
     with pytest.raises(HandshakeFailedError, match="Two"):
-        read_with_new_certificate(api.connect, CANDIDATE, 1, lambda: True)
+        read_with_new_certificate(api.read, CANDIDATE, 1, lambda: True)
     assert len(waits) == 1
 
 
 def test_a_device_without_read_access_is_not_asked_again(waits):
     api = Api(ReadDeniedError("No."))
-    assert not read_with_new_certificate(api.connect, CANDIDATE, 5, lambda: False)
+    assert not read_with_new_certificate(api.read, CANDIDATE, 5, lambda: False)
     assert waits == []
 
 
 def test_other_errors_are_raised_at_once(waits):
     with pytest.raises(DeviceNotFoundError):
-        read_with_new_certificate(Api(DeviceNotFoundError("No.")).connect, CANDIDATE, 5, lambda: True)
+        read_with_new_certificate(Api(DeviceNotFoundError("No.")).read, CANDIDATE, 5, lambda: True)
     assert waits == []
