@@ -262,6 +262,89 @@ def test_a_registered_device_comes_back_after_its_certificate_has_expired(bare_h
     assert simulator.methods == ["GET"]
 
 
+@pytest.fixture
+def est_host(bare_host, simulator):
+    """A bare host that has a birth certificate, and whose device has no record that it may manage."""
+    birth = simulator.certificates["birth"]
+    for name in ("enrollment_profile_id", "device_attributes", "passcode"):
+        del bare_host.variables[f"digicert_iot_{name}"]
+    bare_host.variables |= {
+        "digicert_iot_est_url": simulator.est_url,
+        "digicert_iot_birth_cert": str(birth.pem),
+        "digicert_iot_birth_key": str(birth.key),
+        "digicert_iot_manage_record": False,
+    }
+    return bare_host
+
+
+def operations(simulator):
+    return [request.path.rpartition("/")[2] for request in simulator.requests]
+
+
+def test_a_bare_host_without_a_record_is_enrolled_and_renewed_by_est(est_host, simulator):
+    ca_certificates = est_host.folder / "pki/ca/ca.pem"
+    est_host.variables["digicert_iot_ca_certs_path"] = str(ca_certificates)
+    # The fact is of another product, and no field is managed.
+    est_host.fact.parent.mkdir()
+    est_host.fact.write_text('{"device_id": "of another record"}')
+    est_host.variables["digicert_iot_device_fields"] = {"Site": ""}
+    files = est_host.files
+
+    changes = est_host.run_well("--check")
+    assert [result["should_enroll"] for result in changes if "should_enroll" in result] == [True]
+    assert (simulator.connections, est_host.files) == ([], files)
+    est_host.run_well()
+    assert operations(simulator) == ["cacerts", "csrattrs", "simpleenroll"]
+    assert "restarted" in est_host.output
+    assert len(simulator.est.issued) == 1
+    assert ca_certificates.read_text().count("BEGIN CERTIFICATE") == len(simulator.est.ca_certificates)
+    files = est_host.files
+    for mode in ([], ["--check"]):
+        assert est_host.run_well(*mode) == []
+        assert simulator.connections == []
+
+    (renewal,) = est_host.run_well("--check", digicert_iot_remaining_percentage=100)
+    assert (renewal["should_renew"], simulator.connections, est_host.files) == (True, [], files)
+    (renewal,) = [
+        result for result in est_host.run_well(digicert_iot_remaining_percentage=100) if "should_renew" in result
+    ]
+    assert renewal["device_id"] is None
+    assert operations(simulator) == ["cacerts", "csrattrs", "simplereenroll", "cacerts"]
+    assert "restarted" in est_host.output
+    assert est_host.files != files
+    assert est_host.run_well() == []
+
+
+def test_a_registered_device_is_enrolled_by_est_and_its_record_managed(est_host, simulator):
+    device = simulator.records.register(NAME, {"Serial number": "0"}, profile="Gateway")
+    credential = {
+        "digicert_iot_est_url": simulator.est_operator_url,
+        "digicert_iot_est_username": "gate-7",
+        "digicert_iot_passcode": PASSCODE,
+        "digicert_iot_birth_cert": "",
+        "digicert_iot_birth_key": None,
+        "digicert_iot_manage_record": True,
+    }
+    assert "The ID of the device is unknown." in est_host.fail(**credential)
+    assert simulator.connections == []
+    est_host.run_well(**credential, digicert_iot_device_id=device.id)
+    assert operations(simulator) == ["csrattrs", "simpleenroll", device.id, device.id, device.id]
+    assert simulator.methods == ["GET", "POST", "GET", "GET", "PUT"]
+    assert device.named_values["Site"] == "Rotterdam"
+    # The fact has the ID now.
+    assert est_host.run_well(**credential) == []
+    assert simulator.methods == ["GET"]
+
+
+def test_a_renewal_by_the_api_requires_the_id_without_a_record_to_manage(player, simulator, variables):
+    play = {"vars": {**variables, "digicert_iot_manage_record": False}}
+    outcomes = player._run([ROLE], [], play={"vars": {**play["vars"], "digicert_iot_device_id": ""}})
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    assert "The ID of the device is unknown." in failed.result["msg"]
+    assert len(changed(player._run([ROLE], [], play=play))) == 1
+    assert simulator.methods == ["POST", "GET"]
+
+
 def test_a_renewal_that_changes_fields_is_reported(player, simulator, variables):
     access_point = simulator.records["access-point"]
     site = access_point.field_id("Site")
