@@ -4,7 +4,7 @@
 
 # This file is private to the collection: it can change at any time.
 
-"""The options for EST, and the values that they are parsed into. Pure."""
+"""The options for EST, and the values that they are parsed into. Only the identity of files is read from the disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Connection, parse_connection
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import is_one_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path
 
 _PREFIX = "clientauth."
@@ -19,6 +20,9 @@ _PREFIX = "clientauth."
 _DIGICERT = re.compile(
     r"(?i)\A(https://)(clientauth\.)?((?:[a-z0-9-]+\.)*digicert\.(?:com|co\.jp)(?:[:/].*)?)\Z", re.DOTALL
 )
+
+# The options for files that the CA certificates must not replace.
+_OTHER_FILES = ("client_cert", "client_key", "birth_cert", "birth_key", "csr_path")
 
 
 class CaCertificatesOptions(t.NamedTuple):
@@ -41,7 +45,8 @@ class EstOptions(t.NamedTuple):
     @property
     def trusts_ca_certificates(self) -> bool:
         """Whether the file of the CA certificates is the trust store of the connection."""
-        return self.ca_certificates is not None and self.ca_certificates.path == self.connection.trust.ca_path
+        certificates, ca_path = self.ca_certificates, self.connection.trust.ca_path
+        return certificates is not None and ca_path is not None and is_one_file(certificates.path, ca_path)
 
 
 def est_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -73,14 +78,29 @@ def parse_est_options(params: t.Mapping[str, t.Any], has_certificate: bool) -> t
         return EstOptions(connection, username, None), []
     fingerprint = params["ca_certs_fingerprint"]
     digits = None if fingerprint is None else re.sub(r"[:\s]", "", fingerprint).lower()
+    options = EstOptions(connection, username, CaCertificatesOptions(path, digits))
+    return options, _ca_certificates_problems(params, options, path, digits)
+
+
+def _ca_certificates_problems(
+    params: t.Mapping[str, t.Any], options: EstOptions, path: str, digits: str | None
+) -> list[str]:
+    """Return the errors in the options for the CA certificates, as sentences."""
     problems = [] if is_path(path) else [f"ca_certs_path: {path!r} cannot be a path."]
+    problems += [
+        f"ca_certs_path and {option} are the same file, which the CA certificates would replace. Set another path in "
+        "ca_certs_path."
+        for option in _OTHER_FILES
+        if params.get(option) is not None and is_one_file(path, params[option])
+    ]
     if digits is not None and not re.fullmatch("[0-9a-f]{64}", digits):
         problems.append(
             "ca_certs_fingerprint must be the SHA-256 fingerprint of a CA certificate: 64 hexadecimal digits."
         )
-    if digits is None and (params["ca_path"] in (None, path) or not params["validate_certs"]):
+    trust = options.connection.trust
+    if digits is None and (trust.ca_path is None or options.trusts_ca_certificates or not trust.validate_certs):
         problems.append(
             "ca_certs_path requires ca_certs_fingerprint, or another file in ca_path with validate_certs, because the "
             "CA certificates of a response are not trusted otherwise."
         )
-    return EstOptions(connection, username, CaCertificatesOptions(path, digits)), problems
+    return problems

@@ -107,3 +107,24 @@ def test_what_cannot_be_a_path():
     problems = parse(ca_certs_path="a\0b", ca_certs_fingerprint="x")[1]
     assert problems[0] == "ca_certs_path: 'a\\x00b' cannot be a path."
     assert len(problems) == 2
+
+
+@pytest.mark.parametrize("option", ["client_cert", "client_key", "birth_cert", "birth_key", "csr_path"])
+@pytest.mark.parametrize("is_link", [True, False])
+def test_the_ca_certificates_replace_no_other_file_of_the_task(tmp_path, option, is_link):
+    path = tmp_path / "device.key"
+    path.write_text("a key")
+    if is_link:
+        (tmp_path / "link").symlink_to(path)
+    given = {option: str(path), "ca_certs_path": str(tmp_path / "link" if is_link else path)}
+    (problem,) = parse(ca_path="/ca.pem", **given)[1]
+    assert problem.startswith(f"ca_certs_path and {option} are the same file, which the CA certificates would replace.")
+
+
+def test_a_link_to_the_file_of_the_ca_certificates_is_no_other_trust_store(tmp_path):
+    (tmp_path / "link.pem").symlink_to(tmp_path / "ca.pem")
+    for ca_path in (tmp_path / "link.pem", tmp_path / "." / "x" / ".." / "ca.pem"):
+        given = {"ca_certs_path": str(tmp_path / "ca.pem"), "ca_path": str(ca_path)}
+        (problem,) = parse(**given)[1]
+        assert problem.startswith("ca_certs_path requires ca_certs_fingerprint,")
+        assert parse(ca_certs_fingerprint=DIGITS, **given)[0].trusts_ca_certificates
