@@ -53,6 +53,8 @@ class DeviceManagerError(Exception):
     changes: t.ClassVar[Changes] = Changes.RECORD
     # Set if the task did not name the device by its ID.
     device_id: str | None = None
+    # Whether the API rejected the content of the request, so that the same request has the same outcome later.
+    is_rejection = False
 
     def __init__(
         self,

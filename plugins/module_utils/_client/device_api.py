@@ -41,6 +41,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected impor
 
 DEVICES_PATH = "/iot/api/v2/device"
 _UNKNOWN_CODES = ("entity_not_found", "resource_not_found")
+_NO_REJECTION = (401, 404, 405, 407, 408, 421, 425, 429)
 _LONGEST_QUOTE = 500
 # The part of a text of the API in which secrets are masked, before it is truncated.
 _LONGEST_FOREIGN = 20000
@@ -381,12 +382,24 @@ def error_of_kind(
     """Return the error of this kind for a response whose status is an error, with its texts and this advice."""
     code, message, text = (text and truncate(text, redactor) for text in _body_of(response))
     reason = ": ".join(part for part in (code, message, text) if part)
-    return kind(
+    failure = kind(
         f"The {verb} failed with HTTP status {response.status}{f' ({reason})' if reason else ''}. {advice}",
         details_of(response, code, message),
         may_have_applied=response.may_have_applied,
         again=response.again,
     )
+    failure.is_rejection = _is_rejection(response)
+    return failure
+
+
+def _is_rejection(response: Response) -> bool:
+    """Return whether a response shows that the API rejected the content of a request.
+
+    A gateway or a firewall in front of the API can send an HTML page, or a status on the credential, the URL or the
+    rate of the requests.
+    """
+    status = response.status
+    return 400 <= status < 500 and status not in _NO_REJECTION and not is_html(response.body)
 
 
 def _kind_and_advice(response: Response, body: _Body, denials: Denials) -> tuple[type[DeviceManagerError], str]:

@@ -125,15 +125,13 @@ def update_unfinished(
     A key is kept if a certificate for it can be issued, or was issued for an earlier request. `is_new` is whether no
     earlier run sent a request for it. A request that the server rejects is not repeated.
     """
-    status = failure.details.http_status or 0
-    is_rejected = 400 <= status < 500 and status not in (401, 407, 408, 429)
     with contextlib.suppress(FileWriteError):
         if isinstance(failure, CertificatePendingError):
             not_before = time.time() + failure.retry_after if failure.retry_after else 0.0
             unfinished.add(stored._replace(not_before=not_before))
         elif isinstance(failure, OutcomeUnknownError):
             return
-        elif is_new or (is_rejected and not stored.key):
+        elif is_new or (failure.is_rejection and not stored.key):
             unfinished.discard()
-        elif is_rejected:
+        elif failure.is_rejection:
             unfinished.create(Unfinished(stored.key, b""))

@@ -257,3 +257,21 @@ def test_a_redirect_is_not_followed():
 def test_an_outcome_that_is_unknown():
     unknown = failure(_errors.OutcomeUnknownError, request, FakeSession(502, b"", may_have_applied=True))
     assert "may have issued one. The enrollment failed with HTTP status 502" in str(unknown)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_rejection"),
+    [
+        (400, b"Invalid PKCS10", True),
+        (400, b"", True),
+        (403, b"The subject differs", True),
+        (409, b'{"error": {}}', True),
+        (400, b"<html><title>400 The SSL certificate error", False),
+        (403, b" <html>Blocked", False),
+        *((status, b"", False) for status in (302, 401, 404, 405, 407, 408, 421, 425, 429)),
+    ],
+)
+def test_only_a_response_to_the_content_of_a_request_is_a_rejection(status, body, is_rejection):
+    with pytest.raises(_errors.DeviceManagerError) as caught:
+        request(FakeSession(status, body))
+    assert caught.value.is_rejection is is_rejection

@@ -680,9 +680,11 @@ def test_a_request_is_not_repeated_before_its_time(host, monkeypatch):
 
 def test_a_request_that_is_rejected_later_is_replaced_by_another_for_its_key(host):
     rejected = _errors.EnrollmentDeniedError("No.", _errors.ErrorDetails(403))
-    unauthorized = _errors.EnrollmentDeniedError("No.", _errors.ErrorDetails(401))
-    sent = requests_of(host, PENDING, unauthorized, rejected)
-    for kind in (_errors.CertificatePendingError, _errors.EnrollmentDeniedError, _errors.EnrollmentDeniedError):
+    rejected.is_rejection = True
+    # It can be the response of a firewall.
+    unknown = _errors.HttpError("No.", _errors.ErrorDetails(403))
+    sent = requests_of(host, PENDING, unknown, rejected)
+    for kind in (_errors.CertificatePendingError, _errors.HttpError, _errors.EnrollmentDeniedError):
         host.fail(kind, **EST)
     host.enroll(**EST)
     assert host.is_enrolled()

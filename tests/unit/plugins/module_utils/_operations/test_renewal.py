@@ -570,6 +570,7 @@ def test_an_est_request_is_not_repeated_before_its_time(host, monkeypatch):
 def test_an_est_request_that_is_rejected_is_not_repeated(host, regenerate_key):
     options = {"est_url": "https://est.example/est", "regenerate_key": regenerate_key}
     rejected = _errors.RenewalDeniedError("No.", _errors.ErrorDetails(403))
+    rejected.is_rejection = True
     sent = requests_of(host, pending(), rejected, rejected)
     for kind in (_errors.CertificatePendingError, _errors.RenewalDeniedError, _errors.RenewalDeniedError):
         with pytest.raises(kind):
