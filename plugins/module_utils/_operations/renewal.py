@@ -325,6 +325,9 @@ class _Renewer:
         chain = find_unfinished_chain(stored, owner)
         if csr is None or (chain and self._find_mismatch(chain, present, csr)):
             return None
+        # Another client can have replaced the files with those of another device.
+        if not self._has_csr and csr.subject != present.chain[0].subject:
+            return None
         check_not_before(stored)
         return _Request(csr, contents, stored.key, chain, is_new=False)
 

@@ -675,3 +675,23 @@ def test_the_ca_certificates_are_written_if_they_are_missing_or_a_certificate_is
         host.renew(**options)
     assert caught.value.changed
     assert host.calls == ["open", "check", "update", "open", "request"]
+
+
+@pytest.mark.parametrize("is_issued", [True, False])
+def test_a_stored_est_request_for_another_subject_is_not_used(host, make_leaf, is_issued):
+    options = {"est_url": "https://est.example/est", "device_id": None, "regenerate_key": True}
+    failure = _errors.ConnectionFailedError("Off.")
+    sent = requests_of(host, *([] if is_issued else [pending()]))
+    host.reads[True] = [failure, None] if is_issued else None
+    with pytest.raises((_errors.CertificatePendingError, _errors.CertificateUnverifiedError)):
+        host.renew(**options)
+    # An operator replaces the files.
+    other = make_leaf(subject={"COMMON_NAME": "other"})
+    host.certificate.write_text(other.certificate)
+    host.key.write_text(other.key)
+    host.issue = lambda request: (
+        sent.append(request) or host.issued(request, 10, subject={"COMMON_NAME": "other"}).certificate
+    )
+    assert host.renew(**options).facts.subject == "CN=other"
+    assert [each.subject.rfc4514_string() for each in sent] == ["CN=device", "CN=other"]
+    assert host.files.keys() == {"device.pem", "device.key"}
