@@ -53,6 +53,8 @@ MEDIA_TYPES = MediaTypes("*/*", {"Content-Type": "application/pkcs10", "Content-
 # A server without attributes for this client responds with 204 or 404 (RFC 7030, section 4.5.2). The others are those
 # of servers without this optional operation.
 _WITHOUT_ATTRIBUTES = (204, 403, 404, 405, 501)
+# The statuses of a server that accepts the credential, also if it has no such operation.
+_ACCESSIBLE = (200, 204, 404, 405, 501)
 
 
 class _Operation(t.NamedTuple):
@@ -107,6 +109,15 @@ class EstApi:
             return read_pkcs7(_decoded(response.body))
         except ValueError as error:
             raise self._invalid(response, "cacerts", error) from error
+
+    def check_access(self) -> None:
+        """Send a request that reads. Raises a DeviceManagerError if the server does not respond or denies access.
+
+        The content of the response does not matter: an invalid one does not show that a certificate is not accepted.
+        """
+        response = self._read("cacerts", _ACCESSIBLE)
+        if is_html(response.body):
+            raise self._invalid(response, "cacerts", ValueError("an HTML page"))
 
     def csr_attributes(self) -> CsrAttributes:
         """Return what the server requests of a CSR (RFC 7030, section 4.5). Raises a DeviceManagerError."""

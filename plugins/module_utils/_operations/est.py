@@ -47,10 +47,10 @@ class EstServer:
         api = self._open(self._credential, problems)
         return Issuer(api.request, api.csr_attributes)
 
-    def read(self, credentials: Credentials) -> object:
+    def read(self, credentials: Credentials) -> None:
         """Send a request that reads with this certificate. Raises a DeviceManagerError."""
         try:
-            return self._open(credentials, []).ca_certificates()
+            self._open(credentials, []).check_access()
         except RenewalDeniedError as failure:
             # It is no request for a certificate, and the server can accept the certificate later.
             raise ReadDeniedError.caused_by(failure, str(failure)) from failure

@@ -275,3 +275,28 @@ def test_only_a_response_to_the_content_of_a_request_is_a_rejection(status, body
     with pytest.raises(_errors.DeviceManagerError) as caught:
         request(FakeSession(status, body))
     assert caught.value.is_rejection is is_rejection
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (200, b"nothing", None),
+        (204, b"", None),
+        (404, b"Not found", None),
+        (405, b"", None),
+        (501, b"", None),
+        (200, b"<html>", _errors.InvalidResponseError),
+        (404, b"<html>", _errors.InvalidResponseError),
+        (401, b"", _errors.RenewalDeniedError),
+        (403, b"", _errors.RenewalDeniedError),
+        (400, b"<html><title>400 The SSL certificate error", _errors.HttpError),
+        (503, b"", _errors.HttpError),
+    ],
+)
+def test_only_a_server_that_accepts_the_credential_is_accessible(status, body, error):
+    session = FakeSession(status, body)
+    if error is None:
+        api_of(session, CLIENT).check_access()
+    else:
+        failure(error, api_of(session, CLIENT).check_access)
+    assert session.asked == [("GET", "/cacerts")]
