@@ -335,9 +335,10 @@ def _apis_of(task: RenewalTask, module: Module, runtime: Runtime) -> Apis:
         return Issuer(lambda csr: api.renew({"csr": csr, **task.options.attributes}))
 
     def read(credentials: Credentials) -> object:
-        if est is not None and task.device_id is None:
-            return est.read(credentials)
-        return open_device(credentials).read()
+        if est is None or task.device_id is not None:
+            return open_device(credentials).read()
+        est.read(credentials)
+        return None
 
     return Apis(open_issuer, read, None if est is None else est.ca_certificates)
 
