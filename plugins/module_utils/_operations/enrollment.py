@@ -230,6 +230,7 @@ def enroll_when_needed(
         enroller.check_contents(state)
         enroller.check_storage(state, missing)
         if runtime.check_mode:
+            enroller.find_request(state)
             set_attributes(_existing(recovery.pair.certificate))
             return EnrollmentResult(state.decision, state.facts, True)
         with locked(recovery.pair):
@@ -239,6 +240,7 @@ def enroll_when_needed(
                 return EnrollmentResult(again.decision, again.facts, changed)
             if again.certificate is not None:
                 changed = set_attributes(recovery.pair.certificate) or changed
+            enroller.find_request(again)
             if apis.ca_certificates is not None:
                 changed = apis.ca_certificates.update() or changed
                 issuer = apis.issuer()
@@ -322,6 +324,22 @@ class _Enroller:
         if self._apis.ca_certificates is not None:
             self._apis.ca_certificates.check()
 
+    def find_request(self, state: _State) -> _Request | None:
+        """Return the request of an earlier run that did not finish, or None if there is none that can be used.
+
+        Raises CertificatePendingError if the server does not accept it again yet.
+        """
+        stored, key = self._find_stored(state)
+        if stored is None:
+            return None
+        csr = find_unfinished_csr(stored, state.csr, state.csr or key)
+        chain = find_unfinished_chain(stored, state.csr or key)
+        if csr is None and not chain:
+            return None
+        if not chain:
+            check_not_before(stored)
+        return _Request(stored, csr, self._with_key(state, stored.key if state.needs_key else b""), chain, False)
+
     def discard_installed(self, state: _State) -> None:
         """Remove the files of an enrollment that was interrupted after the installation."""
         if self._runtime.check_mode:
@@ -398,21 +416,15 @@ class _Enroller:
 
     def _prepare(self, issuer: Issuer, state: _State) -> _Request:
         """Return the request of this run, or of an earlier run that did not finish. It is on the disk then."""
-        stored = self._unfinished.read()
-        is_new, key, pem = stored is None, state.key, b""
-        if stored is not None and state.needs_key:
-            pem = stored.key
-            try:
-                key = read_key(pem, self._passphrase)
-            except ValueError:
-                stored, is_new = None, True
-        if stored is not None:
-            csr = find_unfinished_csr(stored, state.csr, state.csr or key)
-            chain = find_unfinished_chain(stored, state.csr or key)
-            if csr is not None or chain:
-                return _Request(stored, csr, self._with_key(state, pem), chain, False)
+        request = self.find_request(state)
+        if request is not None:
+            return request
         attributes = issuer.csr_attributes()
-        if state.needs_key and is_new:
+        stored, key = self._find_stored(state)
+        is_new, pem = stored is None or not state.needs_key, b""
+        if state.needs_key and stored is not None:
+            pem = stored.key
+        elif state.needs_key:
             key = make_key(self._task.options.csr.key_type)
             pem = write_key(key, self._passphrase)
         csr = state.csr or create_csr_with_names(key, self._task.options.csr.names, attributes)
@@ -420,6 +432,16 @@ class _Enroller:
         contents, stored = self._with_key(state, pem), Unfinished(pem, dump_csr(csr).encode("ascii"))
         self._unfinished.create(stored)
         return _Request(stored, csr, contents, [], is_new)
+
+    def _find_stored(self, state: _State) -> tuple[Unfinished | None, t.Any]:
+        """Return what an earlier run stored, or None, and the current key, which is the stored key if one is needed."""
+        stored = self._unfinished.read()
+        if stored is None or not state.needs_key:
+            return stored, state.key
+        try:
+            return stored, read_key(stored.key, self._passphrase)
+        except ValueError:
+            return None, None
 
     def _with_key(self, state: _State, pem: bytes) -> Contents:
         """Return the contents of the files with a new key, or without one. A pair that has expired keeps its chain."""
@@ -435,7 +457,6 @@ class _Enroller:
 
     def _request_certificate(self, issuer: Issuer, request: _Request) -> tuple[IssuedCertificate, list[t.Any]]:
         """Request the certificate. Return the response and its chain, which matches the CSR."""
-        check_not_before(request.stored)
         try:
             issued = issuer.request(dump_csr(request.csr))
         except DeviceManagerError as failure:

@@ -205,6 +205,7 @@ def renew_when_due(
         issuer = apis.issuer()
         if runtime.check_mode:
             renewer.check_storage()
+            renewer.check_not_before(present, t.cast(_Request, request))
             return RenewalResult(present.decision, certificate_info(present.chain[0]), True)
         with locked(recovery.pair), _advice_on_expiry(present):
             again = _load_current(recovery.pair, task.options.policy)
@@ -215,6 +216,7 @@ def renew_when_due(
                 return RenewalResult(
                     again.decision._replace(should_renew=False), certificate_info(again.chain[0]), changed
                 )
+            renewer.check_not_before(again, t.cast(_Request, request))
             if apis.ca_certificates is not None:
                 apis.ca_certificates.check()
                 changed = apis.ca_certificates.update() or changed
@@ -274,6 +276,11 @@ class _Renewer:
             self._unfinished.check()
         if self._apis.ca_certificates is not None:
             self._apis.ca_certificates.check()
+
+    def check_not_before(self, present: _CurrentCertificate, request: _Request) -> None:
+        """Raise CertificatePendingError if the server does not accept the request of an earlier run again yet."""
+        if self._unfinished is not None:
+            self._repeat(present, request, self._unfinished)
 
     def discard_installed(self, present: _CurrentCertificate) -> None:
         """Remove the file of a request whose certificate is installed."""

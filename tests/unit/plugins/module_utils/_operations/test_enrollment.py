@@ -670,7 +670,13 @@ def test_a_request_is_not_repeated_before_its_time(host, monkeypatch):
     failure.retry_after = 60.0
     sent = requests_of(host, failure)
     assert str(host.fail(_errors.CertificatePendingError, **EST)) == "Pending."
-    assert "so the module sent no request" in str(host.fail(_errors.CertificatePendingError, **EST))
+    # The CA certificates are not read either, and check mode predicts the error.
+    host.ca_certificates = FakeCaCertificates()
+    for check_mode in (True, False):
+        error = host.fail(_errors.CertificatePendingError, check_mode=check_mode, **EST)
+        assert "so the module sent no request" in str(error)
+        assert not error.changed
+    assert set(host.ca_certificates.calls) == {"check"}
     assert len(sent) == 1
     now = _issuing.time.time()
     monkeypatch.setattr(_issuing.time, "time", lambda: now + 61)

@@ -561,6 +561,14 @@ def test_an_est_request_is_not_repeated_before_its_time(host, monkeypatch):
         with pytest.raises(_errors.CertificatePendingError, match=part):
             host.renew(**options)
     assert len(sent) == 1
+    # The CA certificates are not read either, and check mode predicts the error.
+    host.calls.clear()
+    host.ca_certificates = FakeCaCertificates(host)
+    for check_mode in (True, False):
+        with pytest.raises(_errors.CertificatePendingError, match="so the module sent no request") as caught:
+            host.renew(check_mode, **options)
+        assert not caught.value.changed
+    assert set(host.calls) == {"open", "check"}
     now = _issuing.time.time()
     monkeypatch.setattr(_issuing.time, "time", lambda: now + 3601)
     assert host.renew(**options).changed
