@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._atomic_write import write_atomically
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import CaCertificatesOptions
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staging import directory_problem
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     fingerprint_of,
     issued_below,
@@ -50,6 +51,10 @@ class CaCertificates:
         path = os.path.realpath(self._options.path)
         directory = os.path.dirname(path)
         if os.path.isdir(directory) and not os.path.isdir(path):
+            # An existing file is written only if the CA certificates have changed.
+            cause = directory_problem(directory, path) if self.is_missing else ""
+            if cause:
+                raise InvalidParametersError(f"ca_certs_path: {path} cannot be written: {cause}.")
             return
         problem = (
             f"ca_certs_path: {path} is a directory, or its directory does not exist. Create the directory before this "

@@ -116,6 +116,19 @@ def test_the_directory_must_exist(tmp_path, root):
     assert warnings == []
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_directory_without_write_access_is_found_before_a_request(tmp_path, root, monkeypatch, check_mode):
+    monkeypatch.setattr(_ca_certificates, "directory_problem", lambda *_paths: "permission denied")
+    path = tmp_path / "ca.pem"
+    file = file_of(path, root, check_mode=check_mode)[0]
+    with pytest.raises(InvalidParametersError, match=r"ca.pem cannot be written: permission denied\.$"):
+        file.check()
+    # An operator can have written the file.
+    path.write_text(root.certificate)
+    file.check()
+    assert not file.update()
+
+
 def test_a_full_disk_is_named(tmp_path, root, monkeypatch):
     def fail(*_arguments, **_settings):
         raise OSError(28, "No space left on device")
