@@ -12,6 +12,7 @@ import sys
 import cryptography
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
@@ -454,7 +455,12 @@ TEXT = b"\x0c\x04root", b"\x0c\x04\xff\xfe\xff\xff"
 @pytest.mark.parametrize("change", [KEY_ALGORITHM, CURVE, ALGORITHM, CA_TRUE, TEXT], ids=lambda pair: pair[0].hex())
 def test_a_ca_that_is_not_supported_is_not_below(make_ca, change):
     root = make_ca(subject={"COMMON_NAME": "root"})
-    (strange,) = read_chain(changed(read(root), *change))
+    try:
+        (strange,) = read_chain(changed(read(root), *change))
+    except ValueError:
+        # cryptography < 35 does not read a name with invalid text.
+        assert change == TEXT
+        return
     good = make_ca(subject={"COMMON_NAME": "good"}, signer=root)
     assert issued_below([read(root)], [strange, read(good)]) == [read(root), read(good)]
     assert issued_below([strange], [read(root)])[:1] == [strange]
@@ -496,14 +502,16 @@ def test_a_csr_has_what_the_server_requests(leaf, key_type, digest):
     assert names.get_values_for_type(x509.DNSName) == ["store"]
 
 
-def test_an_extension_that_cannot_be_in_a_csr_is_a_problem():
-    impossible, invalid = Extension("1.2." + "9" * 200, False, b"\5\0"), Extension("2.5.29.15", False, b"\1")
-    key = make_key("ecdsa_p256")
-    for extensions, missing in (((impossible,), impossible), ((invalid,), invalid)):
-        attributes = CsrAttributes(extensions=extensions)
-        (problem,) = find_csr_problems(attributes, csr_facts(create_csr_with_names(key, NAMES, attributes)), True)[:1]
-        assert "requires the extension" in problem
-        assert missing.oid in problem or "2.5.29.17" in problem
+@pytest.mark.parametrize(
+    "extension", [Extension("1.2." + "9" * 200, False, b"\5\0"), Extension("2.5.29.15", False, b"\1")]
+)
+def test_an_extension_that_cannot_be_in_a_csr_is_a_problem(extension):
+    attributes = CsrAttributes(extensions=(extension,))
+    facts = csr_facts(create_csr_with_names(make_key("ecdsa_p256"), NAMES, attributes))
+    # cryptography < 35 puts each extension into a CSR, and does not parse it.
+    problems = find_csr_problems(attributes, facts, True)
+    assert bool(problems) is (extension.oid not in facts.extensions)
+    assert all(f"requires the extension {extension.oid} in the CSR" in problem for problem in problems)
 
 
 def test_the_facts_of_a_csr():
@@ -514,18 +522,16 @@ def test_the_facts_of_a_csr():
     assert csr_facts(create_csr_with_names(key, names)).key_type == "ecdsa_secp256k1"
 
 
-def test_a_csr_with_a_key_that_is_not_supported():
-    csr = create_csr_with_names(make_key("ecdsa_p256"), NAMES)
-    der = csr.public_bytes(serialization.Encoding.DER).replace(*CURVE)
-    facts = csr_facts(x509.load_der_x509_csr(der))
-    assert facts == CsrFacts("unknown", "", frozenset(["2.5.29.17"]))
-
+@pytest.mark.parametrize("failure", [None, UnsupportedAlgorithm("No."), ValueError("No.")])
+def test_a_csr_with_a_key_that_is_not_supported(failure):
     class Other:
         extensions = ()
         signature_hash_algorithm = None
 
         @staticmethod
         def public_key():
+            if failure is not None:
+                raise failure
             return dsa.generate_private_key(1024).public_key()
 
     assert csr_facts(Other()) == CsrFacts("unknown", "", frozenset())
