@@ -184,13 +184,19 @@ def test_a_new_request_that_fails_is_discarded(kind, status):
     assert updated(kind("No.", ErrorDetails(status)), is_new=True) == [("discard",)]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 422, 499])
-def test_a_request_that_is_rejected_is_not_repeated(status):
-    assert updated(HttpError("No.", ErrorDetails(status))) == [("create", Unfinished(b"key", b""))]
-    assert updated(HttpError("No.", ErrorDetails(status)), stored=STORED._replace(key=b"")) == [("discard",)]
+def rejection(status):
+    failure = HttpError("No.", ErrorDetails(status))
+    failure.is_rejection = True
+    return failure
 
 
-@pytest.mark.parametrize("status", [None, 302, 401, 407, 408, 429, 500, 503])
+def test_a_request_that_is_rejected_is_not_repeated():
+    assert updated(rejection(400)) == [("create", Unfinished(b"key", b""))]
+    assert updated(rejection(400), stored=STORED._replace(key=b"")) == [("discard",)]
+    assert updated(rejection(400), is_new=True) == [("discard",)]
+
+
+@pytest.mark.parametrize("status", [None, 302, 400, 401, 403, 404, 407, 408, 429, 500, 503])
 @pytest.mark.parametrize("key", [b"", b"key"])
 def test_an_earlier_request_is_kept_after_an_error_that_can_pass(status, key):
     assert updated(HttpError("No.", ErrorDetails(status)), stored=STORED._replace(key=key)) == []
