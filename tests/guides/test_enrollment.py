@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
 import requests
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from guides.conftest import Reader, files_of
-from simulator import API_KEY, DEVICE_PATH, ENROLLMENT_PROFILE_ID, PASSCODE, Simulator
+from simulator import API_KEY, DEVICE_PATH, ENROLLMENT_PROFILE_ID, EST_PATH, PASSCODE, Simulator
 from simulator.enrollment import enrollment_profile_id
 from simulator.records import Device, division_id
 
@@ -62,6 +66,16 @@ class Installer(Reader):
         assert API_KEY not in printed
         return printed
 
+    def use_est(self, url: str) -> None:
+        """Write the URL that the console shows, which is in the place of the one in the guide."""
+        (self.folder / "group_vars/all.yml").write_text(f"est_url: {url}\n")
+
+    def present(self, device: str) -> None:
+        """Give the first host the certificate of a device."""
+        leaf = self.simulator.certificates[device]
+        shutil.copy(leaf.pem, self.folder / NAMES[0] / "device.pem")
+        shutil.copy(leaf.key, self.folder / NAMES[0] / "device.key")
+
     def opens(self, device: Device) -> bool:
         """Say whether the service lets the device in with the files of its host."""
         folder = self.folder / device.device_identifier
@@ -97,9 +111,7 @@ def test_the_way_of_the_guide(installer, simulator):
     assert simulator.methods == []
     assert sorted(path.name for path in (installer.folder / NAMES[0]).iterdir()) == ["device.key", "device.pem"]
 
-    expired = simulator.certificates["expired"]
-    shutil.copy(expired.pem, installer.folder / NAMES[0] / "device.pem")
-    shutil.copy(expired.key, installer.folder / NAMES[0] / "device.key")
+    installer.present("expired")
     assert "The certificate expired" in installer.enroll("--check -v")
     assert simulator.methods == []
     installer.enroll()
@@ -161,4 +173,58 @@ def test_a_request_that_requires_approval_installs_no_file(installer, simulator)
     assert [path.name for path in (installer.folder / NAMES[0]).iterdir()] == ["device.key.unfinished"]
     hosts.write_text(installer.files["hosts.ini"])
     installer.enroll("--limit gate-7.rotterdam")
+    assert installer.opens(simulator.records.find_named(NAMES[0]))
+
+
+def operations(simulator):
+    return [request.path.rpartition("/")[2] for request in simulator.requests]
+
+
+def test_devices_enroll_and_renew_by_est(installer, simulator):
+    url = yaml.safe_load(installer.files["group_vars/all.yml"])["est_url"]
+    assert re.fullmatch(rf"https://one\.digicert\.com{EST_PATH}devicetrustmanager/IOT_[^/ ]+/device-group/[^/ ]+", url)
+    installer.use_est(simulator.est_operator_url)
+    installer.enroll(playbook="est.yml")
+    assert sorted(operations(simulator)) == ["csrattrs"] * 2 + ["simpleenroll"] * 2
+    assert all(installer.opens(simulator.records.find_named(name)) for name in NAMES)
+    installer.enroll(playbook="est.yml")
+    assert simulator.connections == []
+
+    playbook, folder = installer.folder / "est.yml", installer.folder / NAMES[0]
+    option = '        est_url: "{{ est_url }}"\n'
+    assert playbook.read_text().count(option) == 2
+    options = option + textwrap.indent(installer.files["ca_certs.yml"], " " * 8)
+    playbook.write_text(playbook.read_text().replace(option, options))
+    root = simulator.certificates.authority.certificate
+    given = f"--limit gate-7.rotterdam --extra-vars ca_certs_fingerprint={root.fingerprint(hashes.SHA256()).hex()}"
+    installer.enroll(given, playbook="est.yml")
+    assert operations(simulator) == ["cacerts"]
+    assert root in x509.load_pem_x509_certificates((folder / "ca.pem").read_bytes())
+
+    # The certificate of this device is due. At the hosts of DigiCert, the URL stays the same.
+    installer.present("access-point")
+    installer.use_est(simulator.est_url)
+    key = (folder / "device.key").read_bytes()
+    installer.enroll(given, playbook="est.yml")
+    assert operations(simulator) == ["cacerts", "csrattrs", "simplereenroll", "cacerts"]
+    assert (folder / "device.key").read_bytes() != key
+    installer.enroll(given, playbook="est.yml")
+    assert simulator.connections == []
+
+
+def test_the_role_enrolls_devices_by_est(installer, simulator):
+    installer.use_est(simulator.est_url)
+    for operation in ("simpleenroll", None):
+        installer.enroll(playbook="est_role.yml")
+        assert ("simpleenroll" in operations(simulator)) is (operation is not None)
+    assert simulator.connections == []
+    assert all(installer.opens(simulator.records.find_named(name)) for name in NAMES)
+
+
+def test_a_request_by_est_is_finished_after_the_approval(installer, simulator):
+    simulator.est.pending, simulator.est.retry_after = 1, None
+    installer.use_est(simulator.est_operator_url)
+    assert "certificate_pending" in installer.enroll("--limit gate-7.rotterdam", playbook="est.yml", return_code=2)
+    assert [path.name for path in (installer.folder / NAMES[0]).iterdir()] == ["device.key.unfinished"]
+    installer.enroll("--limit gate-7.rotterdam", playbook="est.yml")
     assert installer.opens(simulator.records.find_named(NAMES[0]))
