@@ -50,19 +50,17 @@ class CaCertificates:
         """Raise InvalidParametersError if the file cannot be written because of its directory."""
         path = os.path.realpath(self._options.path)
         directory = os.path.dirname(path)
-        if os.path.isdir(directory) and not os.path.isdir(path):
-            # An existing file is written only if the CA certificates have changed.
-            cause = directory_problem(directory, path) if self.is_missing else ""
-            if cause:
-                raise InvalidParametersError(f"ca_certs_path: {path} cannot be written: {cause}.")
-            return
-        problem = (
-            f"ca_certs_path: {path} is a directory, or its directory does not exist. Create the directory before this "
-            "task."
-        )
-        if not self._runtime.check_mode or os.path.isdir(path):
-            raise InvalidParametersError(problem)
-        self._runtime.warn(problem)
+        # An existing file is written only if the CA certificates have changed.
+        cause = "" if os.path.isfile(path) else "it is not a regular file"
+        if self.is_missing:
+            cause = directory_problem(directory, path) if os.path.isdir(directory) else ""
+        if cause:
+            raise InvalidParametersError(f"ca_certs_path: {path} cannot be written: {cause}.")
+        if not os.path.isdir(directory):
+            problem = f"ca_certs_path: the directory {directory} does not exist. Create it before this task."
+            if not self._runtime.check_mode:
+                raise InvalidParametersError(problem)
+            self._runtime.warn(problem)
 
     def update(self) -> bool:
         """Write the CA certificates of the server to the file. Return whether that changed the file.

@@ -25,6 +25,11 @@ _DIGICERT = re.compile(
 _OTHER_FILES = ("client_cert", "client_key", "birth_cert", "birth_key", "csr_path")
 
 
+def url_without_certificate(url: str) -> str:
+    """Return the URL of an EST server for a client without a certificate."""
+    return _DIGICERT.sub(r"\g<1>\g<3>", url)
+
+
 class CaCertificatesOptions(t.NamedTuple):
     """The file for the CA certificates of the server, and the fingerprint of one of them in hexadecimal digits."""
 
@@ -71,7 +76,7 @@ def parse_est_options(params: t.Mapping[str, t.Any], has_certificate: bool) -> t
     url, path = params["est_url"], params["ca_certs_path"]
     if url is None:
         return None, []
-    url = _DIGICERT.sub(rf"\g<1>{_PREFIX if has_certificate else ''}\g<3>", url)
+    url = _DIGICERT.sub(rf"\g<1>{_PREFIX}\g<3>", url) if has_certificate else url_without_certificate(url)
     connection = parse_connection({**params, "api_url": url})._replace(url_option="est_url")
     username = params.get("est_username") or ""
     if path is None:

@@ -12,8 +12,15 @@ import typing as t
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials, Secret, Trust
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.ca_certificates import CaCertificates
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import EstOptions
-from ansible_collections.edgeops.digicert.plugins.module_utils._errors import ReadDeniedError, RenewalDeniedError
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import (
+    EstOptions,
+    url_without_certificate,
+)
+from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
+    HandshakeFailedError,
+    ReadDeniedError,
+    RenewalDeniedError,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -79,5 +86,13 @@ class EstServer:
         from ansible_collections.edgeops.digicert.plugins.module_utils._client.est_api import EstApi
 
         # RFC 7030, section 4.1.1: the fingerprint verifies the response, and no credential is sent before that.
-        session = open_unverified_session(self._options.connection, [], self._runtime)
-        return EstApi(session, self._credential, self._redactor).ca_certificates()
+        connection = self._options.connection
+        connection = connection._replace(api_url=url_without_certificate(connection.api_url))
+        session = open_unverified_session(connection, [], self._runtime)
+        try:
+            return EstApi(session, self._credential, self._redactor).ca_certificates()
+        except HandshakeFailedError as failure:
+            raise failure.replace(
+                f"{failure} The first request for the CA certificates has no credential. If the server requires a "
+                "client certificate, create the file in ca_certs_path before this task."
+            ) from failure

@@ -95,7 +95,9 @@ def test_a_link_stays(tmp_path, root):
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_directory_is_no_file(tmp_path, root, check_mode):
     file = file_of(tmp_path, root, check_mode=check_mode)[0]
-    with pytest.raises(InvalidParametersError, match=f"ca_certs_path: {tmp_path} is a directory, or"):
+    with pytest.raises(
+        InvalidParametersError, match=f"ca_certs_path: {tmp_path} cannot be written: it is not a regular file"
+    ):
         file.check()
     with pytest.raises(FileWriteError, match=r"cannot be written: Is a directory\. The module requested no"):
         file.update()
@@ -103,12 +105,12 @@ def test_a_directory_is_no_file(tmp_path, root, check_mode):
 
 def test_the_directory_must_exist(tmp_path, root):
     path = tmp_path / "missing" / "ca.pem"
-    with pytest.raises(InvalidParametersError, match="Create the directory before this task"):
+    with pytest.raises(InvalidParametersError, match=r"missing does not exist\. Create it before this task"):
         file_of(path, root)[0].check()
     # Without check mode, an earlier task can have created it.
     file, warnings = file_of(path, root, check_mode=True)
     file.check()
-    assert "Create the directory before this task" in warnings[0]
+    assert "missing does not exist. Create it before this task" in warnings[0]
     with pytest.raises(FileWriteError, match="No such file or directory"):
         file.update()
     file, warnings = file_of(tmp_path / "ca.pem", root)

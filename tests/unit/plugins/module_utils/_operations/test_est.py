@@ -13,6 +13,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import fingerprint_of, read_chain
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import connection as _connection
+from ansible_collections.edgeops.digicert.plugins.module_utils._client.est_api import EstApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.session import Identity, Response
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     HandshakeFailedError,
@@ -161,3 +162,30 @@ def test_with_another_trust_store_the_connection_is_verified(server, root, pkcs7
     assert network.opened == [(Trust(True, ca_path), PASSCODE, "gate")]
     assert network.sent == [("verified", "GET", "/cacerts")]
     assert (tmp_path / "ca.pem").read_text() == root.certificate
+
+
+def test_the_first_request_is_for_the_host_without_a_certificate(server, root, pkcs7, tmp_path, monkeypatch):
+    est, network = server(Response(200, {}, pkcs7(root)), ca_path=str(tmp_path / "ca.pem"), credential=DEVICE)
+    url = "https://clientauth.one.digicert.com/est"
+    est._options = est._options._replace(connection=est._options.connection._replace(api_url=url))
+    opened = []
+
+    def open_unverified(connection, *arguments):
+        opened.append(connection.api_url)
+        return network.open_unverified(connection, *arguments)
+
+    monkeypatch.setattr(_connection, "open_unverified_session", open_unverified)
+    assert est.ca_certificates.update()
+    assert opened == ["https://one.digicert.com/est"]
+
+
+def test_a_server_that_requires_a_certificate_for_the_first_request_is_named(server, tmp_path, monkeypatch):
+    est, network = server(ca_path=str(tmp_path / "ca.pem"), credential=DEVICE)
+
+    def fail(*_arguments):
+        raise HandshakeFailedError("No.")
+
+    monkeypatch.setattr(EstApi, "ca_certificates", fail)
+    with pytest.raises(HandshakeFailedError, match=r"^No\. The first request for the CA certificates has no"):
+        est.ca_certificates.update()
+    assert network.opened == [(Trust(True, str(tmp_path / "ca.pem")), None, None)]
