@@ -25,6 +25,7 @@ options:
     description:
       - The path of a file for the CA certificates of the EST server. The module writes it if it does not exist, and
         updates it each time that it requests a certificate. The mode of a new file is C(0644).
+      - The directory must exist. The path must not be that of the certificate, the private key or the CSR.
       - Requires O(est_url). Also requires O(ca_certs_fingerprint), or another file in O(ca_path) with
         O(validate_certs=true).
       - It can be the same file as O(ca_path). If this file does not exist, the module reads the CA certificates over
