@@ -145,7 +145,8 @@ notes:
   - The API has no operation that finds a request that requires approval, so each run sends another request.
   - With O(est_url), a new key, the CSR and the issued certificate are in a file with the suffix C(.unfinished) next to
     O(client_key) until the renewal is finished. Its mode is C(0600). The next run with the same parameters uses this
-    file.
+    file. A run with other parameters that requests a certificate by EST renames it to a name that ends in C(~), and
+    warns.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_renewal
     description: The steps of a renewal, and its crash safety.

@@ -216,6 +216,7 @@ notes:
     request.
   - Until an enrollment is finished, the key, the CSR and the issued certificate are in a file with the suffix
     C(.unfinished) next to O(client_key), with the mode C(0600). The next run with the same parameters uses this file.
+    A run with other parameters that requests a certificate renames it to a name that ends in C(~), and warns.
 seealso:
   - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
     description: How to store certificates and keys, and the hosts of each region.

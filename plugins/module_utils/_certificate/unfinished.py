@@ -26,6 +26,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.file
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staged import UNFINISHED_SUFFIX
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.staging import (
+    backup_suffix,
     check_leftover,
     remove,
     sync,
@@ -35,6 +36,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file imp
 _HEADER = b"The unfinished request of edgeops.digicert "
 _CSR = b"-----BEGIN CERTIFICATE REQUEST-----"
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_KEY_END = b"PRIVATE KEY-----"
 _NOT_BEFORE = b"Not before: "
 # The number of bytes for a certificate and its chain, which are reserved before the request.
 _SPACE = 32768
@@ -90,9 +92,17 @@ class UnfinishedRequest:
         not_before = float(seconds) if seconds.strip().isdigit() else 0.0
         return Unfinished(_block(key), _block(csr_begin + csr), certificate_begin + certificates, not_before)
 
-    def create(self, unfinished: Unfinished) -> None:
-        """Create the file, with space for the certificates."""
+    def create(self, unfinished: Unfinished) -> str | None:
+        """Create the file, with space for the certificates.
+
+        A file with the key of another request is renamed, because a certificate can be issued for that key. Return its
+        new path, or None.
+        """
         with wrap_os_error(NOT_STORABLE, self._pair):
+            kept = None
+            if self._has_other_key(unfinished.key):
+                kept = self.path + backup_suffix()
+                os.rename(self.path, kept)
             remove(self.path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with os.fdopen(os.open(self.path, flags, 0o600), "wb") as file:
@@ -101,6 +111,14 @@ class UnfinishedRequest:
                 file.flush()
                 os.fsync(file.fileno())
             sync(os.path.dirname(self.path))
+        return kept
+
+    def _has_other_key(self, key: bytes) -> bool:
+        """Return whether the file has a request with another key than this one. A rejected request has no CSR."""
+        if not os.path.lexists(self.path) or not stat.S_ISREG(os.lstat(self.path).st_mode):
+            return False
+        old, csr_begin, _rest = read_regular_file(self.path).partition(_CSR)
+        return bool(csr_begin) and _KEY_END in old and not (key and key in old)
 
     def add(self, unfinished: Unfinished) -> None:
         """Write what `unfinished` has in addition to its key and its CSR to the file, which has those."""

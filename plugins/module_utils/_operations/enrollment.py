@@ -88,6 +88,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issui
     find_unfinished_chain,
     find_unfinished_csr,
     install_missing,
+    store_request,
     update_unfinished,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import (
@@ -430,7 +431,7 @@ class _Enroller:
         csr = state.csr or create_csr_with_names(key, self._task.options.csr.names, attributes)
         check_csr(attributes, csr, state.needs_key, self._runtime)
         contents, stored = self._with_key(state, pem), Unfinished(pem, dump_csr(csr).encode("ascii"))
-        self._unfinished.create(stored)
+        store_request(self._unfinished, stored, self._runtime)
         return _Request(stored, csr, contents, [], is_new)
 
     def _find_stored(self, state: _State) -> tuple[Unfinished | None, t.Any]:

@@ -117,6 +117,16 @@ def check_not_before(stored: Unfinished) -> None:
         )
 
 
+def store_request(unfinished: UnfinishedRequest, stored: Unfinished, runtime: Runtime) -> None:
+    """Store a request before it is sent. Raises FileWriteError."""
+    kept = unfinished.create(stored)
+    if kept is not None:
+        runtime.warn(
+            f"An earlier request with other parameters did not finish. Its key is kept in {kept}. Remove this file if "
+            "no certificate for the key can be issued."
+        )
+
+
 def update_unfinished(
     unfinished: UnfinishedRequest, stored: Unfinished, is_new: bool, failure: DeviceManagerError
 ) -> None:

@@ -88,6 +88,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issui
     find_unfinished_chain,
     find_unfinished_csr,
     install_missing,
+    store_request,
     update_unfinished,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import (
@@ -346,7 +347,7 @@ class _Renewer:
         if attributes is not NO_ATTRIBUTES:
             request = t.cast(_Request, self._make_request(present, attributes))
             check_csr(attributes, request.csr, self._options.regenerate_key, self._runtime)
-        unfinished.create(request.stored)
+        store_request(unfinished, request.stored, self._runtime)
         return request
 
     @property

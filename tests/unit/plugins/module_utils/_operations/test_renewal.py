@@ -702,4 +702,7 @@ def test_a_stored_est_request_for_another_subject_is_not_used(host, make_leaf, i
     )
     assert host.renew(**options).facts.subject == "CN=other"
     assert [each.subject.rfc4514_string() for each in sent] == ["CN=device", "CN=other"]
+    (kept,) = host.folder.glob("device.key.unfinished.*~")
+    assert f"Its key is kept in {kept}." in host.warnings[0]
+    kept.unlink()
     assert host.files.keys() == {"device.pem", "device.key"}
