@@ -96,6 +96,7 @@ coverage: $(READY) ## Measure the coverage of module_utils by the unit tests (LO
 .PHONY: faults
 ifdef LONG
 faults: export FAULT_ENROLLMENTS = all
+faults: export FAULT_EST = all
 faults: export FAULT_PROXIES = all
 faults: export FUZZ_ANSWERS = 100000
 faults: export FUZZ_ARGUMENTS = 20000

@@ -23,6 +23,7 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
         ("denials", "denial"),
         ("two writers", "writers"),
         ("fault matrix of enrollments", "enrollment"),
+        ("fault matrix of EST", "est"),
     )
     for title, wanted in titles:
         outcomes = [value for name, value in properties if name == wanted]

@@ -217,6 +217,7 @@ class FaultServer(Listener):
         self.schedule: list[ScheduledFault] = []
         self.apart = False  # each request over a connection of its own
         self.methods: list[str] = []
+        self.certificates: dict[str, bytes] = {}  # of the clients, in DER form, by fingerprint
         self.reads_answered = 0  # rightly
 
     @property
@@ -230,15 +231,18 @@ class FaultServer(Listener):
         if scheduled is not None:
             self._perform(line, scheduled, Response.of(200, {}), line.sock.sendall)
         line.handshake(lambda line, data: line.sock.sendall(data))
-        fingerprint = hashlib.sha256(line.tls.getpeercert(binary_form=True)).hexdigest()
+        certificate = line.tls.getpeercert(binary_form=True)
+        fingerprint = hashlib.sha256(certificate).hexdigest()
+        self.certificates[fingerprint] = certificate
         while True:
             line.await_bytes()
             scheduled = self._due("send", self._expected)
             if scheduled is not None:
                 self._perform(line, scheduled, Response.of(403, {}), line.write)
             method, path, body = line.read_request()
-            self.methods.append(method)
-            scheduled = self._due("answer", method)
+            name = self._name_of(method, path)
+            self.methods.append(name)
+            scheduled = self._due("answer", name)
             response = self._carry_out(method, path, body, fingerprint, scheduled)
             if scheduled is not None:
                 self._perform(line, scheduled, response, line.write)
@@ -252,6 +256,10 @@ class FaultServer(Listener):
                 line.write(response.head + response.body)
                 if apart:
                     raise ConnectionEnded
+
+    def _name_of(self, method: str, _path: str) -> str:
+        """Return the name of a request, which is its method, for the log and for the faults."""
+        return method
 
     @property
     def _expected(self) -> str:

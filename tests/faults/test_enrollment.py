@@ -43,6 +43,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrol
     enroll_when_needed,
     parse_enrollment_task,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from faults.catalogue import FAULTS
@@ -151,17 +152,18 @@ class Device:
     def enroll(self) -> EnrollmentResult:
         """Do what the module's main() does."""
 
-        def issuer() -> t.Any:
+        def issuer() -> Issuer:
             session = open_enrollment_session(self.task.connection, self.task.credential, [], self.runtime)
             session._clock = session._clock._replace(sleep=lambda _seconds: None)
-            return EnrollmentApi(session, self.task.credential, self.task.options.payload, Redactor()).request
+            api = EnrollmentApi(session, self.task.credential, self.task.options.payload, Redactor())
+            return Issuer(api.request)
 
-        def device(credentials: t.Any) -> DeviceApi:
+        def read(credentials: t.Any) -> object:
             session = open_session(self.task.device_connection, credentials, [], self.runtime)
             session._clock = session._clock._replace(sleep=lambda _seconds: None)
-            return DeviceApi(session, str(self.task.device_id))
+            return DeviceApi(session, str(self.task.device_id)).read()
 
-        return enroll_when_needed(self.task, Apis(issuer, device), lambda _path: False, self.runtime)
+        return enroll_when_needed(self.task, Apis(issuer, read), lambda _path: False, self.runtime)
 
     @property
     def keys(self) -> list[t.Any]:
@@ -195,7 +197,7 @@ def test_an_enrollment_with_a_fault(simulator, tmp_path, monkeypatch, record_pro
                 assert failure.kind in ("outcome_unknown", "invalid_response", "certificate_pending"), failure
             else:
                 assert failure.kind != "certificate_unverified"
-            assert [path.suffix for path in tmp_path.iterdir()] in ([], [".enrolling"])
+            assert [path.suffix for path in tmp_path.iterdir()] in ([], [".unfinished"])
             # The key of a certificate that was issued is there.
             assert len(device.keys) == 1 or not server.issued
         else:

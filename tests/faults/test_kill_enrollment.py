@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -27,7 +28,8 @@ CALLS = {
     *("fallocate", "fchmod", "fchown", "ftruncate", "flock"),
 }
 NAME = "gate-7.rotterdam"
-# How the files lie, and what is there: nothing, a pair that has expired, or files that are no pair.
+# How the files lie, and what is there: nothing, a pair that has expired, or files that are no pair. With EST, the
+# request has another API.
 LAYOUTS = {
     "two files, nothing": ("device.pem", "device.key", "nothing"),
     "one file, nothing": ("both.pem", None, "nothing"),
@@ -35,15 +37,20 @@ LAYOUTS = {
     "one file, expired": ("both.pem", None, "expired"),
     "linked directory, expired": ("current/device.pem", "current/device.key", "expired"),
     "two files, no pair": ("device.pem", "device.key", "no pair"),
+    "EST, two files, nothing": ("device.pem", "device.key", "nothing"),
+    "EST, one file, expired": ("both.pem", None, "expired"),
 }
 
 
 class Device(Host):
     """A host that has no certificate, or none that is valid."""
 
+    ca_certificates: Path
+
     def __init__(self, simulator: Simulator, folder: Path, layout: str) -> None:
         self.certificate, self.key, self.there = LAYOUTS[layout]
         self.simulator = simulator
+        self.is_est = layout.startswith("EST")
         profile = simulator.records.profiles["Gateway"]
         self.device = simulator.records.register(NAME, {"Serial number": "40071"}, profile="Gateway")
         arguments = {
@@ -60,6 +67,11 @@ class Device(Host):
             "retries": 0,
             "force": self.there == "no pair",
         }
+        if self.is_est:
+            for option in ("enrollment_profile_id", "device_attributes", "api_url"):
+                del arguments[option]
+            self.ca_certificates = folder / "host/pki/ca.pem"
+            arguments.update(est_url=simulator.est_operator_url, ca_certs_path=str(self.ca_certificates))
         super().__init__(folder, "digicert_iot_device_enrollment", arguments)
 
     def clear(self) -> None:
@@ -80,8 +92,10 @@ class Device(Host):
     @property
     def requests(self) -> list[x509.CertificateSigningRequest]:
         """The CSRs that the service has received."""
-        bodies = [json.loads(request.body) for request in self.simulator.requests if request.method == "POST"]
-        return [x509.load_pem_x509_csr(body["csr"].encode()) for body in bodies]
+        bodies = [request.body for request in self.simulator.requests if request.method == "POST"]
+        if self.is_est:
+            return [x509.load_der_x509_csr(base64.b64decode(body)) for body in bodies]
+        return [x509.load_pem_x509_csr(json.loads(body)["csr"].encode()) for body in bodies]
 
     @property
     def keys(self) -> list[t.Any]:
@@ -98,7 +112,7 @@ class Device(Host):
     @property
     def temporary(self) -> list[Path]:
         """The temporary files that are left. A directory that a link leads to no longer stays as it was."""
-        suffixes = (".enrolling", ".next", ".part", ".lock")
+        suffixes = (".unfinished", ".next", ".part", ".lock")
         replaced = {self.folder / "pki/device-1"} - {(self.folder / "pki/current").resolve()}
         return [path for path in self.left() if path.name.endswith(suffixes) and path.parent not in replaced]
 
@@ -125,15 +139,19 @@ def test_a_kill(simulator, tmp_path, record_property, layout):
     assert device.enroll()["changed"] is True  # so that all that Python compiles is compiled
     simulator.clear_log()
     device.clear()
+    ca_certificates = simulator.est.ca_certificates
     points = chosen(device.points(), CALLS)
     if os.environ.get("KILL_POINTS") != "all":
         # What changes a file or sends, and a part of the others, as each point takes three runs of a module.
         others = [point for point in points if not point.call.startswith(("rename", "unlink", "sendto", "fsync"))]
         points = [point for point in points if point in others[::20] or point not in others]
+        # The steps with files are those of the other layouts.
+        points = points[::-6] if device.is_est else points
 
     seen = set()
     for point in points:
         simulator.clear_log()
+        simulator.est.issued.clear()
         device.clear()
         if device.kill(point) is None:
             record_property("kill", "not killed: this run had no such call")
@@ -154,6 +172,11 @@ def test_a_kill(simulator, tmp_path, record_property, layout):
         assert len(device.requests) in (1, 2), point
         assert all(same_key(request, device.requests[0]) for request in device.requests), point
         assert device.temporary == [], point
+        if device.is_est:
+            # The same request is repeated, and only if the host has no certificate of it.
+            assert all(request == device.requests[0] for request in device.requests), point
+            assert len(simulator.est.issued) == len(device.requests), point
+            assert x509.load_pem_x509_certificates(device.ca_certificates.read_bytes()) == ca_certificates, point
         assert device.enroll()["changed"] is False, point
         record_property("kill", f"enrollment, {layout}: {state}, {len(device.requests)} requests")
     assert seen == {"enrolled", "requested", "nothing requested"}
