@@ -47,7 +47,7 @@ class Leaf:
 
 
 class Authority:
-    """A CA that signs leaves: a root, or an intermediate below `parent`. Its key lives in memory only."""
+    """A CA that signs leaves: a root, or an intermediate below `parent`. Its key lives in memory."""
 
     def __init__(self, name: str, parent: Authority | None = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -70,6 +70,11 @@ class Authority:
         """Write the CA's certificate and return where."""
         pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
         return pem
+
+    def write_key(self, key: Path) -> Path:
+        """Write the CA's private key, for another server that signs with it, and return where."""
+        _write_secret(key, _key_pem(self._key, serialization.NoEncryption()))
+        return key
 
     def revoke(self, pem: Path, *leaves: Leaf) -> Path:
         """Write a list that revokes these leaves, and no others, and return where."""
