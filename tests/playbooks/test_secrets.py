@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import typing as t
@@ -298,7 +299,6 @@ def test_the_key_of_an_operator(player, access_point, loudly, tmp_path):
 
 
 @pytest.mark.thorough
-@pytest.mark.thorough
 def test_the_secrets_of_an_enrollment(player, simulator, loudly, tmp_path):
     profile = simulator.records.profiles["Gateway"]
     birth = simulator.certificates["birth"]
@@ -339,6 +339,68 @@ def test_the_secrets_of_an_enrollment(player, simulator, loudly, tmp_path):
     outcomes += player.run(*denied[:1], **loudly)
     assert [outcome.failed for outcome in outcomes] == [True] * (len(denied) + len(wrong)) + [False]
     assert "********" in outcomes[0].result["msg"]
+    for outcome in outcomes:
+        assert_hidden(words, outcome, tmp_path)
+    assert b"ENCRYPTED" in (tmp_path / "device.key").read_bytes()
+
+
+@pytest.mark.thorough
+def test_the_secrets_of_est(player, simulator, loudly, tmp_path):
+    birth = simulator.certificates["birth"]
+    username = "canary-user"
+    token = base64.b64encode(f"{username}:{PASSCODE}".encode()).decode()
+    alone = base64.b64encode(f":{PASSCODE}".encode()).decode()
+    keys = {"birth_cert_content": birth.pem.read_text(), "birth_key_content": birth.key.read_text()}
+    words = (PASSCODE, token, alone, OLD, keys["birth_key_content"].splitlines()[1])
+    usual = {
+        "ca_path": str(simulator.certificates.ca),
+        "ca_certs_path": str(tmp_path / "ca.pem"),
+        "client_cert": str(tmp_path / "device.pem"),
+        "client_key": str(tmp_path / "device.key"),
+        "client_key_passphrase": OLD,
+        "est_url": simulator.est_operator_url,
+        "device_identifier": "gate-7.rotterdam",
+        "retries": 0,
+    }
+
+    def task(**options):
+        return {"name": "Enroll", f"{MODULE}_enrollment": {**usual, **options}}
+
+    def echo(status, *secrets):
+        """A server can return what it received, also the header of the credential."""
+        text = f"No {' or '.join((*secrets, OLD))} as the header Authorization: Basic {token}\n"
+        return {"status": status, "headers": {"Content-Type": "text/plain"}, "body": text}
+
+    def echoes(*answers):
+        """The answer to each POST. JSON is the form of other servers."""
+        return [Answer(method="POST", **answer) for answer in answers]
+
+    named = task(est_username=username, passcode=PASSCODE)
+    nested = {"status": 500, "body": {"errors": [{"code": token, "message": f"{alone} {PASSCODE} {OLD}"}]}}
+    tasks = [
+        named,
+        named,
+        task(passcode=PASSCODE),
+        task(est_url=simulator.est_url, **keys),
+        named,
+        task(passcode=PASSCODE, timeout="soon"),
+        task(passcode=[PASSCODE]),
+        task(passcode=f"{PASSCODE}\n{OLD}"),
+        task(est_url=f"https://{username}:{PASSCODE}@localhost/.well-known/est"),
+    ]
+    script = [
+        *echoes(echo(401, PASSCODE, token), echo(400, token, alone), nested, echo(403, words[-1])),
+        Answer(path="/csrattrs", times=4),
+        Answer(path="/csrattrs", status=302, headers={"Location": f"https://localhost/{token}/{PASSCODE}"}),
+    ]
+    outcomes = player._run(tasks, [], script=script, **loudly)
+    assert [outcome.failed for outcome in outcomes] == [True] * len(tasks)
+    kinds = ["enrollment_denied", "http_error", "outcome_unknown", "enrollment_denied", "redirected"]
+    assert [outcome.result["failure"]["kind"] for outcome in outcomes[:5]] == kinds
+    assert all("********" in outcome.result["msg"] for outcome in outcomes[:5])
+    assert outcomes[0].requests[-1].header("Authorization") == f"Basic {token}"
+    outcomes += player.run(task(passcode=PASSCODE), **loudly)
+    assert not outcomes[-1].failed
     for outcome in outcomes:
         assert_hidden(words, outcome, tmp_path)
     assert b"ENCRYPTED" in (tmp_path / "device.key").read_bytes()
