@@ -25,6 +25,8 @@ options:
     description:
       - The path of a file for the CA certificates of the EST server. The module writes it if it does not exist, and
         updates it each time that it requests a certificate. The mode of a new file is C(0644).
+      - If a response has a certificate without its intermediate CAs, the module adds them from this file to the
+        certificate in O(client_cert).
       - The directory must exist. The path must not be that of the certificate, the private key or the CSR.
       - Requires O(est_url). Also requires O(ca_certs_fingerprint), or another file in O(ca_path) with
         O(validate_certs=true).

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
 from playbooks.conftest import TARGET, run_playbook
-from playbooks.csr_attributes import IGNORED, OTHER_KEY, TEMPLATE, UNKNOWN, served
+from playbooks.est import IGNORED, OTHER_KEY, TEMPLATE, UNKNOWN, after_the_wait, served
 from simulator import DENIAL, PASSPHRASE, Answer
 from simulator.certificates import DAY
 
@@ -569,7 +569,6 @@ def est_devices(player, tmp_path):
 
 RENEWED = ["GET csrattrs", "POST simplereenroll"]
 READ = "GET cacerts"
-PAUSE = {"name": "Wait", "ansible.builtin.wait_for": {"timeout": 4}}
 
 
 def test_est_renews_and_verifies_the_new_certificate(est_devices, player, simulator, tmp_path):
@@ -621,13 +620,13 @@ def test_est_renews_and_verifies_the_new_certificate(est_devices, player, simula
 def test_est_repeats_a_pending_renewal_when_the_server_accepts_it(est_devices, simulator, player):
     (device,) = est_devices(1)
     old = device.files
-    simulator.est.pending, simulator.est.retry_after = 1, 4
+    simulator.est.pending, simulator.est.retry_after = 1, 600
     task = device.task(regenerate_key=True)
     pending, early = player._run([task, task], [])
     assert {name: content for name, content in device.files.items() if name in old} == old
     assert sorted(device.files) == ["device.key", "device.key.unfinished", "device.pem"]
     assert stat.S_IMODE((device.folder / "device.key.unfinished").stat().st_mode) == 0o600
-    _pause, real, again = player._run([PAUSE, task, task], [])
+    _passed, real, again = player._run([after_the_wait(device.folder), task, task], [])
     for outcome in (pending, early):
         assert (outcome.result["failure"]["kind"], outcome.result["changed"]) == ("certificate_pending", False)
     assert (pending.operations, early.connections, real.operations) == (RENEWED, [], [*RENEWED[1:], READ])
@@ -741,7 +740,7 @@ def test_est_options_of_a_renewal_that_exclude_each_other_cost_no_request(est_de
         ("required by 'ca_certs_path'", {"est_url": None, "device_id": "d", "ca_certs_path": path}),
         ("required by 'ca_certs_fingerprint'", {"ca_certs_fingerprint": "0" * 64}),
         ("ca_certs_path requires ca_certs_fingerprint", {"ca_path": path, "ca_certs_path": path}),
-        ("its directory does not exist", {"ca_certs_path": str(tmp_path / "none/ca.pem")}),
+        ("ca_certs_path: the directory", {"ca_certs_path": str(tmp_path / "none/ca.pem")}),
         ("est_url is not a base URL", {"est_url": "https://user:word@localhost"}),
         ("csr_path and regenerate_key are mutually exclusive", {"csr_path": path, "regenerate_key": True}),
     ]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
-from playbooks.csr_attributes import CHANNEL_BINDING, IGNORED, NAMES, OTHER_KEY, TEMPLATE, UNKNOWN, served
+from playbooks.est import CHANNEL_BINDING, IGNORED, NAMES, OTHER_KEY, TEMPLATE, UNKNOWN, after_the_wait, served
 from simulator import (
     API_KEY,
     CERTIFICATE_PATH,
@@ -423,7 +423,6 @@ def basic(username: str = "", passcode: str = PASSCODE) -> str:
 
 
 REQUESTED = ["GET csrattrs", "POST simpleenroll"]
-PAUSE = {"name": "Wait", "ansible.builtin.wait_for": {"timeout": 4}}
 
 
 def test_est_enrolls_with_each_credential(est_hosts, simulator, player):
@@ -467,13 +466,13 @@ def test_est_enrolls_with_each_credential(est_hosts, simulator, player):
 
 @pytest.mark.thorough
 def test_est_repeats_a_pending_request_when_the_server_accepts_it(est_host, simulator, player):
-    simulator.est.pending, simulator.est.retry_after = 1, 4
+    simulator.est.pending, simulator.est.retry_after = 1, 600
     task = est_host.task(passcode=ONE_TIME_PASSCODE)
-    pending, early, _pause, real, again = player._run([task, task, PAUSE, task, task], [])
+    pending, early, _passed, real, again = player._run([task, task, after_the_wait(est_host.folder), task, task], [])
     for outcome in (pending, early):
         assert (outcome.result["failure"]["kind"], outcome.result["changed"]) == ("certificate_pending", False)
     assert (pending.operations, early.connections, real.operations) == (REQUESTED, [], REQUESTED[1:])
-    assert "does not accept it again within 4 seconds" in pending.result["msg"]
+    assert "does not accept it again within 600 seconds" in pending.result["msg"]
     assert "so the module sent no request" in early.result["msg"]
     assert (real.failed, real.result["changed"], again.result["changed"]) == (False, True, False), real.result
     assert again.connections == []
@@ -627,6 +626,7 @@ FORMS = {
     "leaf last": {"leaf_place": "last"},
     "plain type": {"content_type": "application/pkcs7-mime", "transfer_encoding": None},
     "other type": {"content_type": "text/html", "transfer_encoding": "8bit"},
+    "without chain": {"with_chain": False},
 }
 
 
@@ -692,7 +692,7 @@ def test_est_options_that_exclude_each_other_cost_no_request(est_host, host, sim
         ("required by 'ca_certs_fingerprint'", {"ca_certs_fingerprint": "0" * 64}),
         ("ca_certs_fingerprint must be", {"ca_certs_path": path, "ca_certs_fingerprint": "0" * 40}),
         ("ca_certs_path requires ca_certs_fingerprint", {"ca_certs_path": path, "validate_certs": False}),
-        ("its directory does not exist", {"ca_certs_path": str(tmp_path / "none/ca.pem")}),
+        ("ca_certs_path: the directory", {"ca_certs_path": str(tmp_path / "none/ca.pem")}),
         ("est_url is not a base URL", {"est_url": f"{url}?a=b"}),
         ("est_url does not begin with https://", {"est_url": "http://localhost"}),
         ("est_username has a colon", {"est_username": "a:b"}),

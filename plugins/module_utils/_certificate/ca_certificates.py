@@ -32,7 +32,11 @@ if t.TYPE_CHECKING:  # pragma: no cover - the package cryptography is loaded by 
 
 
 class CaCertificates:
-    """The file of `options`. `fetch` returns the CA certificates of the server, or raises a DeviceManagerError."""
+    """The file of `options`. `fetch` returns the CA certificates of the server, or raises a DeviceManagerError.
+
+    `intermediates` are those of the last update that can be between a certificate and a root. Many servers issue a
+    certificate without them (RFC 7030, section 4.2.3, does not require them).
+    """
 
     def __init__(
         self, options: CaCertificatesOptions, fetch: t.Callable[[], list[x509.Certificate]], runtime: Runtime
@@ -40,6 +44,7 @@ class CaCertificates:
         self._options = options
         self._fetch = fetch
         self._runtime = runtime
+        self.intermediates: list[x509.Certificate] = []
 
     @property
     def is_missing(self) -> bool:
@@ -75,6 +80,7 @@ class CaCertificates:
                 f"{len(found) - len(kept)} of {len(found)} CA certificates of the EST server are not stored, because "
                 "the CA of ca_certs_fingerprint has not signed them."
             )
+        self.intermediates = [each for each in kept if each.issuer != each.subject]
         content = write_chain(kept)
         try:
             if not self.is_missing and read_regular_file(self._options.path) == content:

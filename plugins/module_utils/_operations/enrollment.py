@@ -88,6 +88,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issui
     find_unfinished_chain,
     find_unfinished_csr,
     install_missing,
+    intermediates_of,
     store_request,
     update_unfinished,
 )
@@ -464,7 +465,7 @@ class _Enroller:
             update_unfinished(self._unfinished, request.stored, request.is_new, failure)
             raise
         try:
-            chain = issued_chain(issued.pem, [], request.csr)
+            chain = issued_chain(issued.pem, intermediates_of(self._apis.ca_certificates), request.csr)
             now = datetime.datetime.now(datetime.timezone.utc)
             reason = find_issue_problem(chain, request.csr, now)
         except ValueError as error:

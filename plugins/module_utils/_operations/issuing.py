@@ -70,6 +70,11 @@ def install_missing(ca_certificates: CaCertificates | None, check: t.Callable[[]
     return runtime.check_mode or ca_certificates.update()
 
 
+def intermediates_of(ca_certificates: CaCertificates | None) -> t.Sequence[t.Any]:
+    """Return the CA certificates that can complete the chain of a new certificate."""
+    return () if ca_certificates is None else ca_certificates.intermediates
+
+
 def check_csr(attributes: CsrAttributes, csr: t.Any, is_generated: bool, runtime: Runtime) -> None:
     """Raise InvalidParametersError if a CSR does not meet the requests of the server. `is_generated` is on its key."""
     if attributes is NO_ATTRIBUTES:

@@ -88,6 +88,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issui
     find_unfinished_chain,
     find_unfinished_csr,
     install_missing,
+    intermediates_of,
     store_request,
     update_unfinished,
 )
@@ -424,7 +425,8 @@ class _Renewer:
             raise
         try:
             # The old chain can contain certificates between the new certificate and its CA.
-            chain = issued_chain(renewal.pem, present.chain[1:], csr)
+            others = [*intermediates_of(self._apis.ca_certificates), *present.chain[1:]]
+            chain = issued_chain(renewal.pem, others, csr)
             reason = self._find_mismatch(chain, present, csr)
         except ValueError as error:
             reason = str(error)

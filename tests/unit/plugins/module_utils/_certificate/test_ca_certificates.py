@@ -68,6 +68,7 @@ def test_only_certificates_below_the_pinned_one_are_written(tmp_path, root, make
     file, warnings = file_of(path, forged, one, root, pinned=root)
     assert file.update()
     assert path.read_text() == root.certificate + one.certificate
+    assert file.intermediates == [read(one)]
     (warning,) = warnings
     assert warning.startswith("1 of 3 CA certificates of the EST server are not stored")
     file, warnings = file_of(path, root, one, pinned=root)

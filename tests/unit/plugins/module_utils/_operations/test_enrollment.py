@@ -721,7 +721,7 @@ class FakeCaCertificates:
     """Stands for the file of the CA certificates."""
 
     def __init__(self):
-        self.is_missing, self.calls = False, []
+        self.is_missing, self.calls, self.intermediates = False, [], []
 
     def check(self):
         self.calls.append("check")

@@ -655,7 +655,7 @@ class FakeCaCertificates:
     """Stands for the file of the CA certificates."""
 
     def __init__(self, host):
-        self.host, self.is_missing = host, False
+        self.host, self.is_missing, self.intermediates = host, False, []
 
     def check(self):
         self.host.calls.append("check")

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CSR attributes of EST servers (RFC 7030, section 4.5.2), in DER form."""
+"""CSR attributes of EST servers (RFC 7030, section 4.5.2), in DER form, and the time of a pending request."""
 
 from __future__ import annotations
 
 import base64
 import typing as t
+from pathlib import Path
 
 from simulator import Answer
 
@@ -51,3 +52,9 @@ def served(content: bytes, **settings: t.Any) -> Answer:
     """Return an answer to /csrattrs with this content, or its base64 if it is in DER form."""
     body = base64.encodebytes(content) if content.startswith(b"\x30") else content
     return Answer(path="/csrattrs", status=200, headers={"Content-Type": "application/csrattrs"}, body=body, **settings)
+
+
+def after_the_wait(folder: Path) -> dict[str, t.Any]:
+    """Return a task after which the time has passed at which a server accepts a pending request again."""
+    options = {"path": str(folder / "device.key.unfinished"), "regexp": r"^(Not before: )\d+$", "replace": r"\g<1>1"}
+    return {"name": "Let the time pass", "ansible.builtin.replace": options}
