@@ -4,6 +4,10 @@
 
 """Configure Sphinx for the site. antsibull-docs writes the pages."""
 
+import re
+
+from docutils import nodes
+
 project = "edgeops.digicert"
 copyright = "2026, edgeops.digicert contributors"  # noqa: A001 - the name is defined by Sphinx
 title = html_short_title = "Device records in DigiCert IoT Device Manager"
@@ -23,3 +27,23 @@ nitpick_ignore_regex = [
     ("std:ref", r"ansible_configuration_settings|callback_plugins|common_return_values"),
     ("std:envvar", r"ANSIBLE_.*"),
 ]
+
+# The guides link to each other as files, and plugins link to them on the forge, so that these links also work on the
+# forge and in the output of ansible-doc. On the site, such a link leads to the page of the guide.
+GUIDE = re.compile(r"(?:https://github\.com/edgeops/edgeops\.digicert/blob/main/docs/docsite/rst/)?(guide_\w+)\.rst\b")
+
+
+def link_guides(app, doctree, docname):
+    """Let the links to the files of guides lead to their pages."""
+    for reference in doctree.findall(nodes.reference):
+        uri = reference.get("refuri", "")
+        found = GUIDE.match(uri)
+        if found:
+            page = app.builder.get_relative_uri(docname, f"docsite/{found[1]}")
+            reference["refuri"] = page + uri[found.end() :]
+            reference["internal"] = True
+
+
+def setup(app):
+    """Connect the function to Sphinx."""
+    app.connect("doctree-resolved", link_guides)

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: fleet_report
 type: aggregate
-short_description: Write a fleet report in HTML and JSON at the end of a run
+short_description: Write a fleet report in HTML and JSON
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)

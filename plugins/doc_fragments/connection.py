@@ -48,7 +48,8 @@ requirements:
   - python >= 3.7
   - requests >= 2.22
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_errors
+  - name: Troubleshoot errors
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_errors.rst
     description: The cause and the remedy for each kind of error.
 """
 
@@ -79,8 +80,8 @@ options:
   client_key:
     description:
       - The path of the private key of O(client_cert) in PEM form. Not required if O(client_cert) contains the key.
-      - The file can also refer to a key in a TPM 2.0 or in a PKCS#11 token. Refer to
-        R(the guide on hardware keys,ansible_collections.edgeops.digicert.docsite.guide_hardware_keys).
+      - The file can also refer to a key in a TPM 2.0 or in a PKCS#11 token, which a guide describes. The section
+        "See also" has its URL.
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is used.
     type: path
   client_key_content:
@@ -98,8 +99,12 @@ options:
       - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_PASSPHRASE) is used.
     type: str
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
+  - name: Configure mutual TLS
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_mutual_tls.rst
     description: How to store certificates and keys, and how to configure the trust store.
+  - name: Use keys in a TPM or PKCS#11 token
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_hardware_keys.rst
+    description: How to create a private key in hardware, and how to authenticate a device with it.
 """
 
     # The option of the modules for one device.
@@ -131,6 +136,7 @@ options:
     type: str
     required: true
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_operators
+  - name: Set up an account as an operator
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_operators.rst
     description: How to set up an account as an operator.
 """

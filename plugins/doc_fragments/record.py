@@ -111,7 +111,8 @@ options:
     elements: str
     default: []
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_fields
+  - name: Manage device fields
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_fields.rst
     description: How to set, remove and purge fields, with examples of records before and after.
 """
 

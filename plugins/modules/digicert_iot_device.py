@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device
-short_description: Manage the record of a device in DigiCert IoT Device Manager
+short_description: Manage one device
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Idempotently sets the name and the fields of a device record. The device authenticates with its own certificate
-    (mutual TLS).
+  - Idempotently sets the name and the fields of a device record in DigiCert IoT Device Manager.
+  - The device authenticates with its own certificate (mutual TLS).
   - The update request of the API replaces all field values. Fields that a request omits are deleted. The module
     therefore reads the record first and compares it with the desired fields. It sends an update only if they differ.
     The update contains all other field values unchanged.

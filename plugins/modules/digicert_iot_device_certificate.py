@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device_certificate
-short_description: Renew the certificate of a device with DigiCert IoT Device Manager
+short_description: Renew a certificate
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Renews the certificate in O(client_cert) when it is due. The device authenticates with that certificate (mutual
-    TLS).
+  - Renews the certificate of a device in O(client_cert) with DigiCert IoT Device Manager, when the certificate is due
+    for renewal. The device authenticates with that certificate (mutual TLS).
   - The module uses the API of DigiCert IoT Device Manager, or the open standard EST (RFC 7030) with O(est_url). EST is
     also for devices in DigiCert Device Trust Manager, and for other CAs.
   - If the certificate is not due, the module sends no request. In check mode, it never sends a request.
@@ -22,7 +22,7 @@ description:
     and that the API accepts it.
   - Replacing the files is crash-safe. If a run is interrupted, the files still contain a matching certificate and key,
     or the next run of any module of this collection completes the replacement. Refer to
-    R(the guide on renewal,ansible_collections.edgeops.digicert.docsite.guide_renewal).
+    L(the guide on renewal,https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_renewal.rst).
   - An expired certificate cannot be renewed, because the device can no longer authenticate with it.
 extends_documentation_fragment:
   - edgeops.digicert.connection
@@ -148,7 +148,8 @@ notes:
     file. A run with other parameters that requests a certificate by EST renames it to a name that ends in C(~), and
     warns.
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_renewal
+  - name: Renew device certificates
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_renewal.rst
     description: The steps of a renewal, and its crash safety.
   - module: edgeops.digicert.digicert_iot_device
   - module: community.crypto.x509_certificate_info

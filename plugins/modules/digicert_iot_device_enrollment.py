@@ -8,13 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device_enrollment
-short_description: Enroll a device with DigiCert IoT Device Manager
+short_description: Enroll a device
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Requests the first certificate of a device and stores it with its private key on the managed host. The request
-    creates the record of the device, or attaches the certificate to the record with this name.
+  - Requests the first certificate of a device from DigiCert IoT Device Manager, and stores it with its private key on
+    the managed host. The request creates the record of the device, or attaches the certificate to the record with this
+    name.
   - The module authenticates with a passcode, an API key, or a birth certificate.
   - The module uses the API of DigiCert IoT Device Manager, or the open standard EST (RFC 7030) with O(est_url). EST is
     also for devices in DigiCert Device Trust Manager, and for other CAs. By EST, the CSR names the device.
@@ -218,7 +219,8 @@ notes:
     C(.unfinished) next to O(client_key), with the mode C(0600). The next run with the same parameters uses this file.
     A run with other parameters that requests a certificate renames it to a name that ends in C(~), and warns.
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_mutual_tls
+  - name: Configure mutual TLS
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_mutual_tls.rst
     description: How to store certificates and keys, and the hosts of each region.
   - module: edgeops.digicert.digicert_iot_device_certificate
   - module: community.crypto.openssl_csr

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_device_info
-short_description: Retrieve the record of a device from DigiCert IoT Device Manager
+short_description: Read a device record
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Retrieves the record of a device. The device authenticates with its own certificate (mutual TLS).
+  - Retrieves the record of a device from DigiCert IoT Device Manager. The device authenticates with its own certificate
+    (mutual TLS).
 extends_documentation_fragment:
   - edgeops.digicert.connection
   - edgeops.digicert.connection.certificate

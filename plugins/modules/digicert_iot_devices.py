@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_devices
-short_description: Manage the records of many devices in DigiCert IoT Device Manager
+short_description: Manage many devices
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Idempotently sets the names and the fields of many device records in one task. The rules and the messages are those
-    of M(edgeops.digicert.digicert_iot_device).
+  - Idempotently sets the names and the fields of many device records in DigiCert IoT Device Manager, in one task. The
+    rules and the messages are those of M(edgeops.digicert.digicert_iot_device).
   - Use the module on gateways and in pipelines that hold the certificates of many devices.
   - Each device authenticates with its own certificate (mutual TLS) over a separate connection.
   - If a device fails, the module processes all other devices, unless O(fail_fast=true). The task fails at its end if
@@ -23,7 +23,8 @@ description:
     only. A device that makes no progress for 30 seconds plus twice its O(timeout) fails, too.
   - On SIGTERM, SIGINT or SIGHUP, the task ends within seconds and returns the results so far.
 seealso:
-  - ref: ansible_collections.edgeops.digicert.docsite.guide_gateways
+  - name: Manage many devices from a gateway
+    link: https://github.com/edgeops/edgeops.digicert/blob/main/docs/docsite/rst/guide_gateways.rst
     description: How to manage many devices from a gateway, and to monitor progress.
 extends_documentation_fragment:
   - edgeops.digicert.connection

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_enrollment_profile_info
-short_description: Retrieve the fields of an enrollment profile from DigiCert IoT Device Manager
+short_description: Read the field IDs
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Retrieves the fields that a certificate request for an enrollment profile can have, with their IDs.
+  - Retrieves the fields that a certificate request for an enrollment profile of DigiCert IoT Device Manager can have,
+    with their IDs.
   - The IDs of the fields of a device record are required for fields that a record does not list.
   - The API returns the fields of enrollment profiles with the method API or PORTAL only.
   - Requires an operator API key. Run the module on the controller, for example with C(delegate_to=localhost), so that

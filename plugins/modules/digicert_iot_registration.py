@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_registration
-short_description: Manage the registration of a device in DigiCert IoT Device Manager
+short_description: Register a device
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Idempotently creates or updates a device record. The module manages the name, the fields, the permissions and the
-    status of the device.
+  - Idempotently creates or updates a device record in DigiCert IoT Device Manager. The module manages the name, the
+    fields, the permissions and the status of the device.
   - Requires an operator API key. Run the module on the controller, for example with C(delegate_to=localhost), so that
     the API key does not reach managed hosts.
   - The module reads the record, compares it with the desired state, and sends an update only if they differ. The rules

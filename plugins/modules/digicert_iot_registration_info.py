@@ -8,12 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_registration_info
-short_description: Retrieve the registrations of devices from DigiCert IoT Device Manager
+short_description: Read registrations
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Retrieves the record of one device by its ID or by its name, or the records of all devices that match filters.
+  - Retrieves the record of one device of DigiCert IoT Device Manager by its ID or by its name, or the records of all
+    devices that match filters.
   - Requires an operator API key. Run the module on the controller, for example with C(delegate_to=localhost), so that
     the API key does not reach managed hosts.
 extends_documentation_fragment:

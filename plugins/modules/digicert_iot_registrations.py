@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digicert_iot_registrations
-short_description: Manage the registrations of many devices in DigiCert IoT Device Manager
+short_description: Register many devices
 version_added: 1.0.0
 author:
   - edgeops.digicert contributors (@edgeops)
 description:
-  - Idempotently creates or updates many device records in one task. The rules and the messages are those of
-    M(edgeops.digicert.digicert_iot_registration).
+  - Idempotently creates or updates many device records in DigiCert IoT Device Manager, in one task. The rules and the
+    messages are those of M(edgeops.digicert.digicert_iot_registration).
   - Use the module to keep the devices of an account in a file, for example in a Git repository. In check mode, the
     module reports drift.
   - All requests share at most O(max_parallel) connections. An API key requires no TLS handshake for each device.

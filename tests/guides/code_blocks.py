@@ -16,16 +16,17 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ROOT / "docs/docsite/rst"
-CAPTION = re.compile(r" *:caption: (.+)")
+# The end of a paragraph before a block that is a file of the reader. Absolute paths are files of a managed host.
+FILE = re.compile(r"``([\w.][\w./-]*\.\w+)``:$")
 
 
 class Block(t.NamedTuple):
-    """A code block: where it is (path from the root, number of its first line), its language and caption, its text."""
+    """A code block: where it is (path from the root, number of its first line), its language, its file, its text."""
 
     path: str
     line: int
     language: str
-    caption: str
+    file: str
     text: str
 
     @property
@@ -49,17 +50,17 @@ def all_blocks() -> list[Block]:
 def _in_rst(path: str, text: str) -> t.Iterator[Block]:
     lines = text.splitlines()
     for found in find_code_blocks(text, path=path, root_prefix=str(ROOT)):
-        yield Block(path, found.row_offset + 1, found.language or "", _caption(lines, found.row_offset), found.content)
+        yield Block(path, found.row_offset + 1, found.language or "", _file(lines, found.row_offset), found.content)
 
 
-def _caption(lines: list[str], row: int) -> str:
-    """Return the caption of the block whose content begins at `row`, or ""."""
-    for line in reversed(lines[:row]):
-        if line.lstrip().startswith(".. "):
-            return ""
-        if found := CAPTION.fullmatch(line):
-            return found.group(1)
-    return ""
+def _file(lines: list[str], row: int) -> str:
+    """Return the file that the paragraph before the block names whose content begins at `row`, or ""."""
+    above = row
+    while not lines[above].lstrip().startswith(".. "):
+        above -= 1
+    before = [line for line in lines[:above] if line.strip()][-1]
+    found = FILE.search(before)
+    return found[1] if found else ""
 
 
 def _in_markdown(path: str, text: str) -> t.Iterator[Block]:

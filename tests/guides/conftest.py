@@ -16,8 +16,8 @@ from simulator import Simulator
 
 
 def files_of(guide: str) -> dict[str, str]:
-    """Return what the blocks of a guide hold that have a caption, by that caption."""
-    return {block.caption: block.text for block in blocks_of(GUIDES / f"{guide}.rst") if block.caption}
+    """Return the files that a guide shows, by the name in the sentence before each."""
+    return {block.file: block.text for block in blocks_of(GUIDES / f"{guide}.rst") if block.file}
 
 
 class Reader:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from markdown_it import MarkdownIt
 
 from guides.code_blocks import ROOT, Block, all_blocks
 from playbooks.conftest import BIN, MODULE, environment_in
@@ -75,19 +74,19 @@ def suboptions_of(module: str, option: str) -> set[str]:
     return set(documented("module")[f"{NAMESPACE}{module}"]["doc"]["options"][option]["suboptions"])
 
 
-def form_of(content: dict[str, t.Any], caption: str) -> str | None:
+def form_of(content: dict[str, t.Any], file: str) -> str | None:
     """Return what a mapping in YAML is, None if nothing that is known."""
     keys = set(content)
     many = {option: suboptions_of(module, option) for module, option in MANY.items()}
     forms = {
-        "a pipeline": caption.endswith((".gitlab-ci.yml", ".github/workflows/records.yml")),
+        "a pipeline": file.endswith((".gitlab-ci.yml", ".github/workflows/records.yml")),
         "an inventory": content.get("plugin") == f"{NAMESPACE}digicert_iot" and keys <= options_of("inventory"),
         "requirements": keys == {"collections"} and all({"name"} <= set(each) for each in content["collections"]),
         "an execution environment": keys == {"version", "dependencies"},
         "the input of a credential type": keys == {"fields", "required"},
         "the injector of a credential type": keys == {"extra_vars"}
         and all(map(is_role_variable, content["extra_vars"])),
-        "rules of Prometheus": caption.endswith(".rules.yml") and keys == {"groups"},
+        "rules of Prometheus": file.endswith(".rules.yml") and keys == {"groups"},
         "variables of a role": all(map(is_role_variable, keys)),
         "options of a module": keys <= options_of("module"),
         "a list of devices": len(keys) == 1
@@ -104,7 +103,7 @@ def test_a_block_says_what_it_is(block):
 @each("yaml")
 def test_yaml_is_of_a_known_form(block):
     for content in yaml.safe_load_all(block.text):
-        assert isinstance(content, list) or form_of(content, block.caption), "Nothing takes a mapping with these keys."
+        assert isinstance(content, list) or form_of(content, block.file), "Nothing takes a mapping with these keys."
 
 
 def misfits(options: dict[str, t.Any], given: dict[str, t.Any]) -> list[str]:
@@ -212,7 +211,7 @@ def scripts_of(block: Block) -> list[str]:
 
 def test_commands_pass_shellcheck(folder):
     scripts = {block.place: commands_of(block) for block in BLOCKS if block.language in ("console", "shell")}
-    pipelines = [block for block in BLOCKS if block.caption.endswith((".gitlab-ci.yml", "records.yml"))]
+    pipelines = [block for block in BLOCKS if block.file.endswith((".gitlab-ci.yml", "records.yml"))]
     scripts.update({block.place: "\n".join(scripts_of(block)) for block in pipelines})
     assert len(pipelines) == 2
     for place, script in scripts.items():
@@ -262,20 +261,3 @@ def test_ini_can_be_read(block):
 @each("json")
 def test_json_can_be_read(block):
     json.loads(block.text)
-
-
-@pytest.mark.parametrize("path", [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("roles/*/README.md"))], ids=str)
-def test_links_lead_somewhere(path):
-    links = [
-        str(target)
-        for token in MarkdownIt().parse(path.read_text())
-        for child in token.children or ()
-        if (target := child.attrs.get("href", child.attrs.get("src")))
-    ]
-    for link in links:
-        assert (
-            "mailto:" in link
-            or "://" in link
-            or link.startswith("#")
-            or (path.parent / link.partition("#")[0]).exists()
-        ), link

@@ -17,6 +17,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from guides.code_blocks import GUIDES, blocks_of
 from guides.conftest import Reader, files_of
 from simulator import API_KEY, DEVICE_PATH, ENROLLMENT_PROFILE_ID, EST_PATH, PASSCODE, Simulator
 from simulator.enrollment import enrollment_profile_id
@@ -157,7 +158,10 @@ def test_a_birth_certificate_enrolls_a_device(installer, simulator):
 
 def test_an_api_key_enrolls_a_device(installer, simulator):
     playbook = installer.folder / "enroll.yml"
-    text = re.sub(r"passcode: .*\n", installer.files["api_key.yml"], playbook.read_text())
+    (option,) = [
+        block.text for block in blocks_of(GUIDES / "guide_enrollment.rst") if block.text.startswith("api_key:")
+    ]
+    text = re.sub(r"passcode: .*\n", option, playbook.read_text())
     assert text != playbook.read_text()
     playbook.write_text(text)
     del installer.variables["ENROLLMENT_PASSCODE"]
