@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import typing as t
 from pathlib import Path
@@ -18,6 +19,12 @@ from simulator import Simulator
 def files_of(guide: str) -> dict[str, str]:
     """Return the files that a guide shows, by the name in the sentence before each."""
     return {block.file: block.text for block in blocks_of(GUIDES / f"{guide}.rst") if block.file}
+
+
+def comparable(output: str) -> str:
+    """Return output without warnings, and without what depends on the width of the terminal."""
+    output = re.sub(r"^\[WARNING\]: (?:.+\n)+", "", output, flags=re.MULTILINE)
+    return re.sub(r" \*+$| +$", "", output.strip(), flags=re.MULTILINE)
 
 
 class Reader:
