@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import json
 import re
@@ -27,7 +28,7 @@ BLOCKS = all_blocks()
 MANY = {"digicert_iot_devices": "devices", "digicert_iot_registrations": "registrations"}
 LISTS = {"sensors": "devices", "registrations": "registrations"}
 # test_walks.py runs what has output, and compares; `text` shows what a picture would.
-LANGUAGES = {"yaml", "console", "shell", "ini", "json", "ansible-output", "text"}
+LANGUAGES = {"yaml", "console", "ini", "json", "python", "ansible-output", "text"}
 
 
 def each(*languages: str) -> pytest.MarkDecorator:
@@ -186,7 +187,7 @@ def test_plays_and_tasks_pass_ansible_lint(folder):
 
 def commands_of(block: Block) -> str:
     """Return the commands of a block, without prompts and without what they print."""
-    if block.language == "shell" or not re.search(r"^[$#] ", block.text, re.MULTILINE):
+    if not re.search(r"^[$#] ", block.text, re.MULTILINE):
         return block.text
     # A line that ends in a backslash goes on in the next.
     found = re.findall(r"^[$#] ((?:.*\\\n)*.*\n?)", block.text, re.MULTILINE)
@@ -210,7 +211,7 @@ def scripts_of(block: Block) -> list[str]:
 
 
 def test_commands_pass_shellcheck(folder):
-    scripts = {block.place: commands_of(block) for block in BLOCKS if block.language in ("console", "shell")}
+    scripts = {block.place: commands_of(block) for block in BLOCKS if block.language == "console"}
     pipelines = [block for block in BLOCKS if block.file.endswith((".gitlab-ci.yml", "records.yml"))]
     scripts.update({block.place: "\n".join(scripts_of(block)) for block in pipelines})
     assert len(pipelines) == 2
@@ -231,7 +232,7 @@ def make_targets() -> set[str]:
     return {target for line in lines for target in line.split()}
 
 
-@each("console", "shell")
+@each("console")
 def test_what_make_is_told_exists(block):
     assert set(re.findall(r"\bmake ([a-z-]+)", commands_of(block))) <= make_targets()
 
@@ -256,6 +257,11 @@ def test_ini_can_be_read(block):
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(block.text if block.text.startswith("[") else f"[openssl]\n{block.text}")
     assert len(parser.sections()) > 1
+
+
+@each("python")
+def test_python_can_be_read(block):
+    ast.parse(block.text)
 
 
 @each("json")

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from string import Template
 
 import pytest
 import yaml
@@ -42,12 +43,21 @@ class Operator(Reader):
             SITE: profile.field_id("Site"),
             ENROLLMENT_PROFILE: ENROLLMENT_PROFILE_ID,
         }
+        # Of another device profile, so no playbook of the guide manages it.
+        self.camera = simulator.records["camera"]
         for device in simulator.records.devices:
-            simulator.records.remove(device)
+            if device is not self.camera:
+                simulator.records.remove(device)
         self.files = {
             name: re.sub("|".join(ids), lambda found: ids[found[0]], text)
             for name, text in files_of("guide_operators").items()
         }
+        # No service of this machine is restarted.
+        self.files["site.yml"] = re.sub(
+            r"ansible\.builtin\.service:\n +name: gateway\n +state: restarted",
+            f"ansible.builtin.file: {{path: {folder}/restarted, state: touch}}",
+            self.files["site.yml"],
+        )
         variables = {
             "DIGICERT_IOT_API_KEY": API_KEY,
             "DIGICERT_IOT_OPERATOR_API_URL": simulator.operator_url,
@@ -58,7 +68,8 @@ class Operator(Reader):
     @property
     def gates(self) -> list[Device]:
         """The devices by name, because parallel workers create them in any order."""
-        return sorted(self.simulator.records.devices, key=lambda device: device.device_identifier)
+        devices = [device for device in self.simulator.records.devices if device is not self.camera]
+        return sorted(devices, key=lambda device: device.device_identifier)
 
     @property
     def field_ids(self) -> dict[str, str]:
@@ -72,23 +83,37 @@ class Operator(Reader):
         return printed
 
     def job(self, name: str, return_code: int = 0) -> dict[str, int]:
-        """Run a job of the pipeline, and return the counts of its report."""
-        script = yaml.safe_load(self.files[".gitlab-ci.yml"])[name]["script"]
-        self.run("\n".join(script), return_code)
+        """Run a job of the pipeline with the variables of the project, and return the counts of its report."""
+        pipeline = yaml.safe_load(self.files[".gitlab-ci.yml"])
+        job, preparation = pipeline[name], pipeline["default"]["before_script"][-1]
+        protected = {"WRITE_API_KEY": API_KEY, "SSH_KEY": str(self.folder / "ssh.key"), "SSH_KNOWN_HOSTS": "/dev/null"}
+        project = {"CI_PROJECT_DIR": str(self.folder), "READ_API_KEY": API_KEY, **(protected if name != "plan" else {})}
+        Path(protected["SSH_KEY"]).touch()
+        own = self.variables
+        given = {name: value for name, value in own.items() if name != "DIGICERT_IOT_API_KEY"}
+        lines = [preparation, *job["script"]]
+        settings = {**pipeline["variables"], **job["variables"]}
+        exports = [f"export {name}={Template(value).safe_substitute(project)!r}" for name, value in settings.items()]
+        self.variables = {**given, **project}
+        # As the checkout of a runner.
+        self.folder.chmod(0o777)
+        self.run("\n".join([*exports, *lines]), return_code)
+        self.folder.chmod(0o755)
+        self.variables = own
         assert (self.folder / "fleet_report.html").stat().st_size > 1000
         counts = json.loads((self.folder / "fleet_report.json").read_text())["counts"]
         return {state: count for state, count in counts.items() if count}
 
     def enrol(self) -> None:
         """Give each device its certificate, in a folder of its own as on a host, and let the play find it."""
-        for device in self.simulator.records.devices:
+        for device in self.gates:
             self.simulator.enrol(device)
             leaf = self.simulator.certificates[device.name]
             (self.folder / device.id).mkdir()
             shutil.copy(leaf.pem, self.folder / device.id / "device.pem")
             shutil.copy(leaf.key, self.folder / device.id / "device.key")
-        (self.folder / "group_vars/all.yml").write_text(
-            self.files["group_vars/all.yml"].replace(
+        (self.folder / "group_vars/gateways.yml").write_text(
+            self.files["group_vars/gateways.yml"].replace(
                 "/etc/pki/device/device.", f"{self.folder}/{{{{ digicert_iot_id }}}}/device."
             )
         )
@@ -101,58 +126,79 @@ def operator(simulator, tmp_path) -> Operator:
 
 def test_the_way_of_the_guide(operator, simulator):
     graph = "ansible-inventory --inventory fleet.digicert_iot.yml --graph"
-    assert operator.run(graph).split() == ["@all:", "|--@ungrouped:"]
+    assert "gate" not in operator.run(graph)
 
     fields = operator.run("ansible-playbook fields.yml")
     assert all(field_id in fields for field_id in operator.field_ids.values())
 
-    assert operator.job("plan") == {"devices": 2, "drifted": 2}
+    assert operator.job("plan") == {"devices": 3, "drifted": 3}
     assert set(simulator.methods) == {"GET"}
+    assert "The inventory has no gateways" in operator.run("ansible-playbook site.yml", return_code=2)
     operator.run("ansible-playbook register.yml")
-    assert simulator.methods.count("POST") == 2
+    assert simulator.methods.count("POST") == 3
     operator.run("ansible-playbook register.yml")
     assert set(simulator.methods) == {"GET"}
     groups = operator.run(graph)
+    assert "  |--@gateways:\n" in groups
+    (gateways,) = re.findall(r"@gateways:\n((?:  \|  \|--.*\n)+)", groups)
+    assert sorted(gateways.split()) == ["|", "|", "|--gate-7.rotterdam", "|--gate-8.rotterdam"]
     assert "  |--@site_Rotterdam:\n  |  |--gate-7.rotterdam\n" in groups
-    assert "  |--@site_none:\n  |  |--gate-8.rotterdam\n" in groups
 
     operator.enrol()
-    # Each device has a row for its registration and one for its host, which sets the firmware.
-    assert operator.job("plan") == {"devices": 4, "in_sync": 2, "drifted": 2}
+    # Each device has a row for its registration, and each gateway one for its host, which sets the firmware.
+    assert operator.job("drift", return_code=1) == {"devices": 5, "in_sync": 3, "drifted": 2}
     operator.job("apply")
-    assert operator.job("plan") == {"devices": 4, "in_sync": 4}
-    operator.run(operator.files["drift.sh"])
+    assert (operator.folder / "restarted").exists()
+    assert operator.job("drift") == {"devices": 5, "in_sync": 5}
 
-    first, second = operator.gates
+    first, second, third = operator.gates
     first.values[first.field_id("Site")] = "Delft"
     second.device_api_allow_write = False
-    assert operator.job("plan") == {"devices": 4, "in_sync": 2, "drifted": 2}
+    assert operator.job("plan") == {"devices": 3, "in_sync": 1, "drifted": 2}
     assert set(simulator.methods) == {"GET"}
-    operator.run(operator.files["drift.sh"], return_code=1)
-    operator.job("apply")
+    # Without write access, the second is no gateway until it is registered again.
+    assert operator.job("drift", return_code=1) == {"devices": 4, "in_sync": 2, "drifted": 2}
+    assert set(simulator.methods) == {"GET"}
+    assert operator.job("apply")["devices"] == 5
     assert first.named_values["Firmware"] == second.named_values["Firmware"]
     assert first.named_values["Firmware"] is not None
-    assert [device.named_values["Serial number"] for device in (first, second)] == ["AP-0042", "AP-0043"]
+    assert [device.named_values["Serial number"] for device in operator.gates] == ["AP-0042", "AP-0043", "AP-0044"]
     assert (first.named_values["Site"], second.device_api_allow_write) == ("Rotterdam", True)
+    assert not third.device_api_allow_write
+    assert operator.camera.updated.year == 2026
+    assert operator.camera.updated.month == 3
+
+
+def test_a_run_fails_if_ansible_ignores_its_configuration(operator):
+    operator.run("ansible-playbook register.yml")
+    operator.enrol()
+    operator.folder.chmod(0o777)
+    assert "The inventory has no gateways" in operator.run("ansible-playbook site.yml", return_code=2)
 
 
 def test_registrations_are_changed_in_the_file(operator, simulator):
     operator.run("ansible-playbook register.yml")
-    first, second = operator.gates
+    first, second, third = operator.gates
     devices = operator.folder / "devices.yml"
     entry = "  - device_identifier: gate-8.rotterdam\n"
-    for line, status, name in (
-        ("enabled: false", "DISABLED", "gate-8.rotterdam"),
-        ("enabled: true", "ACTIVE", "gate-8.rotterdam"),
-        ("new_device_identifier: gate-9.rotterdam", "ACTIVE", "gate-9.rotterdam"),
+    # A stolen device can change its name. It is disabled by its ID.
+    second.device_identifier = "gate-5.rotterdam"
+    for new, status, name in (
+        (f"  - device_id: {second.id}\n    enabled: false\n", "DISABLED", "gate-5.rotterdam"),
+        (f"  - device_id: {second.id}\n    enabled: true\n", "ACTIVE", "gate-5.rotterdam"),
+        (
+            "  - device_identifier: gate-5.rotterdam\n    new_device_identifier: gate-6.rotterdam\n",
+            "ACTIVE",
+            "gate-6.rotterdam",
+        ),
     ):
-        devices.write_text(operator.files["devices.yml"].replace(entry, f"{entry}    {line}\n"))
+        devices.write_text(operator.files["devices.yml"].replace(entry, new))
         operator.run("ansible-playbook register.yml")
         assert (second.status, second.device_identifier) == (status, name)
-    devices.write_text(operator.files["devices.yml"].replace("gate-8", "gate-9"))
+    devices.write_text(operator.files["devices.yml"].replace("gate-8", "gate-6"))
     operator.run("ansible-playbook register.yml")
     assert set(simulator.methods) == {"GET"}
-    assert operator.gates == [first, second]
+    assert operator.gates == [second, first, third]
 
     other = simulator.records.profiles["Access point"].id
     devices.write_text(f"{devices.read_text()}    device_profile_id: {other}\n")
