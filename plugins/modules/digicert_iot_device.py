@@ -100,7 +100,7 @@ EXAMPLES = r"""
     keep_fields:
       - Redirector
 
-- name: Detect drift in a pipeline without changing the record
+- name: Show the drift of a record without changing it
   edgeops.digicert.digicert_iot_device:
     fields:
       - name: Site
@@ -108,7 +108,11 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
   register: drift
-  failed_when: drift is failed or drift is changed
+
+- name: Fail in a pipeline if the record drifted
+  ansible.builtin.assert:
+    that: drift is not changed
+    fail_msg: "These fields of the record differ: {{ drift.changed_fields | join(', ') }}"
 """
 
 RETURN = r"""

@@ -142,6 +142,8 @@ options:
     type: bool
     default: false
 notes:
+  - Define each handler that the task notifies in the same play. Ansible looks up a handler only when a task changes
+    something, so a play without the handler stops at the first renewal, after the module replaced the files.
   - The API has no operation that finds a request that requires approval, so each run sends another request.
   - With O(est_url), a new key, the CSR and the issued certificate are in a file with the suffix C(.unfinished) next to
     O(client_key) until the renewal is finished. Its mode is C(0600). The next run with the same parameters uses this
@@ -156,37 +158,50 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Renew the certificate when it is valid for fewer than 30 days
-  edgeops.digicert.digicert_iot_device_certificate:
-    device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
-    client_cert: /etc/pki/device/device.pem
-    client_key: /etc/pki/device/device.key
-  notify: Restart the services that use the certificate
 
-- name: Renew the certificate with a new key when a third of its validity period remains
-  edgeops.digicert.digicert_iot_device_certificate:
-    device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
-    client_cert: /etc/pki/device/current/device.pem
-    client_key: /etc/pki/device/current/device.key
-    remaining_percentage: 33
-    regenerate_key: true
-    key_type: ecdsa_p256
+- name: Renew the certificates of the edge hosts
+  hosts: edge
+  tasks:
+    - name: Renew the certificate when it is valid for fewer than 30 days
+      edgeops.digicert.digicert_iot_device_certificate:
+        device_id: "{{ digicert_iot_device_id }}"
+        client_cert: /etc/pki/device/device.pem
+        client_key: /etc/pki/device/device.key
+      notify: Restart the gateway with the new certificate
+  handlers:
+    # Without this handler, the play would stop at the first renewal, after the files were replaced.
+    - name: Restart the gateway with the new certificate
+      ansible.builtin.service:
+        name: gateway
+        state: restarted
 
-- name: Renew the certificate of a TPM key with a CSR from openssl
-  edgeops.digicert.digicert_iot_device_certificate:
-    device_id: 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11
-    client_cert: /etc/pki/device/device.pem
-    client_key: /etc/pki/device/device.tss
-    csr_path: /etc/pki/device/device.csr
-  environment:
-    OPENSSL_CONF: /etc/pki/device/openssl-tpm2.cnf
+- name: Renew the certificates of other hosts
+  hosts: sensors
+  tasks:
+    - name: Renew the certificate with a new key when a third of its validity period remains
+      edgeops.digicert.digicert_iot_device_certificate:
+        device_id: "{{ digicert_iot_device_id }}"
+        client_cert: /etc/pki/device/current/device.pem
+        client_key: /etc/pki/device/current/device.key
+        remaining_percentage: 33
+        regenerate_key: true
+        key_type: ecdsa_p256
 
-- name: Renew the certificate with a new key by EST
-  edgeops.digicert.digicert_iot_device_certificate:
-    client_cert: /etc/pki/device/device.pem
-    client_key: /etc/pki/device/device.key
-    est_url: "{{ est_url }}"
-    regenerate_key: true
+    - name: Renew the certificate of a TPM key with a CSR from openssl
+      edgeops.digicert.digicert_iot_device_certificate:
+        device_id: "{{ digicert_iot_device_id }}"
+        client_cert: /etc/pki/device/device.pem
+        client_key: /etc/pki/device/device.tss
+        csr_path: /etc/pki/device/device.csr
+      environment:
+        OPENSSL_CONF: /etc/pki/device/openssl-tpm2.cnf
+
+    - name: Renew the certificate with a new key by EST
+      edgeops.digicert.digicert_iot_device_certificate:
+        client_cert: /etc/pki/device/device.pem
+        client_key: /etc/pki/device/device.key
+        est_url: "{{ est_url }}"
+        regenerate_key: true
 """
 
 RETURN = r"""

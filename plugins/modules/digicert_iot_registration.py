@@ -91,7 +91,9 @@ EXAMPLES = r"""
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost
 
-- name: Grant read and write access to all devices of the inventory
+# In a play on a group of the inventory. A play on all hosts would also grant access to devices that are read-only on
+# purpose.
+- name: Grant read and write access to the gateways of the inventory
   edgeops.digicert.digicert_iot_registration:
     device_id: "{{ digicert_iot_id }}"
     allow_read: true
@@ -99,9 +101,10 @@ EXAMPLES = r"""
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost
 
-- name: Disable a stolen device
+# A device can change its own name, but not its ID.
+- name: Disable a stolen device by its ID
   edgeops.digicert.digicert_iot_registration:
-    device_identifier: gate-7.harbor
+    device_id: 5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7
     enabled: false
     api_key: "{{ vault_digicert_api_key }}"
   delegate_to: localhost

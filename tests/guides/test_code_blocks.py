@@ -139,7 +139,7 @@ def test_options_of_modules_exist(block):
     for content in yaml.safe_load_all(block.text):
         for task in tasks_in(content):
             for name in task.keys() & modules.keys():
-                assert misfits(modules[name]["doc"]["options"], task[name]) == []
+                assert misfits(modules[name]["doc"]["options"], task[name] or {}) == []
 
 
 @each("yaml")
@@ -148,6 +148,16 @@ def test_variables_of_roles_exist(block):
     for play in yaml.safe_load_all(block.text):
         for role in [role for each in play if isinstance(play, list) for role in each.get("roles", ())]:
             assert not isinstance(role, dict) or all(map(is_role_variable, role.get("vars", ()))), role
+
+
+@each("yaml")
+def test_handlers_exist(block):
+    """A play that notifies a handler without defining it stops when the task changes something for the first time."""
+    for content in yaml.safe_load_all(block.text):
+        for play in content if isinstance(content, list) else []:
+            handlers = {handler.get(key) for handler in play.get("handlers", ()) for key in ("name", "listen")}
+            notified = {task["notify"] for task in tasks_in([play]) if "notify" in task}
+            assert notified <= handlers
 
 
 def test_plays_and_tasks_pass_ansible_lint(folder):
