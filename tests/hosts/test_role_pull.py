@@ -9,8 +9,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 from cryptography import x509
 
+from guides.conftest import files_of
 from hosts.conftest import PKI, connection, give
 from hosts.pulled_host import HOST, PulledHost
 from playbooks.conftest import Ran
@@ -121,3 +123,26 @@ def test_a_host_keeps_itself_true_by_its_timer(host, simulator):
         "the end of the metrics",
         lambda: host.run(f"ls -A {METRICS} /var/lib/digicert-iot-pull/*.json || true") == f"{METRICS}:\n",
     )
+
+
+def test_the_files_of_the_guide_set_up_a_host(host, simulator):
+    files = files_of("guide_fleets")
+    site = files["local.yml"].replace(
+        "      vars:\n",
+        f"      vars:\n        digicert_iot_api_url: {simulator.url}\n        digicert_iot_ca_path: {PKI}/ca.pem\n",
+    )
+    assert simulator.url in site
+    git = "git -C /srv/edge.git -c user.name=Test -c user.email=test@example.com"
+    (play,) = yaml.safe_load(files["pull.yml"])
+    variables = play["tasks"][-1]["vars"]
+    (package,) = host.run("ls /srv/packages/edgeops*.tar.gz").split()
+    # The host has neither a connection to Galaxy nor a Git server with a password.
+    variables.update(digicert_iot_pull_repository="/srv/edge.git", digicert_iot_pull_collections=[package])
+    del variables["digicert_iot_pull_password"]
+    play["hosts"] = "all"
+
+    assert host.play([{**play, "vars": {"digicert_iot_device_id": host.device.id}}]).return_code == 0
+    host.run("git init --quiet --initial-branch production /srv/edge.git; cat >/srv/edge.git/local.yml", site.encode())
+    host.run(f"{git} add local.yml; {git} commit -qm 'Manage this device'; systemctl start digicert-iot-pull")
+    host.wait_for_result("the run", rc=0)
+    assert host.device.named_values["Firmware"] == host.run("cat /etc/debian_version").strip()
