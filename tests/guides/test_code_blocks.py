@@ -85,8 +85,7 @@ def form_of(content: dict[str, t.Any], file: str) -> str | None:
         "requirements": keys == {"collections"} and all({"name"} <= set(each) for each in content["collections"]),
         "an execution environment": keys == {"version", "dependencies"},
         "the input of a credential type": keys == {"fields", "required"},
-        "the injector of a credential type": keys == {"extra_vars"}
-        and all(map(is_role_variable, content["extra_vars"])),
+        "the injector of a credential type": keys == {"env"} and set(content["env"]) == {"DIGICERT_IOT_API_KEY"},
         "rules of Prometheus": file.endswith(".rules.yml") and keys == {"groups"},
         "variables of a role": all(map(is_role_variable, keys)),
         "options of a module": keys <= options_of("module"),
