@@ -235,6 +235,13 @@ def test_commands_pass_shellcheck(folder):
         assert ran.returncode == 0, f"{place}\n{ran.stdout}"
 
 
+@each("console")
+def test_pip_installs_into_virtualenvs_only(block):
+    """Debian's Python rejects packages of pip (PEP 668)."""
+    lines = [line for line in commands_of(block).splitlines() if re.search(r"\bpip3? (install|download)\b", line)]
+    assert [line for line in lines if not re.match(r"\S*/bin/pip ", line)] == []
+
+
 def make_targets() -> set[str]:
     """Return the targets of the Makefile."""
     lines = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
