@@ -89,6 +89,12 @@ class Installer(Reader):
         return answer.status_code == 200
 
 
+def options_of_the_guide(first: str) -> str:
+    """Return the block of the guide that begins with this option, which is a part of a task."""
+    (text,) = [block.text for block in blocks_of(GUIDES / "guide_enrollment.rst") if block.text.startswith(first)]
+    return text
+
+
 @pytest.fixture
 def installer(simulator, tmp_path) -> Installer:
     return Installer(simulator, tmp_path)
@@ -158,10 +164,7 @@ def test_a_birth_certificate_enrolls_a_device(installer, simulator):
 
 def test_an_api_key_enrolls_a_device(installer, simulator):
     playbook = installer.folder / "enroll.yml"
-    (option,) = [
-        block.text for block in blocks_of(GUIDES / "guide_enrollment.rst") if block.text.startswith("api_key:")
-    ]
-    text = re.sub(r"passcode: .*\n", option, playbook.read_text())
+    text = re.sub(r"passcode: .*\n", options_of_the_guide("api_key:"), playbook.read_text())
     assert text != playbook.read_text()
     playbook.write_text(text)
     del installer.variables["ENROLLMENT_PASSCODE"]
@@ -197,7 +200,7 @@ def test_devices_enroll_and_renew_by_est(installer, simulator):
     playbook, folder = installer.folder / "est.yml", installer.folder / NAMES[0]
     option = '        est_url: "{{ est_url }}"\n'
     assert playbook.read_text().count(option) == 2
-    options = option + textwrap.indent(installer.files["ca_certs.yml"], " " * 8)
+    options = option + textwrap.indent(options_of_the_guide("ca_certs_path:"), " " * 8)
     playbook.write_text(playbook.read_text().replace(option, options))
     root = simulator.certificates.authority.certificate
     given = f"--limit gate-7.rotterdam --extra-vars ca_certs_fingerprint={root.fingerprint(hashes.SHA256()).hex()}"
