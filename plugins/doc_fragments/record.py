@@ -39,6 +39,8 @@ options:
           - Quote every value that is not a plain word, for example V("0042"). The result of a Jinja2 template is not
             affected if the value of the variable is a string.
           - An empty value is rejected. Use O(fields[].state=absent) to remove a value.
+          - An entry with an omitted value counts as not listed, so V("{{ site | default(omit\) }}") sets the field only
+            if the variable has a value. A value that is null is an error.
         type: raw
       state:
         description: Whether to set the value of the field (V(present)) or to remove it (V(absent)).

@@ -19,6 +19,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._parameters impor
     ParameterCheck,
     fill_from_environment,
     shown,
+    without_omitted_fields,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -52,7 +53,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
         # For the constraints of AnsibleModule, an option that is null is set.
         params = {option: value for option, value in self.params.items() if value is not None}
         check = ParameterCheck(fill_from_environment(params, self.argument_spec, os.environ), self.argument_spec)
-        self.params = check.params
+        self.params = without_omitted_fields(check.params, self.argument_spec)
         self.redactor.add(check.secrets)
         self._problems = check.problems
 

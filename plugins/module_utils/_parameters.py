@@ -31,6 +31,9 @@ _CONTENT_OPTIONS = {
 }
 # A certificate or a CSR in these options is valid, a private key is not.
 _TEXT_OPTIONS = ("csr_content", "value")
+# The options for desired fields, and the names of a field in their entries.
+_FIELD_OPTIONS = ("fields", "secret_fields")
+_FIELD_NAMES = frozenset(("id", "name"))
 # The module creates the file.
 _NEW_FILES = ("ca_certs_path", "progress_path")
 # The longest name of a file.
@@ -171,6 +174,32 @@ class ParameterCheck:
     def _misplaced_word(self) -> str:
         advice = " For a passphrase, set client_key_passphrase." if "client_key_passphrase" in self._known else ""
         return f"is not the path of a file on this host. Set an absolute path.{advice}"
+
+
+def without_omitted_fields(params: Params, spec: Spec) -> Params:
+    """Return the parameters without the desired fields that have no value, for which a task used `omit`.
+
+    Ansible removes the value from such an entry, and keeps the entry. A value that is null stays, and is an error.
+    """
+    return {
+        option: _without_omitted_entries(option, value, spec[option]["options"])
+        if isinstance(value, list) and "options" in spec.get(option, {})
+        else value
+        for option, value in params.items()
+    }
+
+
+def _without_omitted_entries(option: str, entries: list[t.Any], spec: Spec) -> list[t.Any]:
+    kept = [without_omitted_fields(entry, spec) if isinstance(entry, dict) else entry for entry in entries]
+    return [entry for entry in kept if not _is_omitted(entry)] if option in _FIELD_OPTIONS else kept
+
+
+def _is_omitted(entry: t.Any) -> bool:
+    """Return whether an entry names a field and lacks nothing but its value."""
+    if not isinstance(entry, dict) or not _FIELD_NAMES.issuperset(set(entry) - {"state"}):
+        return False
+    names = [name for name in entry if name in _FIELD_NAMES and entry[name]]
+    return len(names) == 1 and entry.get("state", "present") == "present"
 
 
 def secrets_of(params: t.Mapping[str, t.Any], spec: Spec) -> list[str]:

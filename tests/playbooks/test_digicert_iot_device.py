@@ -263,6 +263,17 @@ def test_what_another_writer_changes_in_between_is_overwritten(player, access_po
     assert access_point.named_values["Site"] == "Delft"
 
 
+def test_a_field_whose_value_is_omitted_keeps_its_value(player, access_point):
+    kept = access_point.named_values
+    omitted = "{{ missing | default(omit) }}"
+    fields = [{"name": "Site", "value": omitted}, {"name": "Firmware", "value": "13"}]
+    secret = [{"name": "Contact", "value": omitted}]
+    owner = {"Owner": access_point.field_id("Owner"), "Redirector": omitted}
+    outcome = player.triple(player.task(fields=fields, secret_fields=secret, field_ids=owner))
+    assert outcome.result["changed_fields"] == ["Firmware"]
+    assert access_point.named_values == {**kept, "Firmware": "13"}
+
+
 # What a task gets wrong
 
 
@@ -278,7 +289,7 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
         device_identifier="",
         fields=[
             {"name": "Site", "value": 1.10},
-            {"name": "Owner"},
+            {"name": "Owner", "value": None},
             {"name": "Contact", "value": "x" * 1025},
             {"id": "a", "name": "b", "value": "c"},
             {"name": "Owner", "state": "absent"},

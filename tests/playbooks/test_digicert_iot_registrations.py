@@ -43,7 +43,7 @@ def account(simulator):
 
 
 def test_an_account_is_as_the_file_says(player, simulator, task, account):
-    account["registrations"][2]["fields"] = []
+    account["registrations"][2]["fields"] = [{"name": "Model", "value": "{{ missing | default(omit) }}"}]
     (check,), (real, again) = player.check_and_run([task(**account)], [task(**account)] * 2)
     # The list, and each device that differs.
     assert check.methods == ["GET"]

@@ -20,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._parameters impor
     fill_from_environment,
     secrets_of,
     shown,
+    without_omitted_fields,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import record_argument_spec
 
@@ -331,3 +332,36 @@ def test_the_keys_of_a_misplaced_dictionary_are_not_shown():
         "fields[0].value contains a private key. Set it in secret_fields. The value is not shown."
     ]
     assert KEY not in str(check.params)
+
+
+@pytest.mark.parametrize("named", [{"name": "Site"}, {"id": "f1"}, {"id": None, "name": "Site", "state": "present"}])
+@pytest.mark.parametrize("option", ["fields", "secret_fields"])
+def test_a_field_whose_value_is_omitted_is_not_listed(option, named):
+    kept = {"name": "Owner", "value": "Harbour"}
+    expected = {"device_id": "d", option: [kept], "field_ids": {"Site": "f1"}}
+    params = {**expected, option: [named, kept]}
+    assert without_omitted_fields(params, SPEC) == expected
+    many = {**params, "devices": [params, "d"], "unknown": [named]}
+    assert without_omitted_fields(many, devices_argument_spec()) == {
+        **expected,
+        "devices": [expected, "d"],
+        "unknown": [named],
+    }
+    assert without_omitted_fields({option: [named]}, SPEC) == {option: []}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"name": ""},
+        {"id": "f1", "name": "Site"},
+        {"name": "Site", "value": None},
+        {"name": "Site", "state": "absent"},
+        {"name": "Site", "vlaue": "Delft"},
+        "name=Site",
+    ],
+)
+def test_another_entry_without_a_value_stays(entry):
+    assert without_omitted_fields({"fields": [entry]}, SPEC) == {"fields": [entry]}
+    assert without_omitted_fields({"fields": entry}, SPEC) == {"fields": entry}
