@@ -183,8 +183,9 @@ picture: $(READY)
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-compile
 
 $(READY): tests/requirements.txt
+	@echo 'Installing the requirements into $(VENV). This takes about a minute, once.'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP_INSTALL) --upgrade -r tests/requirements.txt
+	$(BIN)/$(filter-out --quiet,$(PIP_INSTALL)) --upgrade -r tests/requirements.txt
 	mkdir -p $(VENV)/home $(dir $(LINK))
 	ln -sfn ../../../.. $(LINK)
 	touch $@

@@ -4,7 +4,7 @@
 
 """Run a playbook over mutual TLS against the simulator, and show the requests of each run.
 
-The parameters of the connection are the environment variables that the simulator prints. If a step has another result
+The parameters of the connection are the environment variables that the simulator exports. If a step has another result
 than its heading says, the demo ends with exit code 1.
 """
 
@@ -36,20 +36,18 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def simulator(folder: Path) -> t.Iterator[dict[str, str]]:
-    """Run the simulator, and yield the environment variables that it prints."""
+    """Run the simulator, and yield what it exports, which is not shown because the simulator ends with the demo."""
+    exports = folder / "exports"
     command = [sys.executable, HERE.parent / "simulator", "--directory", folder, "--log", folder / "log"]
     # In its own session, the simulator does not receive Ctrl-C, and this program stops it at the end.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        [*command, "--exports", exports], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
-            variables = {}
-            for line in process.stdout:
-                print(line, end="")
-                if line.lstrip().startswith("export "):
-                    name, value = shlex.split(line)[1].split("=", 1)
-                    variables[name] = value
-                if "Ctrl-C" in line:
-                    break
-            yield variables
+            print(process.stdout.readline(), end="", flush=True)
+            # The simulator writes the file before its first line.
+            lines = [shlex.split(line)[1] for line in exports.read_text().splitlines()]
+            yield dict(line.split("=", 1) for line in lines)
         finally:
             process.send_signal(signal.SIGTERM)
 

@@ -11,6 +11,7 @@ Devices enroll with an API key, a passcode or a birth certificate, and over EST.
 memory.
 
 From the command line, `python tests/simulator --help`: it prints where it is and what to set, and runs until Ctrl-C.
+With `--empty`, an operator can set up the account from its first device on.
 
 In a test:
 
@@ -45,6 +46,7 @@ The names of devices are unique in their division. A new device has the permissi
         device = simulator.records.register("gate-7.rotterdam", {"Serial number": "G-7"})  # as an operator creates it
         simulator.records.profiles["Gateway"].flags["device_api_allow_write"] = False
         simulator.records.create_ignores_flags = True  # those that the request names, too
+        simulator.certifies_new_devices = True  # in files with the name of the device, as on the command line
 
 A device without a certificate enrolls with `simulator.certificates["birth"]`, or at the operators' port:
 

@@ -250,6 +250,10 @@ class Records:
         """Take a device out of the account."""
         del self._devices[device.id]
 
+    def clear(self) -> None:
+        """Take all devices out of the account."""
+        self._devices.clear()
+
     def find(self, device_id: str) -> Device:
         """Return the device with this ID. Raises Refusal."""
         device = self._devices.get(device_id.lower())

@@ -11,6 +11,7 @@ import collections
 import dataclasses
 import functools
 import math
+import re
 import ssl
 import threading
 import typing as t
@@ -25,12 +26,14 @@ from simulator.certificates import Certificates, fingerprint, make_certificates
 from simulator.enrollment import Enrollment, Sign, handle_enrollment_request, is_of_enrollment
 from simulator.est import Est, answer_refusal, est_path, handle_est_request, is_of_est
 from simulator.log import Connection, Log, Request
-from simulator.operator_api import handle_operator_request
+from simulator.operator_api import LIST_PATH, handle_operator_request
 from simulator.records import Device, Record, Records, Refusal, make_devices, make_profiles
 from simulator.script import Answer, Reply, Script
 
 # Where one device is. Other paths do not exist.
 DEVICE_PATH = "/iot/api/v2/device/"
+# What a file can be called, and the common name of a certificate, which has at most 64 characters.
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TOO_MANY = Answer(
     status=429,
     headers={"Retry-After": "1"},
@@ -58,6 +61,8 @@ class Simulator:
         self._operator_port = operator_port
         self._valueless = valueless
         self._log_file = log_file
+        # Whether a device that an operator creates gets a certificate and a key in the folder. It takes time.
+        self.certifies_new_devices = False
         self._connection_of: weakref.WeakKeyDictionary[asyncio.BaseTransport, Connection] = weakref.WeakKeyDictionary()
         self.reset()
 
@@ -134,6 +139,15 @@ class Simulator:
             self.certificates.leaves[device.name] = leaf
             self._fingerprints[device.name] = leaf.fingerprint
         self.records.associate(device, self._fingerprints[device.name])
+
+    def certify_new(self, device: Device) -> None:
+        """Give a new device a certificate and a key in the folder, with its own name if a file can have it."""
+        name = device.device_identifier
+        if not FILE_NAME.fullmatch(name) or name in self.certificates.leaves:
+            name = device.id
+        leaf = self.certificates.authority.issue(self.certificates.folder, name, ends=self.records.lifetime)
+        self.certificates.leaves[name] = leaf
+        self.records.associate(device, leaf.fingerprint)
 
     def certify(self, device: str, public_key: bytes) -> bytes:
         """Return a certificate for a key that is elsewhere, all in PEM form. It acts for `device` up to `reset()`."""
@@ -287,6 +301,8 @@ class Simulator:
                 reply = handle_est_request(est, request, sign)
             else:
                 reply = Reply(*_handle_json_request(est.enrollment, request, sign))
+                if self.certifies_new_devices and (request.method, request.path) == ("POST", LIST_PATH):
+                    self.certify_new(reply.content)
             if answer.after is not None:
                 answer.after(records)
         except Refusal as refusal:
