@@ -75,10 +75,12 @@ def test_a_host_is_brought_to_a_true_record_and_a_fresh_certificate(player, simu
     assert not [outcome for outcome in outcomes if outcome.failed]
     assert player.simulator.methods == ["GET"]
     assert len(changed(outcomes)) == 2
+    assert "The certificate of this device would change." in outcomes[0].output
     outcomes = player._run([ROLE], [], play=play)
     assert not [outcome.result for outcome in outcomes if outcome.failed]
     assert player.simulator.methods == ["POST", "GET", "GET", "PUT"]
     assert "restarted" in outcomes[0].output
+    assert "The certificate of this device has changed." in outcomes[0].output
     assert access_point.named_values == {
         **{name: kept[name] for name in ("Firmware", "Serial number")},
         "Owner": TARGET,
@@ -98,6 +100,90 @@ def test_a_field_without_a_value_is_an_error_that_says_how_to_remove_one(player,
     assert "no value for Site" in failed.result["msg"]
     assert "digicert_iot_device_absent_fields" in failed.result["msg"]
     assert player.simulator.connections == []
+
+
+@pytest.mark.parametrize("value", [["Site"], "Site", None])
+def test_a_layer_that_is_no_dictionary_is_named(player, variables, value):
+    layers = {"digicert_iot_device_fields_all": {"Site": "Gouda"}, "digicert_iot_device_fields_site": value}
+    outcomes = player._run([ROLE], [], play={"vars": {**variables, **layers}})
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    assert failed.result["msg"].startswith("digicert_iot_device_fields_site: this variable must be a dictionary")
+    assert player.simulator.connections == []
+
+
+def test_fields_have_names_or_ids_and_an_omitted_value_counts_as_not_listed(player, simulator, variables):
+    access_point = simulator.records["access-point"]
+    kept = access_point.named_values
+    omitted = "{{ missing | default(omit) }}"
+    ids = {name: access_point.field_id(name) for name in ("Owner", "Contact", "Redirector")}
+    fields = {
+        "digicert_iot_renew": False,
+        "digicert_iot_device_fields_all": {"Site": "Gouda", "Serial number": "{{ omit }}"},
+        "digicert_iot_device_fields": {"Site": omitted, "Firmware": omitted, ids["Owner"].upper(): "Harbour"},
+        "digicert_iot_device_secret_fields": {ids["Redirector"]: "https://secret.example", "Serial number": omitted},
+        "digicert_iot_device_absent_fields": [ids["Contact"]],
+        "digicert_iot_field_ids": {"Owner": omitted},
+    }
+    outcomes = player._run([ROLE], [], play={"vars": {**variables, **fields}})
+    assert not [outcome.result for outcome in outcomes if outcome.failed]
+    assert player.simulator.methods == ["GET", "PUT"]
+    assert access_point.named_values == {
+        **{name: kept[name] for name in ("Firmware", "Serial number")},
+        "Site": "Gouda",
+        "Owner": "Harbour",
+        "Redirector": "https://secret.example",
+    }
+
+
+def test_a_variable_that_the_role_does_not_have_is_an_error(player, variables):
+    unknown = {
+        "device_field": "Did you mean digicert_iot_device_fields?",
+        "device_field_site": "Did you mean digicert_iot_device_fields_site?",
+        "device_identifier": "Did you mean digicert_iot_desired_device_identifier?",
+        "pull_intervall": "Did you mean digicert_iot_pull_interval?",
+        "remaning_days": "Did you mean digicert_iot_remaining_days?",
+        "zone": "Rename it, because",
+    }
+    given = {f"digicert_iot_{name}": "canary-17" for name in unknown}
+    outcomes = player._run([ROLE], [], play={"vars": {**variables, **given}})
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    for name, advice in unknown.items():
+        assert f"The role has no variable digicert_iot_{name}. {advice}" in failed.result["msg"]
+    assert "canary-17" not in outcomes[0].output
+    assert player.simulator.connections == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "methods"), [("renew", ["POST", "GET"]), ("fields", ["GET", "PUT"]), ("install", []), ("other", [])]
+)
+def test_tags_select_a_part_on_a_host_of_the_inventory_plugin(player, simulator, variables, tags, methods):
+    record = {f"digicert_iot_{key}": value for key, value in simulator.records["access-point"].record.items()}
+    others = {"digicert_iot_new_key": 1, "digicert_iot_pull_repository": "https://git.example/records.git"}
+    fields = {"digicert_iot_device_fields": {"Site": "Delft"}}
+    play = {"vars": {**record, **others, **variables, **fields}, "roles": ["edgeops.digicert.device"]}
+    outcomes = player._run([], ["--tags", tags], play=play)
+    assert not [outcome.result for outcome in outcomes if outcome.failed]
+    assert player.simulator.methods == methods
+    assert ("Gather the facts" in outcomes[0].output) is (tags != "other")
+
+
+@pytest.mark.thorough
+def test_a_wrong_variable_is_an_error_on_a_host_of_the_inventory_plugin(player, simulator, variables):
+    inventory = {"digicert_iot_id": simulator.records["access-point"].id, "digicert_iot_fields": {}}
+    play = {"vars": {**variables, **inventory, "digicert_iot_device_field": {"Site": "Delft"}}}
+    outcomes = player._run([ROLE], [], play=play)
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    assert failed.result["msg"] == (
+        "The role has no variable digicert_iot_device_field. Did you mean digicert_iot_device_fields?"
+    )
+
+
+def test_the_renewal_alone_requires_the_id_of_an_enrolled_device(bare_host, simulator):
+    tagged = {part: [{**ROLE[part][0], "tags": "renew"}] for part in ("block", "rescue")}
+    outcomes = bare_host.player._run([{**ROLE, **tagged}], ["--tags", "renew"], play={"vars": bare_host.variables})
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    assert "Set digicert_iot_device_id, or run the role without tags" in failed.result["msg"]
+    assert simulator.connections == []
 
 
 @pytest.mark.thorough
@@ -396,16 +482,36 @@ def test_a_fact_that_is_no_id_is_not_used(bare_host, simulator, device_id):
     assert simulator.connections == []
 
 
+def make_interpreter(folder, *, sees_the_distribution):
+    """Return the path of a Python in a virtualenv that imports neither requests nor cryptography."""
+    venv.create(folder, system_site_packages=sees_the_distribution)
+    (library,) = folder.glob("lib/python*/site-packages")
+    (library / "hidden.pth").write_text("import sys; sys.modules.update(requests=None, cryptography=None)")
+    return {"ANSIBLE_PYTHON_INTERPRETER": str(folder / "bin/python")}
+
+
+@pytest.mark.parametrize("mode", [[], ["--check"]])
+def test_no_package_is_installed_that_a_virtualenv_cannot_import(bare_host, simulator, tmp_path, mode):
+    environment = make_interpreter(tmp_path / "venv", sees_the_distribution=False)
+    play = {"vars": bare_host.variables}
+    outcomes = bare_host.player._run([ROLE], mode, environment=environment, play=play)
+    (failed,) = [outcome for outcome in outcomes if outcome.failed]
+    message = failed.result["msg"]
+    assert message.endswith(f"Run: {environment['ANSIBLE_PYTHON_INTERPRETER']} -m pip install requests cryptography")
+    assert "Install the missing packages" not in outcomes[0].output
+    assert (simulator.connections, bare_host.files) == ([], {})
+
+
 @pytest.mark.parametrize("mode", ["play", "include"])
 def test_check_mode_installs_no_packages(bare_host, simulator, tmp_path, mode):
-    venv.create(tmp_path / "venv")  # without the packages
+    environment = make_interpreter(tmp_path / "venv", sees_the_distribution=True)
     apply = {"check_mode": True} if mode == "include" else {}
     include = {"name": "edgeops.digicert.device", "apply": apply}
     role = {**ROLE, "block": [{"name": "Preview the device", "ansible.builtin.include_role": include}]}
     outcomes = bare_host.player._run(
         [role],
         ["--check"] if mode == "play" else [],
-        environment={"ANSIBLE_PYTHON_INTERPRETER": str(tmp_path / "venv/bin/python")},
+        environment=environment,
         play={"vars": bare_host.variables},
     )
     assert not [outcome.result for outcome in outcomes if outcome.failed]
