@@ -96,7 +96,7 @@ def follower(tmp_path):
     """A checkout in which the command line of the guide runs, on ports that are free."""
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
-    command = blocks()[0].removeprefix("$ ").strip()
+    command = blocks()[0].removeprefix("$ ").replace("\\\n", "")
     command = command.replace("9443", free_port()).replace("9444", free_port())
     with subprocess.Popen(shlex.split(command), cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         try:
