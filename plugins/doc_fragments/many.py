@@ -30,8 +30,9 @@ options:
     default: false
   return_records:
     description:
-      - Whether to return the record of each device.
-      - Ansible shows the complete result of a failed task, which is long with the records of many devices.
+      - Whether to return the record of each device, and an entry for devices that did not change.
+      - Ansible shows the complete result of a failed task. If V(false), the result has only the devices that changed,
+        failed or have warnings, and only the fields that differ.
     type: bool
     default: true
   progress_path:

@@ -38,7 +38,7 @@ attributes:
     description: In check mode, the module sends read requests only and returns the predicted records.
     support: full
   diff_mode:
-    description: Returns a diff for each device whose record changes, with the ID of the device as its title.
+    description: Returns a diff for each device whose record changes. Its header is the name and the ID of the device.
     support: full
   idempotent:
     description: A second run with the same parameters sends no update, unless another client changed a record.
@@ -221,7 +221,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 devices:
-  description: The results of the devices, in the order of O(devices).
+  description:
+    - The results of the devices, in the order of O(devices).
+    - With O(return_records=false), only those of devices that changed, failed or have warnings.
   returned: always, unless the parameters are invalid
   type: list
   elements: dict
@@ -229,6 +231,10 @@ devices:
     device_id:
       description: The ID of the device.
       type: str
+    index:
+      description: The position of the device in O(devices). The first position is V(0).
+      returned: O(return_records=false)
+      type: int
     changed:
       description: Whether the record changed, or would change in check mode.
       type: bool
@@ -253,6 +259,7 @@ devices:
       elements: str
     diff:
       description: The name and the fields before and after the update, as in M(edgeops.digicert.digicert_iot_device).
+        With O(return_records=false), only the fields that differ.
       returned: success
       type: dict
     failure:
@@ -274,7 +281,7 @@ devices:
       changed: false
       failed: true
       msg: "Device 7c0a5d0b-92a4-4a52-8d5c-2f1e3b6a9c10: client_key: /etc/pki/sensors/2.key cannot be read: No such file
-        or directory."
+        or directory on the host gateway-1."
       warnings: []
       failure:
         kind: invalid_parameters

@@ -41,7 +41,7 @@ attributes:
       - Check mode does not detect that a new device lacks a field that is mandatory in its device profile.
     support: full
   diff_mode:
-    description: Returns a diff for each device whose record changes, with the name of the device as its title.
+    description: Returns a diff for each device whose record changes. Its header is the name and the ID of the device.
     support: full
   idempotent:
     description: A second run with the same parameters sends no update, unless another client changed a record.
@@ -225,7 +225,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 registrations:
-  description: The results of the registrations, in the order of O(registrations).
+  description:
+    - The results of the registrations, in the order of O(registrations).
+    - With O(return_records=false), only those of devices that changed, failed or have warnings.
   returned: always, unless the parameters are invalid
   type: list
   elements: dict
@@ -236,6 +238,10 @@ registrations:
     device_identifier:
       description: The name of the device, as M(edgeops.digicert.digicert_iot_registration) returns it.
       type: str
+    index:
+      description: The position of the registration in O(registrations). The first position is V(0).
+      returned: O(return_records=false)
+      type: int
     created:
       description: Whether the module created the device, or would create it in check mode.
       returned: success

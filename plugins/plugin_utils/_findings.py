@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, Finding, clean
 
 COLLECTION = "edgeops.digicert."
@@ -48,6 +50,8 @@ _BY_NAME = (
     "digicert_iot_registrations",
 )
 
+# The entry of a device that the result of a task without records omits.
+_UNCHANGED: dict[str, t.Any] = {"changed": False, "diff": {}}
 _MAX_ENTRIES = 10000
 _MAX_DIFFERENCES = 500
 _MAX_WARNINGS = 100
@@ -170,6 +174,8 @@ def _findings_of_many(task: Task, module: str, result: dict[t.Any, t.Any]) -> li
     # The conditions of the task are for the complete result, and not for an entry.
     task = task._replace(has_conditions=False)
     entries, expected = result[_MANY[module]], _named_devices(task, module)
+    if expected is not None and not boolean(task.arguments.get("return_records", True), strict=False):
+        entries = _all_entries(entries, len(expected))
     named = [_NO_NAME] * min(len(entries), _MAX_ENTRIES) if expected is None else expected
     findings = [_finding(task, module, each, entry, _says_failed(entry)) for each, entry in zip(named, entries)]
     findings += [
@@ -184,6 +190,22 @@ def _findings_of_many(task: Task, module: str, result: dict[t.Any, t.Any]) -> li
         report = {key: result.get(key) for key in ("failure", "msg")}
         findings.append(_finding(task, module, _NO_NAME, report, failed=True))
     return findings
+
+
+def _all_entries(entries: list[t.Any], count: int) -> list[t.Any]:
+    """Return the entries of all devices of a task without records, whose result has none for an unchanged device.
+
+    Entries without a valid `index` follow.
+    """
+    found: dict[int, t.Any] = {}
+    foreign = []
+    for entry in entries:
+        index = entry.get("index") if isinstance(entry, dict) else None
+        if type(index) is int and 0 <= index < count and index not in found:
+            found[index] = entry
+        else:
+            foreign.append(entry)
+    return [found.get(index, _UNCHANGED) for index in range(count)] + foreign
 
 
 def _says_failed(entry: t.Any) -> bool:

@@ -222,6 +222,18 @@ def test_the_secrets_of_one_device_show_nowhere(player, many, simulator, sensors
     assert ["noc@harbour" in json.dumps(entry) for entry in outcome.result["devices"][:3]] == [False, False, True]
 
 
+def test_a_task_that_fails_without_records_prints_what_a_person_reads(player, many, sensors):
+    own = {sensors[0].id: {"client_key": "/does/not/exist"}, sensors[2].id: {"fields": DELFT}}
+    same = [{"name": "Site", "value": "Rotterdam"}]
+    (outcome,) = player._run([many(sensors[:4], own, fields=same, return_records=False)], [])
+    failed, changed = outcome.result["devices"]
+    assert (failed["index"], failed["failed"], changed["index"], changed["changed"]) == (0, True, 2, True)
+    assert changed["diff"]["after"]["fields"] == {"Site": "Delft"}
+    assert outcome.result["msg"].startswith(f"1 of 4 devices failed. Device {sensors[0].id}: client_key: ")
+    assert [sensor.id in outcome.output for sensor in sensors[:4]] == [True, False, True, False]
+    assert outcome.result["diff"][0]["before_header"] == f"{sensors[2].device_identifier} ({sensors[2].id})"
+
+
 def test_warnings_are_told_once(player, many, sensors):
     (outcome,) = player._run([many(sensors, fields=DELFT, validate_certs=False)], [])
     (warning,) = [text for text in outcome.result["warnings"] if "validate_certs" in text]

@@ -32,7 +32,9 @@ Result = t.Dict[str, t.Any]
 
 def devices_argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the argument spec of a module for many devices, each with the options for one device."""
-    return many_argument_spec("devices", device_argument_spec(), ("device_id",))
+    spec = device_argument_spec()
+    device_id = {**spec["device_id"], "required": True}
+    return many_argument_spec("devices", {**spec, "device_id": device_id}, ("device_id",))
 
 
 def many_argument_spec(
@@ -112,6 +114,31 @@ def entry_of(device_id: str | None, result: Result, warnings: list[str]) -> Resu
     return {"device_id": device_id, "failed": False, "msg": "", **result, "warnings": warnings}
 
 
+def notable_entries(results: list[Result]) -> list[Result]:
+    """Return the entries of the devices that changed, failed or have warnings, each with its `index` in `results`.
+
+    Of the diff of a device, each entry has only the fields that differ.
+    """
+    return [
+        {**result, "index": index, **({"diff": _differences(result["diff"])} if "diff" in result else {})}
+        for index, result in enumerate(results)
+        if result["changed"] or result["failed"] or result["warnings"]
+    ]
+
+
+def _differences(diff: dict[str, t.Any]) -> dict[str, t.Any]:
+    before, after = (diff[side].get("fields", {}) for side in ("before", "after"))
+    same = [name for name in after if name in before and before[name] == after[name]]
+    return {**diff, "before": _without(diff["before"], same), "after": _without(diff["after"], same)}
+
+
+def _without(side: dict[str, t.Any], names: t.Container[str]) -> dict[str, t.Any]:
+    """Return one side of a diff without the fields with these names."""
+    if "fields" not in side:
+        return side
+    return {**side, "fields": {name: value for name, value in side["fields"].items() if name not in names}}
+
+
 def label_of(entry: Result) -> str:
     """Return the name of a device in a summary: its ID, or the name by which the task looks it up."""
     return str(entry.get("device_identifier") or entry["device_id"])
@@ -139,9 +166,5 @@ def summary_of_warnings(results: list[Result], option: str = "devices") -> list[
 
 
 def diffs_of(results: list[Result]) -> list[dict[str, t.Any]]:
-    """Return Ansible's diff of the devices that changed, each under its label."""
-    return [
-        {"before_header": label_of(result), "after_header": label_of(result), **result["diff"]}
-        for result in results
-        if result["changed"] and "diff" in result
-    ]
+    """Return Ansible's diff of the devices that changed. The headers of each diff name its device."""
+    return [result["diff"] for result in results if result["changed"] and "diff" in result]

@@ -15,6 +15,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._bulk.devices imp
     Limits,
     Result,
     diffs_of,
+    notable_entries,
     summary_of_failures,
     summary_of_warnings,
 )
@@ -113,7 +114,7 @@ def result_of(
     ]
     return {
         "changed": any(result["changed"] for result in results),
-        option: results,
+        option: results if params["return_records"] else notable_entries(results),
         "invocation": {"module_args": {**params, option: names}},
         **({"diff": diffs_of(results)} if module._diff else {}),
     }, summary_of_failures(results, option)

@@ -46,6 +46,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     KEYS,
     PERMISSIONS,
     Record,
+    device_label,
     flags_of,
     id_key,
     join_quoted,
@@ -429,7 +430,9 @@ def _result(plan: Plan, record: Record, created: bool = False) -> dict[str, t.An
     diff["before"]["access"] = access_of(plan.before)
     diff["after"]["access"] = access
     if created:
-        diff["before"] = {}
+        # Check mode does not know the ID.
+        header = device_label({**record, "id": None})
+        diff.update(before={}, before_header=header, after_header=header)
     return {
         "changed": created or plan.changed,
         "created": created,

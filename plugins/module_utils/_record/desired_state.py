@@ -17,6 +17,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import (
     MAXIMUM_VALUE_LENGTH,
+    empty_value,
     is_unicode,
     text_of,
 )
@@ -141,7 +142,9 @@ def identifier_problems(option: str, identifier: str | None) -> list[str]:
     """Return why the value of `option` cannot be the name of a device, as sentences. None is no name."""
     if identifier is None:
         return []
-    if not 1 <= len(identifier) <= MAXIMUM_IDENTIFIER_LENGTH:
+    if identifier == "":
+        return [empty_value(option)]
+    if len(identifier) > MAXIMUM_IDENTIFIER_LENGTH:
         return [f"{option} has {len(identifier)} characters, but must have 1 to {MAXIMUM_IDENTIFIER_LENGTH}."]
     return [] if is_unicode(identifier) else [f"{option} is not valid Unicode text."]
 
@@ -217,7 +220,9 @@ def _parse_field_entry(option: str, number: int, entry: dict[str, t.Any], proble
             problems.append(f"{label} has a value and state=absent, which are mutually exclusive.")
         return field
     if value is None or value == "":
-        problems.append(f"{label} has no value. Set a value, or state=absent to remove it.")
+        problems.append(
+            f"{label} has no value. Set a value, or state=absent to remove it. Is its variable defined for this host?"
+        )
         return field
     if field.secret and not isinstance(value, str):
         # Ansible masks secrets by their text, which is known before the validation only for a string.

@@ -20,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._record.record im
     Field,
     FieldIds,
     Record,
+    device_label,
     flags_of,
     id_key,
     is_mandatory,
@@ -96,20 +97,26 @@ class Plan(t.NamedTuple):
     def diff(self) -> dict[str, t.Any]:
         """Ansible's diff: the name, and the values by field name, with the same keys on both sides.
 
+        Its headers name the device. They are those before the update, so that they are the same in check mode.
         Of a changed secret value, it shows only that it changes.
         """
         labels = labels_of(self.after["fields"])
         before, after = (values_by_id(self.masked(record)) for record in (self.before, self.after))
         old, new = values_by_id(self.before), values_by_id(self.after)
         after.update({key: f"{MASK} (changed)" for key in self.secret if new.get(key) and old.get(key) != new[key]})
+        header = device_label(self.before)
         return {
-            side: {
-                "device_identifier": record.get("device_identifier"),
-                "fields": {
-                    label: values.get(id_key(field["id"])) for label, field in zip(labels, self.after["fields"])
-                },
-            }
-            for side, record, values in (("before", self.before, before), ("after", self.after, after))
+            "before_header": header,
+            "after_header": header,
+            **{
+                side: {
+                    "device_identifier": record.get("device_identifier"),
+                    "fields": {
+                        label: values.get(id_key(field["id"])) for label, field in zip(labels, self.after["fields"])
+                    },
+                }
+                for side, record, values in (("before", self.before, before), ("after", self.after, after))
+            },
         }
 
     def masked(self, record: Record) -> Record:

@@ -55,6 +55,8 @@ KEYS = frozenset(
         "mandatory",
         "before",
         "after",
+        "before_header",
+        "after_header",
         *(key for keys in PERMISSIONS.values() for key in keys),
     )
 )
@@ -66,6 +68,13 @@ def id_key(identifier: str) -> str:
     By RFC 9562, section 4, the output is in lower case and the input is case-insensitive.
     """
     return identifier.lower()
+
+
+def device_label(record: Record) -> str:
+    """Return the name of the device and its ID, as far as the record has them, in characters that can be printed."""
+    name, device_id = record.get("device_identifier"), record.get("id")
+    label = f"{name} ({device_id})" if name and device_id else str(name or device_id)
+    return "".join(character if character.isprintable() else " " for character in label)
 
 
 def values_by_id(record: Record) -> dict[str, str | None]:

@@ -50,16 +50,25 @@ def is_path(text: str) -> bool:
         return False
 
 
+def empty_value(option: str) -> str:
+    """Return the error for an option that is empty, which is usually a variable without a value for the host."""
+    return f"{option} is empty. Is its variable defined for this host?"
+
+
 def reference_problems(option: str, identifier: str | None) -> list[str]:
     """Return why the value of an option cannot be an ID in a query or a body, as sentences. None is no ID."""
     if identifier == "":
-        return [f"{option} is empty. Set an ID, or omit {option}."]
+        return [f"{empty_value(option)} Set an ID, or omit {option}."]
     return [] if identifier is None or is_unicode(identifier) else [f"{option} is not valid Unicode text."]
 
 
-def id_problems(identifier: str, option: str = "device_id", owner: str = "a device") -> list[str]:
-    """Return why the value of an option cannot be the ID of its owner in a path, as sentences."""
+def id_problems(identifier: str | None, option: str = "device_id", owner: str = "a device") -> list[str]:
+    """Return why the value of an option cannot be the ID of its owner in a path, as sentences. None is no value."""
+    if identifier is None:
+        return [f"{option} is required. Set it in the task, or in the environment variable DIGICERT_IOT_DEVICE_ID."]
+    if identifier == "":
+        return [empty_value(option)]
     # A path segment of dots is removed from a URL (RFC 3986, section 5.2.4), also if it is escaped.
-    if identifier in ("", ".", "..") or not is_unicode(identifier):
+    if identifier in (".", "..") or not is_unicode(identifier):
         return [f"{option} {identifier!r} cannot be the ID of {owner}."]
     return []

@@ -318,6 +318,25 @@ def test_a_gateway_cannot_leave_devices_out_or_add_others():
     assert report["devices"][1]["failure"]["message"] == "The result of the module has no entry for this device."
 
 
+@pytest.mark.parametrize("return_records", [False, "no"])
+def test_a_task_without_records_omits_unchanged_devices(return_records):
+    task = gateway("1", "2", "3")
+    task.arguments["return_records"] = return_records
+    changed = kept("2", "Delft", "Utrecht", device_id="2", failed=False)
+    report = report_of(findings_of(task, {"changed": True, "devices": [{**changed, "index": 1}]}, failed=False))
+    assert rows(report) == [("gate", "1", "in_sync"), ("gate", "2", "changed"), ("gate", "3", "in_sync")]
+    # A hostile host cannot change the row of another device.
+    results = [{**changed, "index": index} for index in (2, 1, 1, True, -1, 3, "1")] + ["x"]
+    report = report_of(findings_of(task, {"changed": True, "devices": results}, failed=False))
+    assert rows(report) == [
+        ("gate", "1", "in_sync"),
+        ("gate", "2", "changed"),
+        ("gate", "3", "failed"),
+        ("gate", None, "failed"),
+    ]
+    assert "6 entries that do not belong" in report["devices"][3]["failure"]["message"]
+
+
 @pytest.mark.parametrize("results", [None, "x", {}, 7])
 def test_a_gateway_without_results_failed_for_each_device(results):
     findings = findings_of(gateway("1", "2"), {"changed": False, "devices": results}, failed=False)

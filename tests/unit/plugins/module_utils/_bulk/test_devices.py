@@ -73,10 +73,36 @@ def test_many_warnings_are_counted():
     assert _devices.summary_of_warnings(results)[4:] == ["Beware 4. (device 4)", "2 more warnings are in devices."]
 
 
+def test_entries_that_a_person_reads_are_short():
+    fields = {"Site": "Delft", "Owner": "x"}
+    diff = {
+        "before": {"device_identifier": "gate", "fields": {**fields, "Site": "Gouda"}},
+        "after": {"device_identifier": "gate", "fields": {**fields, "New": "1"}},
+    }
+    same = {"before": diff["before"], "after": diff["before"]}
+    created = {"before": {}, "after": diff["after"]}
+    results = [
+        result("a", diff=same),
+        result("b", changed=True, diff=diff),
+        result("c", failed=True),
+        result("d", warnings=["Beware."], diff=same),
+        result("e", changed=True, diff=created),
+    ]
+    entries = _devices.notable_entries(results)
+    assert [(entry["device_id"], entry["index"]) for entry in entries] == [("b", 1), ("c", 2), ("d", 3), ("e", 4)]
+    assert entries[0]["diff"] == {
+        "before": {"device_identifier": "gate", "fields": {"Site": "Gouda"}},
+        "after": {"device_identifier": "gate", "fields": {"Site": "Delft", "New": "1"}},
+    }
+    assert "diff" not in entries[1]
+    assert entries[2]["diff"]["after"]["fields"] == {}
+    assert entries[3]["diff"] == created
+
+
 def test_only_devices_that_change_have_a_diff():
-    diff = {"before": 1, "after": 2}
+    diff = {"before_header": "b", "after_header": "b", "before": 1, "after": 2}
     results = [result("a", diff=diff), result("b", changed=True, diff=diff), result("c", changed=True, failed=True)]
-    assert _devices.diffs_of(results) == [{"before_header": "b", "after_header": "b", **diff}]
+    assert _devices.diffs_of(results) == [diff]
 
 
 def test_a_device_has_all_options_and_only_the_task_has_defaults():

@@ -90,6 +90,7 @@ def test_the_result_of_a_module():
             "api_key": "hush",
             "devices": [{"device_id": "1", "device_identifier": "x"}],
             "device_identifier": None,
+            "return_records": True,
         },
         argument_spec={"api_key": {"no_log": True}, "devices": {}},
         warn=warned.append,
@@ -104,7 +105,10 @@ def test_the_result_of_a_module():
     assert warned == ["Beware. (device 1)"]
     assert result["changed"]
     assert result["devices"][0]["diff"]["before"] == {"a": "********"}
-    assert result["diff"][0]["before_header"] == "1"
+    assert result["diff"] == [{"before": {"a": "********"}, "after": {}}]
     assert result["invocation"]["module_args"]["devices"] == [{"device_id": "1"}]
+    module.params["return_records"] = False
+    (short,) = _running.result_of(module, "devices", [task], [{**entry, "diff": diff}])[0]["devices"]
+    assert short["index"] == 0
     module._diff = False
     assert "diff" not in _running.result_of(module, "devices", [task], [entry])[0]

@@ -59,7 +59,7 @@ def test_at_the_edge_but_right(fields):
     ("given", "words"),
     [
         (options(), "device_identifier, fields and secret_fields is required"),
-        (options(device_identifier=""), "has 0 characters, but must have 1 to 255"),
+        (options(device_identifier=""), "device_identifier is empty. Is its variable defined for this host?"),
         (options(device_identifier="x" * 256), "has 256 characters, but must have 1 to 255"),
         (options(device_identifier="\udc80"), "device_identifier is not valid Unicode"),
         (options(device_identifier="x", purge_fields=True), "purge_fields requires fields"),

@@ -130,6 +130,7 @@ def test_diff_has_the_same_keys_on_both_sides():
     }
     assert diff["after"]["fields"] == {**diff["before"]["fields"], "A": None, "n": "1"}
     assert (diff["before"]["device_identifier"], diff["after"]["device_identifier"]) == ("gate", "new")
+    assert diff["before_header"] == diff["after_header"] == f"gate ({RECORD['id']})"
 
 
 def test_a_name_that_is_another_fields_id_does_not_hide_it():

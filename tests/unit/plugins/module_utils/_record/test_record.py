@@ -8,6 +8,7 @@ import time
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.record import (
     by_name,
+    device_label,
     ids_by_name,
     is_mandatory,
     labels_of,
@@ -23,6 +24,13 @@ RECORD = {
         {"id": "d", "name": None, "value": "4"},
     ],
 }
+
+
+def test_a_device_is_named_by_all_that_is_known():
+    assert device_label({"id": "d", "device_identifier": "gate"}) == "gate (d)"
+    assert device_label({"id": None, "device_identifier": "gate"}) == "gate"
+    assert device_label({"id": "d"}) == "d"
+    assert device_label({"id": "d", "device_identifier": "\x1b[31m\ngate"}) == " [31m gate (d)"
 
 
 def test_values_by_name():

@@ -43,13 +43,22 @@ def test_the_normal_form_stays_as_it_is(value):
     assert text_of(text_of(value)) == text_of(value)
 
 
-@pytest.mark.parametrize("device_id", ["", ".", "..", "\udc80"])
+@pytest.mark.parametrize("device_id", [".", "..", "\udc80"])
 def test_an_invalid_id_is_a_problem(device_id):
     assert id_problems(device_id) == [f"device_id {device_id!r} cannot be the ID of a device."]
     assert id_problems("..." + device_id.strip("\udc80")) == []
 
 
+def test_a_missing_and_an_empty_id_are_problems():
+    assert id_problems("") == ["device_id is empty. Is its variable defined for this host?"]
+    assert id_problems(None) == [
+        "device_id is required. Set it in the task, or in the environment variable DIGICERT_IOT_DEVICE_ID."
+    ]
+
+
 def test_an_id_in_a_query_is_a_text():
-    assert reference_problems("division_id", "") == ["division_id is empty. Set an ID, or omit division_id."]
+    assert reference_problems("division_id", "") == [
+        "division_id is empty. Is its variable defined for this host? Set an ID, or omit division_id."
+    ]
     assert reference_problems("division_id", "\ud800") == ["division_id is not valid Unicode text."]
     assert reference_problems("division_id", "D") == reference_problems("division_id", None) == []
