@@ -54,8 +54,9 @@ options:
     type: str
 attributes:
   diff_mode:
-    description: The content of a new certificate is unknown before it is issued.
-    support: none
+    description: Returns the reason of the request, which Ansible prints without C(-v).
+    support: partial
+    details: The diff does not have the content of the files, because a certificate is unknown before it is issued.
   safe_file_operations:
     description: Uses temporary files, which are synchronized to disk, and atomic renames.
     support: full

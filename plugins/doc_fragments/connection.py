@@ -70,26 +70,27 @@ options:
         intermediate certificates of its chain.
       - The file can also contain the private key.
       - One of O(client_cert) and O(client_cert_content) is required. They are mutually exclusive.
-      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT) is used.
+      - If neither of them is set, the environment variable E(DIGICERT_IOT_CLIENT_CERT) is used.
     type: path
   client_cert_content:
     description:
       - The content of O(client_cert), for example from a vault.
-      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_CERT_CONTENT) is used.
+      - If neither of them is set, the environment variable E(DIGICERT_IOT_CLIENT_CERT_CONTENT) is used.
     type: str
   client_key:
     description:
       - The path of the private key of O(client_cert) in PEM form. Not required if O(client_cert) contains the key.
       - The file can also refer to a key in a TPM 2.0 or in a PKCS#11 token, which a guide describes. The section
         "See also" has its URL.
-      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is used.
+      - If neither this option nor O(client_key_content) is set, the environment variable E(DIGICERT_IOT_CLIENT_KEY) is
+        used.
     type: path
   client_key_content:
     description:
       - The content of O(client_key), for example from a vault. The module never writes it to a named file on the
         managed host.
       - O(client_key) and O(client_key_content) are mutually exclusive.
-      - If not set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_CONTENT) is used.
+      - If neither of them is set, the environment variable E(DIGICERT_IOT_CLIENT_KEY_CONTENT) is used.
     type: str
   client_key_passphrase:
     description:
@@ -115,8 +116,8 @@ options:
       - The ID of the device, which never changes. The web console of DigiCert IoT Device Manager shows it.
       - The module encodes the ID as one segment of the URL path.
       - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
+      - Required. The module reports a missing ID together with all other errors.
     type: str
-    required: true
 """
 
     # The options of plugins that authenticate with the API key of an operator.

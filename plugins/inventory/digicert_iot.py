@@ -194,6 +194,7 @@ cache_timeout: 600
 import hashlib
 import json
 import os
+import re
 import socket
 import typing as t
 from pathlib import Path
@@ -239,7 +240,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def verify_file(self, path: str) -> bool:
         """Say whether the file at `path` can be for this plugin."""
-        return super().verify_file(path) and path.endswith(("digicert_iot.yml", "digicert_iot.yaml"))
+        if path.endswith(_NAMES):
+            return bool(super().verify_file(path))
+        if path.endswith((".yml", ".yaml")) and super().verify_file(path) and _names_this_plugin(path):
+            # Ansible ignores the error of a plugin that it tries, and reports that of the plugin that a file names.
+            raise AnsibleParserError(
+                f"{path} is a configuration of {self.NAME}, but its name must end in {' or '.join(_NAMES)}. Rename the "
+                "file."
+            )
+        return False
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Add the devices to `inventory`, none of them when anything is wrong."""
@@ -419,7 +428,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Say whether a source that follows never makes a host that is there already, nor a group with its name."""
         if "," in source:
             return all(name.strip() in ("", *LOCALHOST) for name in source.split(","))
-        if self.verify_file(source):
+        if source.endswith(_NAMES) and self.verify_file(source):
             return True
         try:
             content = self.loader.load_from_file(source)
@@ -501,12 +510,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return f"_{safe}" if safe.lower() in self._reserved_groups else safe
 
 
+# The ends of the names of the files for this plugin.
+_NAMES = ("digicert_iot.yml", "digicert_iot.yaml")
 # A value of a record that names a group must not name one of these.
 _RESERVED_GROUPS = {"all", "ungrouped", "localhost"}
 _CONSTRUCTED = ("constructed", "ansible.builtin.constructed")
 _CONNECTION = ("api_url", "ca_path", "validate_certs", "timeout", "retries", "use_proxy")
 # From ansible-core 2.19 on a text is a template only where its source is trusted, which this plugin does not claim.
 _KNOWS_TRUST = hasattr(BaseInventoryPlugin, "trusted_by_default")
+
+
+def _names_this_plugin(path: str) -> bool:
+    """Return whether a file is a configuration of this plugin, as far as its lines show."""
+    try:
+        content = Path(path).read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return bool(re.search(rf"""^plugin:\s*["']?{re.escape(InventoryModule.NAME)}\b""", content, re.MULTILINE))
 
 
 def _mark_unsafe(variables: dict[str, t.Any]) -> dict[str, t.Any]:

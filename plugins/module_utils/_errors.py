@@ -87,12 +87,12 @@ class DeviceManagerError(Exception):
         code, text = (text and redactor.text(text) for text in (self.details.code, self.details.message))
         return self.replace(redactor.text(str(self)), details=self.details._replace(code=code, message=text))
 
-    def result(self, device_id: str) -> dict[str, t.Any]:
-        """Return the result of a module that failed for this device."""
+    def result(self, device_id: str | None) -> dict[str, t.Any]:
+        """Return the result of a module that failed for this device. None or "" is a device that the task lacks."""
         return {
             "failed": True,
             "device_id": device_id,
-            "msg": f"Device {device_id}: {self}",
+            "msg": f"Device {device_id}: {self}" if device_id else str(self),
             "changed": self.changed,
             "failure": self.failure(),
         }

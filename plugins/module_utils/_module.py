@@ -19,6 +19,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._parameters impor
     ParameterCheck,
     fill_from_environment,
     shown,
+    without_fallbacks,
     without_omitted_fields,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
@@ -35,6 +36,7 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
     parameters are checked when they are loaded.
     """
 
+    argument_spec: dict[str, dict[str, t.Any]]
     params: dict[str, t.Any]
     no_log_values: set[str]
 
@@ -54,17 +56,19 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
         params = {option: value for option, value in self.params.items() if value is not None}
         check = ParameterCheck(fill_from_environment(params, self.argument_spec, os.environ), self.argument_spec)
         self.params = without_omitted_fields(check.params, self.argument_spec)
+        # Ansible would take variables that fill_from_environment does not.
+        self.argument_spec = without_fallbacks(self.argument_spec)
         self.redactor.add(check.secrets)
         self._problems = check.problems
 
-    def runtime(self, repeat_warnings: bool = True) -> Runtime:
-        """Return what functions that process one device require of the module."""
+    def runtime(self, device: str | None = None, repeat_warnings: bool = True) -> Runtime:
+        """Return what functions that process one device require of the module. The warnings begin with its name."""
         known: set[str] = set()
 
         def warn(warning: str) -> None:
             if repeat_warnings or warning not in known:
                 known.add(warning)
-                self.warn(warning)
+                self.warn(f"Device {device}: {warning}" if device else warning)
 
         return Runtime(warn, self.check_mode, self.temporary_directory)
 
@@ -117,12 +121,25 @@ class Module(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
 
     def _invalid_parameters(self, msg: str, result: dict[str, t.Any]) -> tuple[dict[str, t.Any], str]:
         """Return the result and the message of an error in the parameters, which AnsibleModule reports."""
+        msg = " ".join([*self._unsupported(msg), msg])
         failure = InvalidParametersError(msg)
         device_id = self.params.get("device_id")
         if not isinstance(device_id, str):
             return {**result, "failure": failure.failure()}, msg
         named = failure.result(device_id)
         return {**result, **named}, named.pop("msg")
+
+    def _unsupported(self, msg: str) -> list[str]:
+        """Return an error for the options that the module does not have, if `msg` is another error.
+
+        AnsibleModule returns only its first error, and checks the names of the options last.
+        """
+        validation = getattr(self, "validation_result", None)
+        if validation is None or "Unsupported parameters" in msg:
+            return []
+        # The name of an option in a list has the names of the lists before it.
+        names = [name if isinstance(name, str) else ".".join(name) for name in validation.unsupported_parameters]
+        return [f"Unsupported parameters: {', '.join(sorted(names))}."] if names else []
 
     def _redacted(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = result.get("invocation", {}).get("module_args", self.params)

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.common.validation import check_type_dict
 
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import MASK
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import host_name
 
 # The placeholder of Ansible for a secret option.
 NO_LOG = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -29,6 +30,8 @@ _CONTENT_OPTIONS = {
     **{f"{prefix}_{kind}": f"{prefix}_{kind}_content" for prefix in ("client", "birth") for kind in ("cert", "key")},
     "csr_path": "csr_content",
 }
+# The option for the path of a content, and the option for the content at a path.
+_COUNTERPARTS = {**_CONTENT_OPTIONS, **{content: path for path, content in _CONTENT_OPTIONS.items()}}
 # A certificate or a CSR in these options is valid, a private key is not.
 _TEXT_OPTIONS = ("csr_content", "value")
 # The options for desired fields, and the names of a field in their entries.
@@ -59,14 +62,23 @@ Params = t.Dict[str, t.Any]
 
 
 def fill_from_environment(params: Params, spec: Spec, environment: t.Mapping[str, str]) -> Params:
-    """Return the parameters with the environment variables that Ansible takes in the place of missing ones."""
+    """Return the parameters with the environment variables of the options in the place of missing ones.
+
+    An empty variable is no value. A path in the environment does not replace a content in the parameters, nor does a
+    content replace a path.
+    """
     filled = dict(params)
     for option, rule in spec.items():
-        _function, names = (*rule.get("fallback", ()), [])[:2] if "fallback" in rule else (None, [])
-        value = next((environment[name] for name in names if name in environment), None)
-        if option not in filled and value is not None:
+        _function, names = rule.get("fallback", (None, ()))
+        value = next((environment[name] for name in names if environment.get(name)), None)
+        if value is not None and params.keys().isdisjoint((option, _COUNTERPARTS.get(option))):
             filled[option] = value
     return filled
+
+
+def without_fallbacks(spec: Spec) -> dict[str, dict[str, t.Any]]:
+    """Return a spec without environment variables, for parameters that have their values already."""
+    return {option: {key: value for key, value in rule.items() if key != "fallback"} for option, rule in spec.items()}
 
 
 class ParameterCheck:
@@ -173,7 +185,7 @@ class ParameterCheck:
 
     def _misplaced_word(self) -> str:
         advice = " For a passphrase, set client_key_passphrase." if "client_key_passphrase" in self._known else ""
-        return f"is not the path of a file on this host. Set an absolute path.{advice}"
+        return f"is not the path of a file on the host {host_name()}. Set an absolute path.{advice}"
 
 
 def without_omitted_fields(params: Params, spec: Spec) -> Params:

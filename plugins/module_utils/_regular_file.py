@@ -28,6 +28,21 @@ def read_regular_file(path: str) -> bytes:
         return _read(path)
 
 
+def host_name() -> str:
+    """Return the name of the host that runs the module."""
+    return os.uname().nodename
+
+
+def reason_of(error: Exception) -> str:
+    """Return the reason of an error for the end of a sentence. It names the host on which a file is missing.
+
+    A file that exists on the controller only is a frequent mistake.
+    """
+    reason = getattr(error, "strerror", None) or str(error)
+    is_missing = isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR)
+    return f"{reason} on the host {host_name()}" if is_missing else reason
+
+
 def _read(path: str) -> bytes:
     # Opening a device file can have an effect, such as starting a watchdog, so its type is checked before that, too.
     _check_type(os.stat(path).st_mode)

@@ -164,12 +164,15 @@ changed_fields:
     - Site
 diff:
   description:
-    - The name and the values of the fields, by field name. Both sides have the same keys.
+    - The name and the values of the fields, by field name. Both sides have the same keys. The headers are the name and
+      the ID of the device.
     - If the module completed an interrupted renewal of the certificate, C(certificate_renewal) is V(interrupted) before
       and V(completed) after.
   returned: success
   type: dict
   sample:
+    before_header: gate-7.rotterdam (5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7)
+    after_header: gate-7.rotterdam (5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7)
     before:
       device_identifier: gate-7.rotterdam
       fields:
@@ -223,7 +226,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.devic
     parse_device_task,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.reconcile import ensure_device
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import RECORD_OPTIONS
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 
 
@@ -231,14 +233,14 @@ def main() -> None:
     module = Module(
         argument_spec=device_argument_spec(),
         mutually_exclusive=PAIR_EXCLUSIONS,
-        required_one_of=[PAIR_EXCLUSIONS[0], RECORD_OPTIONS],
         supports_check_mode=True,
     )
+    device_id = module.params["device_id"]
     try:
         with unexpected_errors():
-            result = ensure_device(parse_device_task(module.params), module.runtime())
+            result = ensure_device(parse_device_task(module.params), module.runtime(device_id))
     except DeviceManagerError as failure:
-        module.fail_json(**failure.result(module.params["device_id"]))
+        module.fail_json(**failure.result(device_id))
     module.exit_json(**result)
 
 

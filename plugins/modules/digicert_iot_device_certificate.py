@@ -220,6 +220,13 @@ reason:
   returned: success
   type: str
   sample: The certificate is valid for 12.3 more days, 13 % of its validity period, and remaining_days is 30.
+diff:
+  description: The device and RV(reason), which Ansible prints in diff mode without C(-v).
+  returned: success, in diff mode, if a certificate is requested
+  type: dict
+  sample:
+    prepared: "Renewal of the certificate of device 6f2b1f6e-9a9c-4f0b-8a3e-0d5f6f3f7c11:
+      The certificate expired on 2026-02-01 00:00 UTC."
 certificate:
   description: The certificate in O(client_cert) after the task.
   returned: success
@@ -297,10 +304,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     file_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import EST_REQUIREMENTS
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import reason_diff
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     CSR_EXCLUSION,
     EST_EXCLUSIONS,
-    EST_REQUIREMENT,
     renewal_argument_spec,
     renewal_connection_argument_spec,
 )
@@ -344,10 +351,12 @@ def _apis_of(task: RenewalTask, module: Module, runtime: Runtime) -> Apis:
         return DeviceApi(session, str(task.device_id), module.redactor)
 
     def open_issuer() -> Issuer:
-        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import connection_problems
+        from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
+            certificate_connection_problems,
+        )
 
         if est is not None:
-            return est.issuer([] if task.device_id is None else connection_problems(task.connection))
+            return est.issuer([] if task.device_id is None else certificate_connection_problems(task.connection))
         api = open_device(task.credentials)
         return Issuer(lambda csr: api.renew({"csr": csr, **task.options.attributes}))
 
@@ -368,13 +377,13 @@ def main() -> None:
             **file_argument_spec(),
         },
         mutually_exclusive=[*PAIR_EXCLUSIONS, CSR_EXCLUSION, *EST_EXCLUSIONS],
-        required_one_of=[PAIR_EXCLUSIONS[0], EST_REQUIREMENT],
         required_by=EST_REQUIREMENTS,
         supports_check_mode=True,
     )
     task = parse_renewal_task(module.params)
+    name = task.device_id or task.credentials.client_cert
     # The same pair is loaded more than once.
-    runtime = module.runtime(repeat_warnings=False)
+    runtime = module.runtime(name, repeat_warnings=False)
 
     def set_attributes() -> bool:
         return module.set_file_attributes(str(task.credentials.client_cert))
@@ -384,10 +393,12 @@ def main() -> None:
             outcome = renew_when_due(task, _apis_of(task, module, runtime), set_attributes, runtime)
     except DeviceManagerError as failure:
         request_id = getattr(failure, "certificate_request_id", None)
-        name = task.device_id or str(task.credentials.client_cert)
         result = {**failure.result(name), "device_id": task.device_id, "certificate_request_id": request_id}
         module.fail_json(**result)
-    module.exit_json(device_id=task.device_id, **_result_of(outcome))
+    result = _result_of(outcome)
+    if module._diff and outcome.decision.should_renew:
+        result["diff"] = reason_diff(f"Renewal of the certificate of device {name}", outcome.decision.reason)
+    module.exit_json(device_id=task.device_id, **result)
 
 
 if __name__ == "__main__":

@@ -303,6 +303,13 @@ reason:
   returned: success
   type: str
   sample: The certificate expired on 2026-02-01 00:00 UTC.
+diff:
+  description: The device and RV(reason), which Ansible prints in diff mode without C(-v).
+  returned: success, in diff mode, if a certificate is requested
+  type: dict
+  sample:
+    prepared: "Enrollment of device gate-7.rotterdam:
+      The certificate expired on 2026-02-01 00:00 UTC."
 certificate:
   description: The certificate in O(client_cert) after the task. V(null) in check mode if there is none.
   returned: success
@@ -387,6 +394,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enro
     enrollment_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import EST_REQUIREMENTS
+from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import reason_diff
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrollment import (
@@ -422,12 +430,12 @@ def _apis_of(task: EnrollmentTask, module: Module, runtime: Runtime) -> Apis:
     # The network code takes as long to load as all other code, and few runs require it.
     def open_issuer() -> Issuer:
         from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
-            connection_problems,
+            certificate_connection_problems,
             open_enrollment_session,
         )
         from ansible_collections.edgeops.digicert.plugins.module_utils._client.enrollment_api import EnrollmentApi
 
-        problems = [] if task.device_id is None else connection_problems(task.device_connection)
+        problems = [] if task.device_id is None else certificate_connection_problems(task.device_connection)
         if est is not None:
             return est.issuer(problems)
         session = open_enrollment_session(task.connection, task.credential, problems, runtime)
@@ -462,7 +470,7 @@ def main() -> None:
     )
     task = parse_enrollment_task(module.params)
     # The same pair is loaded more than once.
-    runtime = module.runtime(repeat_warnings=False)
+    runtime = module.runtime(task.device_identifier, repeat_warnings=False)
 
     named = {"device_id": task.device_id, "device_identifier": task.device_identifier}
     try:
@@ -472,7 +480,10 @@ def main() -> None:
         request_id = getattr(failure, "certificate_request_id", None)
         result = {**failure.result(task.device_identifier), **named, "certificate_request_id": request_id}
         module.fail_json(**result)
-    module.exit_json(**{**named, "device_id": task.device_id or outcome.device_id}, **_result_of(outcome))
+    result = {**named, "device_id": task.device_id or outcome.device_id, **_result_of(outcome)}
+    if module._diff and outcome.decision.should_enroll:
+        result["diff"] = reason_diff(f"Enrollment of device {task.device_identifier}", outcome.decision.reason)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -150,12 +150,11 @@ def main() -> None:
     module = Module(
         argument_spec={**connection_argument_spec(), **mask_argument_spec()},
         mutually_exclusive=PAIR_EXCLUSIONS,
-        required_one_of=[PAIR_EXCLUSIONS[0]],
         supports_check_mode=True,
     )
     device_id = module.params["device_id"]
     credentials = parse_credentials(module.params)
-    runtime = module.runtime()
+    runtime = module.runtime(device_id)
     try:
         with unexpected_errors():
             # Only for its warnings: the session uses the pair that works.
@@ -166,7 +165,7 @@ def main() -> None:
         module.fail_json(**failure.result(device_id))
     sensitive, unknown = resolve(record, module.params["mask_fields"])
     if unknown:
-        module.warn(f"mask_fields names {join_quoted(unknown)}, and the record has no such field.")
+        runtime.warn(f"mask_fields names {join_quoted(unknown)}, and the record has no such field.")
     device = masked(record, sensitive)
     module.exit_json(
         changed=False,

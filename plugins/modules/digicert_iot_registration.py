@@ -263,7 +263,7 @@ def main() -> None:
     task = parse_registration_task(module.params)
     try:
         with unexpected_errors():
-            result = ensure_registration(task, module.runtime())
+            result = ensure_registration(task, module.runtime(task.device_id or task.device_identifier))
     except DeviceManagerError as failure:
         module.fail_json(**task.failed(failure))
     module.exit_json(**result)

@@ -181,7 +181,7 @@ def main() -> None:
     query = parse_query(module.params)
     try:
         with unexpected_errors():
-            result = retrieve(query, module.redactor, module.runtime())
+            result = retrieve(query, module.redactor, module.runtime(query.device_id or query.device_identifier))
     except DeviceManagerError as failure:
         module.fail_json(**query.failed(failure))
     module.exit_json(**result)

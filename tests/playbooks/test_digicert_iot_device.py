@@ -245,9 +245,11 @@ def test_values_have_one_text(player, access_point):
     assert access_point.named_values == {**texts, "Serial number": "AP-0042"}
 
 
-def test_a_diff_has_the_same_keys_on_both_sides(player):
+def test_a_diff_names_its_device_and_has_the_same_keys_on_both_sides(player, access_point):
     (check,) = player.check(player.task(fields=[*SITE, {"name": "Contact", "state": "absent"}]))
     before, after = check.result["diff"]["before"], check.result["diff"]["after"]
+    assert f"--- before: access-point.harbour ({access_point.id})\n" in check.output
+    assert f"+++ after: access-point.harbour ({access_point.id})\n" in check.output
     assert before.keys() == after.keys() == {"device_identifier", "fields"}
     assert before["fields"].keys() == after["fields"].keys()
     assert (before["fields"]["Site"], after["fields"]["Site"]) == ("Rotterdam", "Delft")
@@ -299,7 +301,7 @@ def test_all_that_is_wrong_with_a_task_is_told_without_a_connection(player, tmp_
     words += ["state=absent", "'Contact'", "1025", "exactly one", "more than once"]
     cases = [
         (everything, words),
-        (player.task(), ["one of the following is required: device_identifier, fields, secret_fields"]),
+        (player.task(), ["One of device_identifier, fields and secret_fields is required."]),
         (player.task(device_identifier="x", purge_fields=True), ["purge_fields requires fields"]),
         (player.task(device_identifier="i" * 256), ["256"]),
         (player.task(client_key=str(tmp_path / "missing.key"), fields=SITE), ["missing.key"]),
@@ -652,7 +654,8 @@ def test_a_service_that_is_not_trusted_or_not_there(player, simulator):
     assert_failed(distrusted, "handshake_failed", "verification of the certificate", "ca_path", methods=())
     assert len(distrusted.connections) == 1
     assert unchecked.result["changed"]
-    assert "validate_certs" in unchecked.result["warnings"][0]
+    device_id = simulator.records["access-point"].id
+    assert unchecked.result["warnings"][0].startswith(f"Device {device_id}: validate_certs is false.")
     assert_failed(nowhere, "connection_failed", "127.0.0.1:1 could not be reached: Connection refused", methods=())
 
 
@@ -690,6 +693,14 @@ def test_the_connection_can_come_from_the_environment(player, simulator, access_
     }
     without = dict.fromkeys(("device_id", "api_url", "client_cert", "client_key", "ca_path"))
     assert player.run_one(player.task(fields=SITE, **without), environment=environment).result["changed"]
+
+
+def test_a_task_takes_precedence_over_the_environment(player, simulator):
+    # An empty variable is no value.
+    environment = {"DIGICERT_IOT_CLIENT_CERT": "/does/not/exist", "DIGICERT_IOT_CLIENT_KEY_CONTENT": ""}
+    content = simulator.certificates["access-point"].pem.read_text()
+    task = player.task(fields=SITE, client_cert=None, client_cert_content=content)
+    assert player.run_one(task, environment=environment).result["changed"]
 
 
 def test_the_connection_can_be_shared_by_a_play(player):

@@ -75,6 +75,12 @@ def assert_renewed(check, real, again):
     """See that check mode sent nothing, the run renewed and tried the new certificate, and the next run did nothing."""
     for outcome in (check, real, again):
         assert not outcome.failed, outcome.result
+    # Ansible prints a diff without -v.
+    diff = {"prepared": f"Renewal of the certificate of device {check.result['device_id']}: {check.result['reason']}\n"}
+    assert check.result["diff"] == diff
+    assert diff["prepared"] in check.output
+    assert real.result["diff"]["prepared"].startswith("Renewal of the certificate of device ")
+    assert "diff" not in again.result
     assert (check.result["changed"], check.result["should_renew"], check.connections) == (True, True, [])
     assert (real.result["changed"], real.result["should_renew"], real.methods) == (True, True, ["POST", "GET"])
     assert (again.result["changed"], again.result["should_renew"], again.connections) == (False, False, [])
@@ -487,7 +493,7 @@ def test_an_expired_certificate_cannot_renew_itself(player, simulator, device):
     (check,) = player.check(device.task(**paths))
     assert check.result["should_renew"]
     assert check.result["certificate"]["remaining_days"] == -2
-    assert "expired" in " ".join(check.result["warnings"])
+    assert "digicert_iot_device_enrollment" in " ".join(check.result["warnings"])
     (outcome,) = player._run([device.task(**paths)], [])
     assert outcome.result["failure"]["kind"] == "handshake_failed"
     assert "have an operator issue a new certificate" in outcome.result["msg"]

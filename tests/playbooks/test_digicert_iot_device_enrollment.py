@@ -215,6 +215,8 @@ def test_a_device_that_was_off_comes_back(host, simulator):
     assert (kept.result["failure"]["kind"], kept.connections, host.files) == ("invalid_parameters", [], old)
     real = host.triple(["POST", "GET"], device_id=device.id)
     assert real.result["reason"].startswith("The certificate expired on ")
+    # Ansible prints a diff without -v.
+    assert f"Enrollment of device {NAME}: {real.result['reason']}\n" in real.output
     assert sorted(host.files) == ["device.key", "device.pem"]
     assert host.files["device.key"] != old["device.key"]
     assert [stat.S_IMODE(path.stat().st_mode) for path in (host.key, host.certificate)] == [0o600, 0o640]

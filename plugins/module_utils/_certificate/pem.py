@@ -96,6 +96,14 @@ def replace_blocks(content: bytes, wanted: PemType, new: bytes, is_old: t.Callab
     return b"".join([*parts, content[end:]])
 
 
+def are_swapped(certificate: bytes, key: bytes) -> bool:
+    """Return whether the first of two contents has only a private key, and the second has only certificates."""
+    holders = [
+        [bool(blocks_of(content, wanted)) for wanted in (CERTIFICATE, PRIVATE_KEY)] for content in (certificate, key)
+    ]
+    return holders == [[False, True], [True, False]]
+
+
 def is_open(content: bytes) -> bool:
     """Return whether `content` has a private key that is not encrypted. A key in hardware is not in the content."""
     keys = [(label, body) for label, body in _blocks(content) if PRIVATE_KEY.accepts(label)]

@@ -61,5 +61,13 @@ def remaining_days(end: datetime.datetime, now: datetime.datetime) -> int:
     return (end - now).days
 
 
+def reason_diff(subject: str, reason: str) -> dict[str, str]:
+    """Return Ansible's diff of a task that requests a certificate: the reason.
+
+    The certificate is not known before the request. Ansible prints a diff without -v, but no other return value.
+    """
+    return {"prepared": f"{subject}: {reason}\n"}
+
+
 def _days(span: datetime.timedelta) -> str:
     return f"{span.total_seconds() / 86400:.1f}"

@@ -58,8 +58,7 @@ def attributes_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 def renewal_connection_argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the argument spec for the connection of a renewal."""
-    spec = connection_argument_spec()
-    return {**spec, "device_id": {**spec["device_id"], "required": False}}
+    return connection_argument_spec()
 
 
 def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -81,7 +80,6 @@ def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:
 # Constraints of renewal_argument_spec.
 CSR_EXCLUSION = ("csr_path", "csr_content")
 EST_EXCLUSIONS = (("est_url", "device_attributes"), ("est_url", "certificate_profile_attributes"))
-EST_REQUIREMENT = ("device_id", "est_url")
 
 
 def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credentials) -> tuple[RenewalOptions, list[str]]:
@@ -91,6 +89,10 @@ def parse_renewal_options(params: t.Mapping[str, t.Any], credentials: Credential
     """
     days, percentage = params["remaining_days"], params["remaining_percentage"]
     problems = []
+    if credentials.client_cert is credentials.client_cert_content is None:
+        problems.append("client_cert is required.")
+    if params["device_id"] is params["est_url"] is None:
+        problems.append("One of device_id and est_url is required.")
     if days is not None and days < 0:
         problems.append(f"remaining_days is {days}, but must be 0 or more.")
     if percentage is not None and not 0 <= percentage <= 100:

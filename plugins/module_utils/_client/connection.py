@@ -33,7 +33,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.tls_error
     certificate_validity_hint,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import InvalidParametersError
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_path, is_unicode
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import (
+    empty_value,
+    is_path,
+    is_unicode,
+)
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 if t.TYPE_CHECKING:  # pragma: no cover - few runs need it
@@ -64,7 +68,7 @@ def open_session(connection: Connection, credentials: Credentials, problems: lis
         # A renewal in another process can replace the files between two reads.
         if not tls_problems or before == _file_states(credentials):
             break
-    _require_none(problems + connection_problems(connection) + tls_problems)
+    _require_none(problems + certificate_connection_problems(connection) + tls_problems)
     identity = Identity(f"{credentials.prefix}_cert", {}, lambda: certificate_validity_hint(credentials))
     contexts = TlsContexts(context, lambda: proxy_context(connection.trust, runtime.contexts))
     return Session(connection, contexts, identity, runtime.pause)
@@ -151,9 +155,11 @@ def open_unverified_session(connection: Connection, problems: list[str], runtime
 def _open_header_session(connection: Connection, secret: Secret, problems: list[str], runtime: Runtime) -> Session:
     _warn_of_trust(connection, runtime)
     # If HTTP does not support a character, the error of the library contains the secret.
-    if not secret.value or not all("!" <= character <= "~" for character in secret.value):
+    if not secret.value:
+        problems = [*problems, empty_value(secret.option)]
+    elif not all("!" <= character <= "~" for character in secret.value):
         noun = _SECRETS[secret.option].noun
-        problems = [*problems, f"{secret.option} is empty, or has blanks, line ends or characters that no {noun} has."]
+        problems = [*problems, f"{secret.option} has blanks, line ends or characters that no {noun} has."]
     return _open_with_headers(connection, {_SECRETS[secret.option].header: secret.value}, problems, runtime)
 
 
@@ -216,8 +222,23 @@ def _warn_of_trust(connection: Connection, runtime: Runtime) -> None:
         runtime.warn("validate_certs is false. The connection is open to man-in-the-middle attacks.")
 
 
+def certificate_connection_problems(connection: Connection) -> list[str]:
+    """Return why the connection is not possible with a client certificate, as sentences."""
+    problems = connection_problems(connection)
+    found = _WITHOUT_CERTIFICATE.match(connection.api_url)
+    if found:
+        host = found.group(1)
+        problems.append(
+            f"{connection.url_option} has the host {host}, which does not request a client certificate. Set it to "
+            f"https://clientauth.{host}."
+        )
+    return problems
+
+
 def connection_problems(connection: Connection) -> list[str]:
     """Return why the connection is not possible, as sentences."""
+    if connection.api_url == "":
+        return [empty_value(connection.url_option)]
     problem = _url_problem(connection.api_url)
     problems = (
         [f"{connection.url_option} {problem}. It must consist of https://, a host, and optionally a port and a path."]
@@ -238,6 +259,10 @@ _BASE_URL = re.compile(
     rf"(?i:https)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
     r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
 )
+
+
+# The hosts of DigiCert for operators, in all regions. Those for devices have a prefix.
+_WITHOUT_CERTIFICATE = re.compile(r"(?i)https://((?:demo\.)?one\.(?:[a-z]{2}\.)?digicert\.(?:com|co\.jp))(?=[:/]|\Z)")
 
 
 def _url_problem(url: str) -> str | None:

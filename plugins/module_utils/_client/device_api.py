@@ -46,6 +46,7 @@ _LONGEST_QUOTE = 500
 # The part of a text of the API in which secrets are masked, before it is truncated.
 _LONGEST_FOREIGN = 20000
 _DEEPEST = 20
+_UUID = re.compile("[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}")
 # The operation -> the error if the API denies it, and the permission flag for it.
 _DENIED = {
     "read": (ReadDeniedError, "device_api_allow_read"),
@@ -157,8 +158,9 @@ class DeviceApi:
             "and that api_url is the URL of the device API, whose host name at DigiCert starts with 'clientauth.'."
         )
         hint = self._session.identity.certificate_validity_hint
-        denials = Denials({"access_denied": denied}, advice, "client_cert", hint)
-        return error_from_response(response, verb, denials, self.redactor)
+        denials = Denials({"access_denied": denied}, name_hint(self.device_id) + advice, "client_cert", hint)
+        unknown = unknown_device(self.device_id)
+        return error_from_response(response, verb, denials._replace(unknown=unknown), self.redactor)
 
 
 def request_certificate(
@@ -357,6 +359,22 @@ class Denials(t.NamedTuple):
         "Check device_id, and check that api_url is the URL of the account that has the device.",
     )
     url_option: str = "api_url"
+
+
+def name_hint(device_id: str) -> str:
+    """Return a sentence if this is no UUID, as the IDs of devices are, else ""."""
+    if _UUID.fullmatch(device_id):
+        return ""
+    return "device_id is not a UUID. Is it the name of the device? Set the ID, which the console shows. "
+
+
+def unknown_device(device_id: str) -> tuple[type[DeviceManagerError], str]:
+    """Return the error and the advice if the API returns that this device does not exist."""
+    kind, advice = _NO_DENIALS.unknown
+    return kind, name_hint(device_id) + advice
+
+
+_NO_DENIALS = Denials({}, "", "")
 
 
 class _Body(t.NamedTuple):

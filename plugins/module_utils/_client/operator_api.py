@@ -24,6 +24,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_ap
     normal_record,
     parse_object,
     truncate,
+    unknown_device,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.pagination import Page
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.retry import Attempts
@@ -142,7 +143,7 @@ class OperatorDeviceApi(DeviceApi):
         return self._record(self._session.attempt(attempts, "PUT", f"{self._path}/{call}"), call)
 
     def _failure(self, response: Response, verb: str) -> DeviceManagerError:
-        return _failure(response, verb, self.redactor)
+        return _failure(response, verb, self.redactor, unknown_device(self.device_id))
 
 
 def _failure(

@@ -32,12 +32,22 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Proxy(t.NamedTuple):
-    """A proxy. `context` is for TLS to the proxy, or None. `authorization` is the value of Proxy-Authorization."""
+    """A proxy. `context` is for TLS to the proxy, or None. `authorization` is the value of Proxy-Authorization.
+
+    `variable` is the variable of the environment that sets the proxy.
+    """
 
     host: str
     port: int
     context: ssl.SSLContext | None
     authorization: str | None
+    variable: str = "HTTPS_PROXY"
+
+    @property
+    def label(self) -> str:
+        """The proxy in messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port} ({self.variable})"
 
     def connect(self, line: t.Any, host: str, port: int) -> bytes:
         """Send CONNECT over `line`, and return the data that followed the response of the proxy.
@@ -79,15 +89,15 @@ class Proxy(t.NamedTuple):
 
     def _invalid(self, target: str, how: str) -> DeviceManagerError:
         return InvalidResponseError(
-            f"The proxy {self.host} responded to the request to connect to {target} {how}. Correct the scheme, the "
-            "host and the port in HTTPS_PROXY, or set use_proxy to false."
+            f"The proxy {self.label} responded to the request to connect to {target} {how}. Correct the scheme, the "
+            f"host and the port in {self.variable}, or set use_proxy to false."
         )
 
     def _rejection(self, target: str, status: int) -> DeviceManagerError:
         """Return the error for a response of the proxy to CONNECT with this status."""
         if status in RETRIED_STATUSES or status >= 500:
             return ConnectionFailedError(
-                f"{target} could not be reached: the proxy {self.host} responded with HTTP status {status}. "
+                f"{target} could not be reached: the proxy {self.label} responded with HTTP status {status}. "
                 "Check api_url, and check the proxy and its network, or raise retries or timeout."
             )
         advice = (
@@ -97,13 +107,16 @@ class Proxy(t.NamedTuple):
             "NO_PROXY or use_proxy."
         )
         return HttpError(
-            f"The connection to {target} failed: the proxy {self.host} responded with HTTP status {status}. {advice}",
+            f"The connection to {target} failed: the proxy {self.label} responded with HTTP status {status}. {advice}",
             ErrorDetails(status),
         )
 
 
-def read_proxy(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy:
-    """Return the proxy with this URL. `make_context` returns a context for TLS to it. Raises ConnectionFailedError."""
+def read_proxy(url: str, make_context: t.Callable[[], ssl.SSLContext], variable: str = "HTTPS_PROXY") -> Proxy:
+    """Return the proxy with this URL, which `variable` has. `make_context` returns a context for TLS to it.
+
+    Raises ConnectionFailedError.
+    """
     try:
         parts = urlsplit(url.strip())
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
@@ -113,11 +126,11 @@ def read_proxy(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy:
     except (ValueError, KeyError):
         # The text of the error can contain the password.
         raise ConnectionFailedError(
-            "The URL of the proxy in the environment is invalid. It must consist of http:// or https://, a host and a "
-            "port, with special characters of a password as %XX. Correct HTTPS_PROXY, or set use_proxy to false."
+            f"The URL of the proxy in {variable} is invalid. It must consist of http:// or https://, a host and a "
+            "port, with special characters of a password as %XX. Correct it, or set use_proxy to false."
         ) from None
     context = make_context() if parts.scheme == "https" else None
-    return Proxy(parts.hostname, port, context, _authorization(parts.netloc.rpartition("@")[0]))
+    return Proxy(parts.hostname, port, context, _authorization(parts.netloc.rpartition("@")[0]), variable)
 
 
 def _authorization(userinfo: str) -> str | None:

@@ -323,7 +323,7 @@ class Session:
     def _caution(self) -> str:
         """Return another possible cause of a TLS failure if there is a proxy."""
         proxy = self._transport.proxy
-        return f" The connection uses the proxy {proxy.host}, which must not intercept TLS." if proxy else ""
+        return f" The connection uses the proxy {proxy.label}, which must not intercept TLS." if proxy else ""
 
     def _way(self, host: str, outcome: str) -> str:
         """Return a clause with this outcome for `host`, and with the proxy if there is one."""
@@ -331,8 +331,8 @@ class Session:
         if proxy is None:
             return f"{host} {outcome}"
         if self._transport.is_at_proxy:
-            return f"{host} {outcome} because of the proxy {proxy.host}"
-        return f"{host} {outcome} through the proxy {proxy.host}"
+            return f"{host} {outcome} because of the proxy {proxy.label}"
+        return f"{host} {outcome} through the proxy {proxy.label}"
 
 
 def _proxy_of(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy | None:
@@ -350,7 +350,13 @@ def _proxy_of(url: str, make_context: t.Callable[[], ssl.SSLContext]) -> Proxy |
     proxy = select_proxy(url, get_environ_proxies(url))
     if not proxy:
         return None
-    return read_proxy(proxy if "://" in proxy else f"http://{proxy}", make_context)
+    return read_proxy(proxy if "://" in proxy else f"http://{proxy}", make_context, _variable_of(proxy))
+
+
+def _variable_of(proxy: str) -> str:
+    """Return the name of the variable of the environment that has this URL of a proxy."""
+    names = (name for name in os.environ if name.lower() in ("https_proxy", "all_proxy"))
+    return next((name for name in names if os.environ[name] == proxy), "HTTPS_PROXY")
 
 
 def _missing_requests() -> MissingLibraryError:

@@ -21,14 +21,15 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem 
     CERTIFICATE,
     LONGEST_PASSPHRASE,
     PRIVATE_KEY,
+    are_swapped,
     certificates,
     describe_problem,
     element,
     is_open,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError, InvalidParametersError
-from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import is_unicode
-from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import empty_value, is_unicode
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file, reason_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Contexts, Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import host_errors
 
@@ -143,6 +144,8 @@ def _load_trust_store(context: ssl.SSLContext, ca_path: str | None) -> list[str]
     if ca_path is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         return []
+    if ca_path == "":
+        return [empty_value("ca_path")]
     try:
         if os.path.isdir(ca_path):
             context.load_verify_locations(capath=ca_path)
@@ -153,7 +156,7 @@ def _load_trust_store(context: ssl.SSLContext, ca_path: str | None) -> list[str]
     except ssl.SSLError:
         return [f"ca_path: {ca_path} contains no PEM certificates."]
     except OSError as error:
-        return [f"ca_path: {ca_path} cannot be read: {error.strerror}."]
+        return [f"ca_path: {ca_path} cannot be read: {reason_of(error)}."]
     except ValueError as error:
         return [f"ca_path: {ca_path!r} cannot be a path: {error}."]
     return []
@@ -169,6 +172,9 @@ def _find_pair(
     def find(kind: str) -> _Pem | None:
         option = f"{prefix}_{kind}"
         path, text = getattr(credentials, f"client_{kind}"), getattr(credentials, f"client_{kind}_content")
+        if "" in (path, text):
+            problems.append(empty_value(option if text is None else f"{option}_content"))
+            return None
         if text is None:
             return None if path is None else _read_pem(option, path, problems)
         if path is not None:
@@ -211,10 +217,22 @@ def _load_pair(context: ssl.SSLContext, pair: _PemCredentials, warn: t.Callable[
         if problem is None:
             return [f"{key_holder.label} {_key_problem(pair, error, bool(asked))}."]
         key_problem = describe_problem(key.content, PRIVATE_KEY) if key else None
-        return [f"{certificate.label} {problem}."] + ([f"{key.label} {key_problem}."] if key and key_problem else [])
+        return (
+            [f"{certificate.label} {problem}."]
+            + ([f"{key.label} {key_problem}."] if key and key_problem else [])
+            + _swapped(pair)
+        )
     if passphrase and is_open(key_holder.content):
         warn(f"The private key is not encrypted, so {prefix}_key_passphrase is not used.")
     return []
+
+
+def _swapped(pair: _PemCredentials) -> list[str]:
+    """Return a sentence if the certificate is in the option for the key, and the key in that for the certificate."""
+    certificate, key, _passphrase, prefix = pair
+    if key is None or not are_swapped(certificate.content, key.content):
+        return []
+    return [f"Are {prefix}_cert and {prefix}_key swapped?"]
 
 
 def _certificate_problem(certificate: _Pem) -> str | None:
@@ -349,7 +367,7 @@ def _read_pem(option: str, path: str, problems: list[str]) -> _Pem | None:
     try:
         return _Pem(path, f"{option}: {path}", read_regular_file(path))
     except OSError as error:
-        problems.append(f"{option}: {path} cannot be read: {error.strerror}.")
+        problems.append(f"{option}: {path} cannot be read: {reason_of(error)}.")
     except ValueError as error:
         problems.append(f"{option}: {path!r} cannot be a path: {error}.")
     return None

@@ -114,26 +114,26 @@ def for_leaf(advice: str, leaf: str) -> str:
     return advice
 
 
-def describe_proxy_handshake_error(error: ssl.SSLError, host: str) -> str:
-    """Return the cause of a failed handshake with the proxy `host` and the remedy."""
+def describe_proxy_handshake_error(error: ssl.SSLError, label: str, variable: str) -> str:
+    """Return the cause of a failed handshake with the proxy `label`, which `variable` sets, and the remedy."""
     way_around = "or bypass the proxy with NO_PROXY or use_proxy"
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = (
-            f"Correct the host in HTTPS_PROXY, {way_around}."
+            f"Correct the host in {variable}, {way_around}."
             if error.verify_code in (62, 64)
             else f"Add the CA that signed it to ca_path or to the trust store of the system, {way_around}."
         )
         reason = error.verify_message.rstrip(".")
-        return f"The verification of the certificate of the proxy {host} failed: {reason}. {advice}"
+        return f"The verification of the certificate of the proxy {label} failed: {reason}. {advice}"
     reason = _reason(error)
     if "WRONG_VERSION_NUMBER" in reason or "HTTP_REQUEST" in reason:
-        advice = "Its port does not use TLS: set the scheme in HTTPS_PROXY to http://, or correct the port"
+        advice = f"Its port does not use TLS: set the scheme in {variable} to http://, or correct the port"
     elif "CERTIFICATE_REQUIRED" in reason:
         # The client certificate is for the API only.
         advice = f"The proxy requires a client certificate, which is not supported: use another proxy, {way_around}"
     else:
-        advice = f"Check the proxy and HTTPS_PROXY, {way_around}"
-    return f"The TLS handshake with the proxy {host} failed ({reason}). {advice}."
+        advice = f"Check the proxy and {variable}, {way_around}"
+    return f"The TLS handshake with the proxy {label} failed ({reason}). {advice}."
 
 
 # The reason of OpenSSL, whose prefix depends on the version -> the cause and the remedy.

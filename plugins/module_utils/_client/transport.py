@@ -91,7 +91,7 @@ class Transport:
         """The sender of the data that is received now, as the subject of a sentence."""
         if self.proxy is None:
             return "The server at api_url"
-        return f"The proxy {self.proxy.host}" + ("" if self.is_at_proxy else ", or the server at api_url,")
+        return f"The proxy {self.proxy.label}" + ("" if self.is_at_proxy else ", or the server at api_url,")
 
     def open(self, host: str, port: int) -> _Stream:
         """Return a TLS connection to the API. Raises OSError or a DeviceManagerError."""
@@ -105,7 +105,7 @@ class Transport:
             received = b""
             if proxy is not None:
                 if proxy.context is not None:
-                    below = _ProxyTls(wire, proxy.context, proxy.host, self)
+                    below = _ProxyTls(wire, proxy.context, proxy, self)
                 received = proxy.connect(below, host, port)
                 self.is_at_proxy = False
             stream = _Stream(below, self._context, host, self, received)
@@ -255,10 +255,10 @@ class _Tls:
 class _ProxyTls(_Tls):
     """TLS to a proxy. Its errors name the proxy, also after the handshake."""
 
-    def __init__(self, below: _Wire, context: ssl.SSLContext, host: str, transport: Transport) -> None:
-        self._host = host
+    def __init__(self, below: _Wire, context: ssl.SSLContext, proxy: Proxy, transport: Transport) -> None:
+        self._proxy = proxy
         self._transport = transport
-        super().__init__(below, context, host)
+        super().__init__(below, context, proxy.host)
 
     def _until_done(self, operation: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
         try:
@@ -268,7 +268,8 @@ class _ProxyTls(_Tls):
                 raise
             may_have_applied = self._transport.exchange.has_sent
             raise HandshakeFailedError(
-                describe_proxy_handshake_error(error, self._host), may_have_applied=may_have_applied
+                describe_proxy_handshake_error(error, self._proxy.label, self._proxy.variable),
+                may_have_applied=may_have_applied,
             ) from error
 
 

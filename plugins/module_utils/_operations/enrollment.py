@@ -97,7 +97,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verif
     read_with_new_certificate,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
-from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file, reason_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
@@ -377,7 +377,7 @@ class _Enroller:
                 content = read_regular_file(path).decode("utf-8", "replace")
             return None if content is None else load_csr(content.encode("utf-8", "replace"))
         except (OSError, ValueError) as error:
-            raise InvalidParametersError(f"{label} cannot be used: {_reason(error)}.") from error
+            raise InvalidParametersError(f"{label} cannot be used: {reason_of(error)}.") from error
 
     def _check_key_of_csr(self, csr: t.Any, key_content: bytes | None) -> None:
         """Raise InvalidParametersError if client_key is not the key of the CSR. A key in hardware is not compared."""
@@ -532,11 +532,7 @@ def _read(option: str, path: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InvalidParametersError(f"{option}: {path} cannot be read: {_reason(error)}.") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+        raise InvalidParametersError(f"{option}: {path} cannot be read: {reason_of(error)}.") from error
 
 
 def _build_names(options: EnrollmentOptions) -> None:

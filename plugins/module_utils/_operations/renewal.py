@@ -97,7 +97,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verif
     read_with_new_certificate,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
-from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file, reason_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
@@ -199,7 +199,7 @@ def renew_when_due(
         present, request = renewer.prepare()
         changed = set_attributes() or changed
         if _has_expired(present):
-            runtime.warn("The certificate has expired, so the API probably rejects the renewal request.")
+            runtime.warn(_EXPIRED)
         if not present.decision.should_renew:
             renewer.discard_installed(present)
             changed = install_missing(apis.ca_certificates, apis.issuer, runtime) or changed
@@ -386,8 +386,7 @@ class _Renewer:
                 raise ValueError("it does not match client_cert")
             return _Request(create_csr(key, leaf, attributes), Contents(present.content, None))
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InvalidParametersError(f"{label} cannot be used: {reason}.") from error
+            raise InvalidParametersError(f"{label} cannot be used: {reason_of(error)}.") from error
 
     def _key_content(self, present: _CurrentCertificate) -> bytes:
         return present.content if self._pair.key is None else read_regular_file(self._pair.key)
@@ -468,8 +467,7 @@ def _load_current(pair: CertificateFiles, policy: Policy) -> _CurrentCertificate
         content = read_regular_file(pair.certificate)
         chain = read_chain(content)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidParametersError(f"client_cert: {pair.certificate} cannot be read: {reason}.") from error
+        raise InvalidParametersError(f"client_cert: {pair.certificate} cannot be read: {reason_of(error)}.") from error
     facts = certificate_info(chain[0])
     now = datetime.datetime.now(datetime.timezone.utc)
     return _CurrentCertificate(content, chain, decide(facts.not_before, facts.not_after, policy, now))

@@ -123,5 +123,11 @@ def test_an_error_that_another_one_caused_has_its_details():
     assert not error.may_have_applied
 
 
+@pytest.mark.parametrize("device_id", [None, ""])
+def test_an_error_of_a_task_without_a_device_names_none(device_id):
+    result = DeviceManagerError("No.").result(device_id)
+    assert (result["msg"], result["device_id"]) == ("No.", device_id)
+
+
 def test_a_message_can_be_printed():
     assert str(DeviceManagerError("é\x1b[31m\0\ud800€\n.")) == "é [31m  € ."

@@ -51,14 +51,53 @@ def run(monkeypatch):
 @pytest.mark.parametrize(("repeat_warnings", "count"), [(True, 2), (False, 1)])
 def test_the_runtime_has_the_functions_of_the_module(run, repeat_warnings, count):
     def work(module):
-        runtime = module.runtime(repeat_warnings)
+        runtime = module.runtime("d", repeat_warnings)
         runtime.warn("Beware of Zq82.")
         runtime.warn("Beware of Zq82.")
         module.exit_json(changed=runtime.check_mode)
 
     result, logged = run(work, client_key_passphrase="Zq82")
     assert not result["changed"]
-    assert logged.count("Beware of ********.") == count
+    assert logged.count("Device d: Beware of ********.") == count
+
+
+def test_a_warning_without_a_device_has_no_name(run):
+    def work(module):
+        module.runtime().warn("Beware.")
+        module.exit_json(changed=False)
+
+    assert "'Beware.'" in run(work)[1]
+
+
+@pytest.mark.parametrize(
+    ("params", "msg"),
+    [
+        (
+            {"timeouts": 1, "timeout": "soon", "devices": [{"device": 1}]},
+            "Unsupported parameters: devices.device, timeouts. ",
+        ),
+        ({"timeouts": 1}, "Unsupported parameters for ("),
+        ({"timeout": "soon"}, "argument 'timeout' is of type"),
+    ],
+)
+def test_a_mistyped_option_is_reported_with_the_first_error(run, params, msg):
+    result, _logged = run(lambda _module: pytest.fail("is not valid"), **params)
+    assert result["msg"].startswith(msg)
+    assert result["failure"]["kind"] == "invalid_parameters"
+
+
+def test_the_environment_sets_what_the_task_does_not(run, monkeypatch):
+    monkeypatch.setitem(SPEC, "device_id", {"type": "str", "fallback": (basic.env_fallback, ["THE_ID"])})
+    shown = []
+
+    def work(module):
+        shown.append(module.params["device_id"])
+        module.exit_json(changed=False)
+
+    for value in ("from the environment", ""):
+        monkeypatch.setenv("THE_ID", value)
+        run(work)
+    assert shown == ["from the environment", None]
 
 
 def test_the_attributes_of_a_file_are_set(run, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._parameters impor
     fill_from_environment,
     secrets_of,
     shown,
+    without_fallbacks,
     without_omitted_fields,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.desired_state import record_argument_spec
@@ -163,7 +164,7 @@ def test_an_operator_has_no_option_for_content():
 )
 def test_a_passphrase_is_not_shown_in_an_option_for_a_path(option, value):
     check = checked({option: value})
-    assert "is not the path of a file on this host" in check.problems[0]
+    assert "is not the path of a file on the host" in check.problems[0]
     assert "client_key_passphrase" in check.problems[0]
     assert "Zq81" not in str(check.problems) + str(check.params)
 
@@ -285,6 +286,17 @@ def test_the_environment_is_checked_as_well():
     assert filled == {"client_cert": "/c.pem", "client_key": KEY, "client_key_passphrase": "Zq86"}
     assert fill_from_environment({"client_key": "/k.pem"}, SPEC, environment)["client_key"] == "/k.pem"
     assert checked(filled).secrets == ["Zq86"]
+    # An empty variable is no value, and the content of a task takes precedence over a path.
+    assert fill_from_environment({}, SPEC, {"DIGICERT_IOT_CLIENT_CERT": ""}) == {}
+    for option, variable in (("client_cert_content", "CLIENT_CERT"), ("client_cert", "CLIENT_CERT_CONTENT")):
+        assert fill_from_environment({option: "x"}, SPEC, {f"DIGICERT_IOT_{variable}": "y"}) == {option: "x"}
+
+
+def test_a_spec_without_fallbacks_has_all_other_rules():
+    rules = without_fallbacks(SPEC)
+    assert (rules.keys(), "fallback" in SPEC["client_cert"]) == (SPEC.keys(), True)
+    assert rules["client_cert"] == {"type": "path"}
+    assert rules["csr_path"] == SPEC["csr_path"]
 
 
 def test_entries_of_lists_are_named():

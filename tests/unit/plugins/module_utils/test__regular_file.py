@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _regular_file
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import HostError
-from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file
+from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file, reason_of
 
 
 def fifo(path):
@@ -39,6 +39,17 @@ def sparse(path):
 
 def loop(path):
     path.symlink_to(path)
+
+
+def test_the_host_of_a_missing_file_is_named(tmp_path):
+    host = os.uname().nodename
+    (tmp_path / "file").touch()
+    for path, words in (("x", "No such file or directory"), ("file/x", "Not a directory")):
+        with pytest.raises(OSError, match=words) as caught:
+            read_regular_file(str(tmp_path / path))
+        assert reason_of(caught.value) == f"{words} on the host {host}"
+    assert reason_of(OSError(errno.EACCES, "Denied")) == "Denied"
+    assert reason_of(ValueError("it is damaged")) == "it is damaged"
 
 
 def test_a_file_and_a_link_to_a_file_are_read(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import (
     Policy,
     decide,
+    reason_diff,
     remaining_days,
 )
 
@@ -49,6 +50,11 @@ def test_a_life_of_100_days(policy, now, should, words):
     decision = decide(BEGIN, day(100), policy, day(now))
     assert decision.should_renew is should
     assert words in decision.reason
+
+
+def test_the_diff_is_the_reason():
+    diff = reason_diff("Renewal of the certificate of device 1", "force is true.")
+    assert diff == {"prepared": "Renewal of the certificate of device 1: force is true.\n"}
 
 
 @pytest.mark.parametrize(("now", "days"), [(0, 10), (9, 1), (9.5, 0), (10, 0), (10.5, -1)])

@@ -13,12 +13,22 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.rene
     renewal_argument_spec,
 )
 
-NO_CREDENTIALS = Credentials(None, None, None, None, None)
+FILES = Credentials("/x.pem", None, "/x.key", None, None)
 
 
-def read(credentials=NO_CREDENTIALS, **options):
+def read(credentials=FILES, **options):
     defaults = {option: rule.get("default") for option, rule in renewal_argument_spec().items()}
-    return parse_renewal_options({**defaults, **options}, credentials)
+    return parse_renewal_options({**defaults, "device_id": "1", **options}, credentials)
+
+
+def test_all_missing_options_are_problems():
+    problems = read(Credentials(None, None, None, None, None), device_id=None, remaining_days=-1)[1]
+    assert problems == [
+        "client_cert is required.",
+        "One of device_id and est_url is required.",
+        "remaining_days is -1, but must be 0 or more.",
+    ]
+    assert read(device_id=None, est_url="https://est.example")[1] == []
 
 
 def test_without_limits_it_is_30_days():
@@ -50,10 +60,10 @@ def test_limits_have_bounds(options, problems):
         ),
         ({"key_type": "rsa_2048"}, "key_type requires regenerate_key, because it is the type of a new key."),
         (
-            {"credentials": NO_CREDENTIALS._replace(client_cert_content="x")},
+            {"credentials": FILES._replace(client_cert_content="x")},
             "client_cert_content cannot be renewed, because it is not a file. Set client_cert.",
         ),
-        ({"credentials": NO_CREDENTIALS._replace(client_key="a\0b")}, "client_key: 'a\\x00b' cannot be a path."),
+        ({"credentials": FILES._replace(client_key="a\0b")}, "client_key: 'a\\x00b' cannot be a path."),
     ],
 )
 def test_options_that_exclude_each_other_are_problems(options, problem):

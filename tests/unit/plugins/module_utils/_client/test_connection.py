@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import ssl
 
 import pytest
@@ -19,6 +20,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._client import connection as _connection
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.connection import (
+    certificate_connection_problems,
+    connection_problems,
     open_enrollment_session,
     open_est_session,
     open_session,
@@ -49,7 +52,8 @@ MISSING = problems_of()
 
 
 def test_only_the_missing_certificate_is_wrong():
-    assert MISSING == "client_cert: /does/not/exist.pem cannot be read: No such file or directory."
+    reason = f"No such file or directory on the host {os.uname().nodename}"
+    assert problems_of() == f"client_cert: /does/not/exist.pem cannot be read: {reason}."
 
 
 @pytest.mark.parametrize(
@@ -70,9 +74,32 @@ def test_base_urls(url):
 
 
 @pytest.mark.parametrize(
+    "host", ["one.digicert.com", "One.nl.DigiCert.com", "demo.one.digicert.com", "one.digicert.co.jp"]
+)
+@pytest.mark.parametrize("rest", ["", "/", ":443/path"])
+def test_a_host_of_operators_requests_no_client_certificate(host, rest):
+    problem = (
+        f"api_url has the host {host}, which does not request a client certificate. Set it to "
+        f"https://clientauth.{host}."
+    )
+    assert problems_of(api_url=f"https://{host}{rest}") == f"{problem} {MISSING}"
+    connection = parse_connection(options(api_url=f"https://{host}{rest}"))
+    assert certificate_connection_problems(connection) == [problem]
+    assert connection_problems(connection) == []
+
+
+@pytest.mark.parametrize("host", ["clientauth.one.digicert.com", "one.digicert.com.example", "xone.digicert.com"])
+def test_other_hosts_can_request_a_client_certificate(host):
+    assert problems_of(api_url=f"https://{host}") == MISSING
+
+
+def test_an_empty_url_is_usually_an_undefined_variable():
+    assert problems_of(api_url="") == f"api_url is empty. Is its variable defined for this host? {MISSING}"
+
+
+@pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "does not begin with https://"),
         ("device.example", "does not begin with https://"),
         ("http://device.example", "does not begin with https://"),
         ("https:/device.example", "does not begin with https://"),
@@ -212,8 +239,8 @@ def test_a_secret_of_an_enrollment_is_a_header(option, header):
     connection = parse_connection(options())
     session = open_enrollment_session(connection, Secret(option, "hush"), [], Runtime([].append))
     assert (session.identity.leaf, session.identity.headers) == ("", {header: "hush"})
-    for secret in ("", "a b", "h\u00fcsh"):
-        with pytest.raises(InvalidParametersError, match=f"First. {option} is empty, or has blanks"):
+    for secret, words in (("", "is empty. Is its variable"), ("a b", "has blanks"), ("h\u00fcsh", "has blanks")):
+        with pytest.raises(InvalidParametersError, match=f"First. {option} {words}"):
             open_enrollment_session(connection, Secret(option, secret), ["First."], Runtime([].append))
 
 

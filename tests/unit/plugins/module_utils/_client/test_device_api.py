@@ -183,6 +183,23 @@ def test_an_error_says_what_it_means(status, answer, kind, words):
     assert caught.value.may_have_applied
 
 
+@pytest.mark.parametrize(
+    ("device_id", "hinted"),
+    [
+        ("gate-7.rotterdam", True),
+        ("5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7", False),
+        ("5E3B2C9E-7D5F-4F0E-9A54-1A6A0D6FD3B7", False),
+        ("5e3b2c9e7d5f4f0e9a541a6a0d6fd3b7", False),
+        ("5e3b2c9e-7d5f-4f0e-9a54-1a6a0d6fd3b7x", True),
+    ],
+)
+@pytest.mark.parametrize(("status", "code"), [(404, "entity_not_found"), (403, "access_denied")])
+def test_an_id_that_can_be_a_name_is_named(device_id, hinted, status, code):
+    with pytest.raises(_errors.DeviceManagerError) as caught:
+        DeviceApi(OneAnswer(Response(status, {}, error(code))), device_id).read()
+    assert ("device_id is not a UUID. Is it the name of the device? " in str(caught.value)) == hinted
+
+
 # What firewalls, API gateways and proxies answer.
 FOREIGN_DENIALS = [
     b"",

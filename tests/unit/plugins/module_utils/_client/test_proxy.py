@@ -26,15 +26,15 @@ def basic(text):
 @pytest.mark.parametrize(
     ("url", "proxy"),
     [
-        ("http://proxy.example:3128", ("proxy.example", 3128, None, None)),
-        (" http://proxy.example/ ", ("proxy.example", 80, None, None)),
-        ("HTTPS://Proxy.example", ("proxy.example", 443, CONTEXT, None)),
-        ("http://[::1]:3128", ("::1", 3128, None, None)),
-        ("https://user:p%40ss@proxy.example:8443", ("proxy.example", 8443, CONTEXT, basic("user:p@ss"))),
-        ("http://user:p@ss@proxy.example", ("proxy.example", 80, None, basic("user:p@ss"))),
-        ("http://user@proxy.example", ("proxy.example", 80, None, basic("user:"))),
-        ("http://us%3Aer:p:ss@proxy.example", ("proxy.example", 80, None, basic("us:er:p:ss"))),
-        ("http://user:%C3%A9%0A@proxy.example", ("proxy.example", 80, None, basic("user:é\n"))),
+        ("http://proxy.example:3128", ("proxy.example", 3128, None, None, "HTTPS_PROXY")),
+        (" http://proxy.example/ ", ("proxy.example", 80, None, None, "HTTPS_PROXY")),
+        ("HTTPS://Proxy.example", ("proxy.example", 443, CONTEXT, None, "HTTPS_PROXY")),
+        ("http://[::1]:3128", ("::1", 3128, None, None, "HTTPS_PROXY")),
+        ("https://user:p%40ss@proxy.example:8443", ("proxy.example", 8443, CONTEXT, basic("user:p@ss"), "HTTPS_PROXY")),
+        ("http://user:p@ss@proxy.example", ("proxy.example", 80, None, basic("user:p@ss"), "HTTPS_PROXY")),
+        ("http://user@proxy.example", ("proxy.example", 80, None, basic("user:"), "HTTPS_PROXY")),
+        ("http://us%3Aer:p:ss@proxy.example", ("proxy.example", 80, None, basic("us:er:p:ss"), "HTTPS_PROXY")),
+        ("http://user:%C3%A9%0A@proxy.example", ("proxy.example", 80, None, basic("user:é\n"), "HTTPS_PROXY")),
     ],
 )
 def test_a_proxy_url_is_read(url, proxy):
@@ -118,7 +118,9 @@ def test_a_response_that_connects_is_read_in_pieces_of_any_size(response, rest):
     [(401, "username"), (407, "username"), (302, "NO_PROXY"), (400, "NO_PROXY"), (403, "NO_PROXY"), (404, "NO_PROXY")],
 )
 def test_a_proxy_that_denies_is_not_retried_and_its_words_are_not_repeated(status, words):
-    with pytest.raises(HttpError, match=f"the proxy proxy.example .*status {status}. .*{words}") as caught:
+    with pytest.raises(
+        HttpError, match=rf"the proxy proxy.example:3128 \(HTTPS_PROXY\) .*status {status}. .*{words}"
+    ) as caught:
         connect(b"HTTP/1.1 %d %b\r\n\r\n" % (status, SECRET.encode()))
     assert (caught.value.details.http_status, caught.value.may_have_applied) == (status, False)
     assert SECRET not in str(caught.value)
@@ -148,7 +150,9 @@ def test_a_proxy_that_may_connect_later_is_retried(status):
     ],
 )
 def test_an_invalid_response_is_the_proxys(response, words):
-    with pytest.raises(InvalidResponseError, match=f"The proxy proxy.example .*{words}.* HTTPS_PROXY") as caught:
+    with pytest.raises(
+        InvalidResponseError, match=rf"The proxy proxy.example:3128 \(HTTPS_PROXY\) .*{words}.* HTTPS_PROXY"
+    ) as caught:
         connect(response, b"x")
     assert not caught.value.may_have_applied
 

@@ -336,6 +336,11 @@ def proxy_in_the_environment(monkeypatch):
     return name
 
 
+def test_the_variable_of_the_proxy_is_named(proxy_in_the_environment):
+    proxy_in_the_environment("", all_proxy="http://proxy.example:3128")
+    assert proxy_for("https://device.example").label == "proxy.example:3128 (all_proxy)"
+
+
 def proxy_for(url, use_proxy=True):
     session = session_of(url, use_proxy=use_proxy)
     return session._transport.proxy
@@ -344,7 +349,13 @@ def proxy_for(url, use_proxy=True):
 @pytest.mark.parametrize("scheme", ["", "http://"])
 def test_the_proxy_of_the_environment_is_used(proxy_in_the_environment, scheme):
     proxy_in_the_environment(f"{scheme}user:pass%40word@proxy.example:3128")
-    assert proxy_for("https://device.example") == ("proxy.example", 3128, None, "Basic dXNlcjpwYXNzQHdvcmQ=")
+    assert proxy_for("https://device.example") == (
+        "proxy.example",
+        3128,
+        None,
+        "Basic dXNlcjpwYXNzQHdvcmQ=",
+        "HTTPS_PROXY",
+    )
 
 
 def test_a_proxy_takes_all_of_requests(proxy_in_the_environment, monkeypatch):
@@ -476,8 +487,8 @@ def test_what_ends_a_pause_ends_the_request_and_keeps_its_doubt():
 @pytest.mark.parametrize(
     ("is_at_proxy", "words"),
     [
-        (True, "device.example could not be reached because of the proxy proxy.example: Reset"),
-        (False, "device.example could not be reached through the proxy proxy.example: Reset"),
+        (True, "device.example could not be reached because of the proxy proxy.example:3128 (HTTPS_PROXY): Reset"),
+        (False, "device.example could not be reached through the proxy proxy.example:3128 (HTTPS_PROXY): Reset"),
     ],
 )
 def test_a_connection_that_fails_behind_a_proxy_names_it(proxy_in_the_environment, is_at_proxy, words):
@@ -494,7 +505,7 @@ def test_a_handshake_that_fails_behind_a_proxy_names_it(proxy_in_the_environment
     session = session_of(timeout=1, use_proxy=True)
     failure = session._failure(LOCKED_OUT)
     assert isinstance(failure, HandshakeFailedError)
-    assert "the proxy proxy.example, which must not intercept TLS" in str(failure)
+    assert "the proxy proxy.example:3128 (HTTPS_PROXY), which must not intercept TLS" in str(failure)
 
 
 def test_a_session_closes_its_connections():

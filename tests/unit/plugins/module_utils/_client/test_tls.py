@@ -176,6 +176,18 @@ def test_certificate_and_key_that_are_swapped_are_both_named(leaf, files):
     assert [problem.partition(" contains ")[2] for problem in problems] == [
         "a private key and no certificate.",
         "a certificate and no private key.",
+        "",
+    ]
+    assert problems[2] == "Are client_cert and client_key swapped?"
+    # Two keys are not swapped.
+    assert len(load(**files(client_cert=leaf.key, client_key=leaf.key))[1]) == 1
+
+
+def test_empty_options_are_usually_undefined_variables():
+    problems = load(client_cert="", client_key_content="", ca_path="")[1]
+    assert problems == [
+        f"{option} is empty. Is its variable defined for this host?"
+        for option in ("ca_path", "client_cert", "client_key_content")
     ]
 
 

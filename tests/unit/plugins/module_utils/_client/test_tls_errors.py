@@ -130,6 +130,6 @@ def test_a_cut_is_not_final():
     ],
 )
 def test_a_failed_handshake_with_a_proxy_is_explained(reason, words):
-    text = describe_proxy_handshake_error(alert(reason), "proxy.example")
+    text = describe_proxy_handshake_error(alert(reason), "proxy.example", "HTTPS_PROXY")
     assert text.startswith(f"The TLS handshake with the proxy proxy.example failed ({reason}). ")
     assert words in text

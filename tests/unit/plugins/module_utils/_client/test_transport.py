@@ -187,9 +187,9 @@ def test_an_exchange_ends_at_its_size(has_sent):
 def test_the_sender_of_what_is_received_is_named():
     assert _transport.Transport(None).sender == "The server at api_url"
     transport = _transport.Transport(None, Proxy("proxy.example", 3128, None, None))
-    assert transport.sender == "The proxy proxy.example, or the server at api_url,"
+    assert transport.sender == "The proxy proxy.example:3128 (HTTPS_PROXY), or the server at api_url,"
     transport.is_at_proxy = True
-    assert transport.sender == "The proxy proxy.example"
+    assert transport.sender == "The proxy proxy.example:3128 (HTTPS_PROXY)"
 
 
 def listening(backlog=1):
@@ -293,7 +293,9 @@ def test_a_proxy_that_is_not_trusted_is_named_and_nothing_is_sent(make_leaf, tmp
     network = Network(Tls(make_leaf(), tmp_path, server))
     monkeypatch.setattr(_transport, "_Wire", network)
     transport = _transport.Transport(trusting(), Proxy("localhost", 3128, trusting(), "Basic c2VjcmV0"))
-    with pytest.raises(HandshakeFailedError, match=r"certificate of the proxy localhost failed.*ca_path") as caught:
+    with pytest.raises(
+        HandshakeFailedError, match=r"certificate of the proxy localhost:3128 \(HTTPS_PROXY\) failed.*ca_path"
+    ) as caught:
         request(transport)
     assert not caught.value.may_have_applied
     assert server.request == b""
@@ -304,7 +306,7 @@ def test_a_proxy_of_another_name_is_named(leaf, tmp_path, trusting, monkeypatch)
     monkeypatch.setattr(_transport, "_Wire", Network(Tls(leaf, tmp_path, ProxyServer(Service()))))
     transport = _transport.Transport(trusting(), Proxy("proxy.example", 3128, trusting(), None))
     with pytest.raises(
-        HandshakeFailedError, match=r"certificate of the proxy proxy\.example .*Correct the host in HTTPS_PROXY"
+        HandshakeFailedError, match=r"certificate of the proxy proxy\.example:3128 .*Correct the host in HTTPS_PROXY"
     ):
         request(transport)
 
@@ -325,7 +327,9 @@ def test_tls_to_a_proxy_that_breaks_after_the_request_leaves_doubt(leaf, tmp_pat
     outer = Tls(leaf, tmp_path, ProxyServer(Tls(leaf, tmp_path, service)))
     monkeypatch.setattr(_transport, "_Wire", Broken(outer, service))
     transport = _transport.Transport(trusting(), Proxy("localhost", 3128, trusting(), None))
-    with pytest.raises(HandshakeFailedError, match="TLS handshake with the proxy localhost failed") as caught:
+    with pytest.raises(
+        HandshakeFailedError, match=r"TLS handshake with the proxy localhost:3128 \(HTTPS_PROXY\) failed"
+    ) as caught:
         request(transport)
     assert caught.value.may_have_applied
 

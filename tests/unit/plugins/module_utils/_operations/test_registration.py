@@ -534,7 +534,7 @@ def test_warnings(operator, simulator):
 def test_invalid_parameters_cost_no_connection(operator, simulator):
     _methods, failure = operator.fail(operator.task(device_id=".", api_key="a b"), "invalid_parameters")
     assert "device_id '.' cannot be" in str(failure)
-    assert "api_key is empty, or has" in str(failure)
+    assert "api_key has blanks" in str(failure)
     assert simulator.connections == []
 
 

@@ -103,7 +103,7 @@ def test_a_name_that_several_devices_have(query, simulator):
 def test_problems_cost_no_connection(query, simulator):
     for options, words in (
         ({"device_id": "."}, "device_id '.' cannot be"),
-        ({"device_identifier": ""}, "device_identifier has 0 characters"),
+        ({"device_identifier": ""}, "device_identifier is empty"),
         ({"device_identifier": "a", "division_id": ""}, "division_id is empty"),
         ({"filters": {"site": "x"}}, "filters has site"),
         ({"filters": {"device_identifier": "\ud800"}}, "filters.device_identifier is "),

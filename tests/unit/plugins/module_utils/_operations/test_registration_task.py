@@ -46,11 +46,17 @@ def test_options_become_values():
     ("options", "words"),
     [
         ({"device_id": ".."}, "device_id '..' cannot be the ID of a device."),
-        ({"device_identifier": ""}, "device_identifier has 0 characters, but must have 1 to 255."),
+        ({"device_identifier": ""}, "device_identifier is empty. Is its variable defined for this host?"),
         ({"device_identifier": "\ud800"}, "device_identifier is not valid Unicode text."),
         ({"new_device_identifier": "x" * 256}, "new_device_identifier has 256 characters, but must have 1 to 255."),
-        ({"division_id": ""}, "division_id is empty. Set an ID, or omit division_id."),
-        ({"device_profile_id": ""}, "device_profile_id is empty. Set an ID, or omit device_profile_id."),
+        (
+            {"division_id": ""},
+            "division_id is empty. Is its variable defined for this host? Set an ID, or omit division_id.",
+        ),
+        (
+            {"device_profile_id": ""},
+            "device_profile_id is empty. Is its variable defined for this host? Set an ID, or omit device_profile_id.",
+        ),
         ({"division_id": "\ud800"}, "division_id is not valid Unicode text."),
         ({"purge_fields": True}, "purge_fields requires fields."),
     ],
