@@ -15,8 +15,6 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.edgeops.digicert.plugins.plugin_utils._report import CAUSES, Finding, clean
 
 COLLECTION = "edgeops.digicert."
@@ -52,6 +50,8 @@ _BY_NAME = (
 
 # The entry of a device that the result of a task without records omits.
 _UNCHANGED: dict[str, t.Any] = {"changed": False, "diff": {}}
+# The values of an option that Ansible converts to false.
+_FALSE = ("false", "no", "n", "off", "f", "0", "0.0")
 _MAX_ENTRIES = 10000
 _MAX_DIFFERENCES = 500
 _MAX_WARNINGS = 100
@@ -174,7 +174,7 @@ def _findings_of_many(task: Task, module: str, result: dict[t.Any, t.Any]) -> li
     # The conditions of the task are for the complete result, and not for an entry.
     task = task._replace(has_conditions=False)
     entries, expected = result[_MANY[module]], _named_devices(task, module)
-    if expected is not None and not boolean(task.arguments.get("return_records", True), strict=False):
+    if expected is not None and str(task.arguments.get("return_records")).lower() in _FALSE:
         entries = _all_entries(entries, len(expected))
     named = [_NO_NAME] * min(len(entries), _MAX_ENTRIES) if expected is None else expected
     findings = [_finding(task, module, each, entry, _says_failed(entry)) for each, entry in zip(named, entries)]
