@@ -95,8 +95,11 @@ def test_a_failed_check_restores_the_record_and_ends_the_rollout(rollout, broken
 def test_a_host_pulls_with_the_id_that_it_keeps(simulator, tmp_path):
     device, leaf = simulator.records["access-point"], simulator.certificates["access-point"]
     files = files_of("guide_fleets")
-    playbook = files["local.yml"].replace("/etc/pki/device/device.pem", str(leaf.pem))
-    playbook = playbook.replace("/etc/pki/device/device.key", str(leaf.key))
+    # The role renews the certificate, so it has a copy.
+    (tmp_path / "pki").mkdir()
+    shutil.copy(leaf.pem, tmp_path / "pki/device.pem")
+    shutil.copy(leaf.key, tmp_path / "pki/device.key")
+    playbook = files["local.yml"].replace("/etc/pki/device", f"{tmp_path}/pki")
     # The role reads the fact from here.
     playbook = playbook.replace(
         "      vars:\n", f"      vars:\n        digicert_iot_facts_directory: {tmp_path}/facts\n"
