@@ -742,7 +742,7 @@ def test_est_options_of_a_renewal_that_exclude_each_other_cost_no_request(est_de
     cases = [
         ("mutually exclusive: est_url|device_attributes", {"device_attributes": attributes}),
         ("mutually exclusive: est_url|certificate_profile_attributes", {"certificate_profile_attributes": attributes}),
-        ("one of the following is required: device_id, est_url", {"est_url": None}),
+        ("One of device_id and est_url is required.", {"est_url": None}),
         ("required by 'ca_certs_path'", {"est_url": None, "device_id": "d", "ca_certs_path": path}),
         ("required by 'ca_certs_fingerprint'", {"ca_certs_fingerprint": "0" * 64}),
         ("ca_certs_path requires ca_certs_fingerprint", {"ca_path": path, "ca_certs_path": path}),

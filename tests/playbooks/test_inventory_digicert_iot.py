@@ -495,7 +495,7 @@ def test_the_api_key_of_an_operator_never_goes_to_a_host(lister, simulator, tmp_
     ("options", "words"),
     [
         ({"api_key": None}, "api_key"),
-        ({"api_key": "a b"}, "api_key is empty, or has"),
+        ({"api_key": "a b"}, "api_key has blanks"),
         ({"api_url": "http://localhost"}, "does not begin with https://"),
         ({"filters": {"site": "x"}, "page_size": 0, "timeout": 0}, "filters has site, but can only have"),
         ({"filters": {}, "page_size": 0}, "page_size is 0, but must be from 1 to 1000"),

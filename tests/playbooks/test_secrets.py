@@ -115,7 +115,7 @@ def test_credentials_can_be_content(player, simulator, loudly, tmp_path):
     assert [outcome.methods for outcome in opening] == [["GET"]] * 3
     assert "client_key_content is truncated or damaged" in broken.result["msg"]
     assert "mutually exclusive: client_key|client_key_content" in double.result["msg"]
-    assert "one of the following is required: client_cert, client_cert_content" in none.result["msg"]
+    assert "One of client_cert and client_cert_content is required." in none.result["msg"]
     for outcome in (broken, double, none):
         assert outcome.result["failure"]["kind"] == "invalid_parameters"
         assert outcome.connections == []
