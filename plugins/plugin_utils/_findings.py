@@ -201,7 +201,7 @@ def _all_entries(entries: list[t.Any], count: int) -> list[t.Any]:
     foreign = []
     for entry in entries:
         index = entry.get("index") if isinstance(entry, dict) else None
-        if type(index) is int and 0 <= index < count and index not in found:
+        if isinstance(index, int) and 0 <= index < count and index not in found:
             found[index] = entry
         else:
             foreign.append(entry)
