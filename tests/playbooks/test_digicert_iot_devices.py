@@ -165,7 +165,7 @@ def test_records_can_be_left_out_and_progress_is_shown(player, many, sensors, tm
 @pytest.mark.thorough
 def test_a_long_run_can_go_on_without_a_connection(player, many, sensors, tmp_path):
     path = tmp_path / "progress.json"
-    task = {**many(sensors, fields=DELFT, progress_path=str(path), max_requests_per_second=6), "async": 60, "poll": 1}
+    task = {**many(sensors, fields=DELFT, progress_path=str(path), max_requests_per_second=3), "async": 60, "poll": 1}
     (outcome,) = player._run([task], [], environment={"ANSIBLE_ASYNC_DIR": str(tmp_path / "jobs")})
     assert outcome.result["changed"]
     assert "ASYNC POLL" in outcome.output
