@@ -15,7 +15,9 @@ options:
       exclusive.
     type: str
   certificate_profile_attributes:
-    description: Additional attributes that the certificate profile requires.
+    description:
+      - Additional attributes that the certificate profile requires.
+      - O(est_url) and O(certificate_profile_attributes) are mutually exclusive.
     type: list
     elements: dict
     suboptions:

@@ -53,23 +53,6 @@ options:
         the new certificate by reading the CA certificates of the EST server.
       - If not set, the environment variable E(DIGICERT_IOT_DEVICE_ID) is used.
     type: str
-    # The fragment requires it.
-    required: false
-  certificate_profile_attributes:
-    description:
-      - Additional attributes that the certificate profile requires.
-      - O(est_url) and O(certificate_profile_attributes) are mutually exclusive.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description: The ID of the attribute, for example V(subject.organization_name).
-        type: str
-        required: true
-      value:
-        description: The value of the attribute.
-        type: str
-        required: true
   remaining_days:
     description:
       - The renewal threshold in days. The module renews the certificate if it is valid for fewer days.
@@ -301,6 +284,7 @@ import typing as t
 from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     PAIR_EXCLUSIONS,
     Credentials,
+    connection_argument_spec,
     file_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import EST_REQUIREMENTS
@@ -309,7 +293,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.rene
     CSR_EXCLUSION,
     EST_EXCLUSIONS,
     renewal_argument_spec,
-    renewal_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
@@ -372,7 +355,7 @@ def _apis_of(task: RenewalTask, module: Module, runtime: Runtime) -> Apis:
 def main() -> None:
     module = Module(
         argument_spec={
-            **renewal_connection_argument_spec(),
+            **connection_argument_spec(),
             **renewal_argument_spec(),
             **file_argument_spec(),
         },

@@ -141,21 +141,6 @@ options:
       - The API key of an operator. Prefer a passcode on devices, because an API key has more permissions.
       - O(est_url) and O(api_key) are mutually exclusive.
     type: str
-  certificate_profile_attributes:
-    description:
-      - Additional attributes that the certificate profile requires.
-      - O(est_url) and O(certificate_profile_attributes) are mutually exclusive.
-    type: list
-    elements: dict
-    suboptions:
-      id:
-        description: The ID of the attribute, for example V(subject.organization_name).
-        type: str
-        required: true
-      value:
-        description: The value of the attribute.
-        type: str
-        required: true
   birth_cert:
     description:
       - The path of a birth certificate in PEM form, followed by its chain. It is a certificate that is registered to

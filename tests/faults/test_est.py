@@ -22,12 +22,11 @@ import pytest
 from cryptography import x509
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials, connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.pem import PRIVATE_KEY, blocks_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     renewal_argument_spec,
-    renewal_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     read_chain,
@@ -55,7 +54,7 @@ from simulator.script import Reply
 EACH = int(os.environ.get("FAULT_EST", "60").replace("all", "1"))
 SPECS = {
     "enrollment": ENROLLMENT_SPEC,
-    "renewal": {**renewal_connection_argument_spec(), **renewal_argument_spec()},
+    "renewal": {**connection_argument_spec(), **renewal_argument_spec()},
 }
 # The requests of a run without faults, in their order.
 PLANS = {

@@ -12,10 +12,7 @@ import hashlib
 import json
 import typing as t
 
-from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
-    Credentials,
-    connection_argument_spec,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import Credentials
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.est_options import est_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.policy import Policy
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import KEY_TYPES
@@ -54,11 +51,6 @@ def attributes_argument_spec() -> dict[str, dict[str, t.Any]]:
         "certificate_profile_attributes": {"type": "list", "elements": "dict", "options": attribute_spec},
         "device_attributes": {"type": "list", "elements": "dict", "options": device_attribute_spec},
     }
-
-
-def renewal_connection_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the argument spec for the connection of a renewal."""
-    return connection_argument_spec()
 
 
 def renewal_argument_spec() -> dict[str, dict[str, t.Any]]:

@@ -9,6 +9,7 @@ import os
 import pytest
 
 from ansible_collections.edgeops.digicert.plugins.module_utils import _errors
+from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import connection_argument_spec
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_attributes import (
     NO_ATTRIBUTES,
     CsrAttributes,
@@ -16,7 +17,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.files import key_matches
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.renewal_options import (
     renewal_argument_spec,
-    renewal_connection_argument_spec,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.x509 import (
     create_csr,
@@ -38,8 +38,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renew
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 DEFAULTS = {
-    option: rule.get("default")
-    for option, rule in {**renewal_connection_argument_spec(), **renewal_argument_spec()}.items()
+    option: rule.get("default") for option, rule in {**connection_argument_spec(), **renewal_argument_spec()}.items()
 }
 
 
