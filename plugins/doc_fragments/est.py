@@ -24,14 +24,16 @@ options:
   ca_certs_path:
     description:
       - The path of a file for the CA certificates of the EST server. The module writes it if it does not exist, and
-        updates it each time that it requests a certificate. The mode of a new file is C(0644).
+        updates it each time that it requests a certificate. The mode of a new file is C(0644), without the bits of
+        the umask.
       - If a response has a certificate without its intermediate CAs, the module adds them from this file to the
         certificate in O(client_cert).
       - The directory must exist. The path must not be that of the certificate, the private key or the CSR.
       - Requires O(est_url). Also requires O(ca_certs_fingerprint), or another file in O(ca_path) with
         O(validate_certs=true).
       - It can be the same file as O(ca_path). If this file does not exist, the module reads the CA certificates over
-        a connection that is not verified and has no credential. O(ca_certs_fingerprint) then verifies them.
+        a connection that is not verified and has no credential. O(ca_certs_fingerprint) then verifies them. The server
+        must accept this connection without a client certificate.
     type: path
   ca_certs_fingerprint:
     description:

@@ -42,6 +42,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import R
 
 if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
     from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import IssuedCertificate
+# The number of attributes in a warning. The server sets their number.
+_MOST_WARNED = 10
 
 
 def _no_attributes() -> CsrAttributes:
@@ -80,7 +82,8 @@ def check_csr(attributes: CsrAttributes, csr: t.Any, is_generated: bool, runtime
     if attributes is NO_ATTRIBUTES:
         return
     if attributes.ignored:
-        runtime.warn(f"The EST server requests CSR attributes that are ignored: {', '.join(attributes.ignored)}.")
+        oids = ", ".join(attributes.ignored[:_MOST_WARNED])
+        runtime.warn(f"The EST server requests CSR attributes that are ignored: {oids}.")
     problems = find_csr_problems(attributes, csr_facts(csr), is_generated)
     if problems:
         raise InvalidParametersError(f"{' '.join(problems)} The module requested no certificate.")
