@@ -42,6 +42,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import R
 
 if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
     from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_api import IssuedCertificate
+
 # The number of attributes in a warning. The server sets their number.
 _MOST_WARNED = 10
 
