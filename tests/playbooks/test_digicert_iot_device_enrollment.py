@@ -560,8 +560,10 @@ def test_est_trusts_a_fingerprint_first(est_hosts, simulator, player, tmp_path):
         assert "ca_certs_fingerprint" in outcome.result["msg"]
     assert (partial.failed, partial.operations) == (False, ["GET cacerts", *REQUESTED]), partial.result
     assert x509.load_pem_x509_certificates(Path(paths[4]).read_bytes()) == simulator.est.ca_certificates[1:2]
-    # This server accepts no connection without a certificate, and the first has none.
-    assert (birthed.result["failure"]["kind"], birthed.handshakes, birthed.requests) == ("handshake_failed", 0, [])
+    # This server accepts no connection without a certificate, and the first has none. Before the alert is read, an old
+    # Python can find the connection closed.
+    assert birthed.result["failure"]["kind"] in ("handshake_failed", "connection_failed")
+    assert (birthed.handshakes, birthed.requests) == (0, [])
     assert [Path(path).exists() for path in paths] == [True, False, False, False, True]
     for host in (wrong, none, same, born):
         assert host.files == {}
