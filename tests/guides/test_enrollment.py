@@ -37,7 +37,7 @@ class Installer(Reader):
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         certificates, gateway = simulator.certificates, simulator.records.profiles["Gateway"]
-        changes = {
+        self._changes = {
             ENROLLMENT_PROFILE: ENROLLMENT_PROFILE_ID,
             SERIAL_NUMBER: gateway.field_id("Serial number"),
             PROFILE: gateway.id,
@@ -47,10 +47,7 @@ class Installer(Reader):
             "/etc/pki/device": f"{folder}/{{{{ inventory_hostname }}}}",
             "/etc/pki/factory": str(certificates["birth"].pem.parent),
         }
-        self.files = {
-            name: re.sub("|".join(map(re.escape, changes)), lambda found: changes[found[0]], text)
-            for name, text in files_of("guide_enrollment").items()
-        }
+        self.files = {name: self.adapt(text) for name, text in files_of("guide_enrollment").items()}
         variables = {
             "DIGICERT_IOT_API_KEY": API_KEY,
             "DIGICERT_IOT_API_URL": simulator.operator_url,
@@ -58,6 +55,10 @@ class Installer(Reader):
             "ENROLLMENT_PASSCODE": PASSCODE,
         }
         super().__init__(simulator, folder, self.files, variables)
+
+    def adapt(self, text: str) -> str:
+        """Return a text of the guide with the IDs of the simulator and the folders of the hosts."""
+        return re.sub("|".join(map(re.escape, self._changes)), lambda found: self._changes[found[0]], text)
 
     def enroll(self, *options: str, playbook: str = "enroll.yml", return_code: int = 0) -> str:
         """Run a playbook of the guide, which may show no secret, and return what it printed."""
@@ -200,7 +201,7 @@ def test_devices_enroll_and_renew_by_est(installer, simulator):
     playbook, folder = installer.folder / "est.yml", installer.folder / NAMES[0]
     option = '        est_url: "{{ est_url }}"\n'
     assert playbook.read_text().count(option) == 2
-    options = option + textwrap.indent(options_of_the_guide("ca_certs_path:"), " " * 8)
+    options = option + textwrap.indent(installer.adapt(options_of_the_guide("ca_certs_path:")), " " * 8)
     playbook.write_text(playbook.read_text().replace(option, options))
     root = simulator.certificates.authority.certificate
     given = f"--limit gate-7.rotterdam --extra-vars ca_certs_fingerprint={root.fingerprint(hashes.SHA256()).hex()}"
