@@ -205,15 +205,16 @@ class Session:
         try:
             self._wait(attempts.immediate)
             response = self._send_once(method, path, body)
-        except DeviceManagerError as error:
-            # The texts of errors name the option of most modules.
-            failure = error.replace(str(error).replace("api_url", self._url_option))
+        except DeviceManagerError as failure:
+            # The texts of errors name the option of most modules. Another error in a variable of this frame would be in
+            # a cycle with its traceback, which keeps the connections open.
+            failure.args = (str(failure).replace("api_url", self._url_option),)
             if attempts.failed(failure.may_have_applied, isinstance(failure, ConnectionFailedError)):
                 failure.again = True
                 self._schedule(attempts, None, None)
             failure.details = failure.details._replace(retries=retries)
             failure.may_have_applied = attempts.may_have_applied
-            raise failure from error.__cause__
+            raise
         retry_after = response.headers.get("Retry-After")
         again = attempts.answered(response.status, retry_after)
         if again:
