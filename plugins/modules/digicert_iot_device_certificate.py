@@ -141,7 +141,6 @@ seealso:
 """
 
 EXAMPLES = r"""
-
 - name: Renew the certificates of the edge hosts
   hosts: edge
   tasks:

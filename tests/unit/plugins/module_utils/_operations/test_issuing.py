@@ -91,8 +91,8 @@ def test_an_issuer_without_attributes():
 )
 def test_a_missing_file_of_ca_certificates_is_written(is_missing, check_mode, asked, changed):
     file = File(is_missing)
-    check = lambda: file.asked.append(("connection",))  # noqa: E731
-    assert install_missing(file, check, Runtime([].append, check_mode=check_mode)) is changed
+    runtime = Runtime([].append, check_mode=check_mode)
+    assert install_missing(file, lambda: file.asked.append(("connection",)), runtime) is changed
     assert [name for (name,) in file.asked] == asked
 
 

@@ -677,7 +677,7 @@ def test_the_ca_certificates_are_written_if_they_are_missing_or_a_certificate_is
     host.renew(True, **options)
     assert host.calls == ["open", "check"]
     host.calls.clear()
-    host.issue = lambda _request: (_ for _ in ()).throw(_errors.HttpError("No."))
+    requests_of(host, _errors.HttpError("No."))
     with pytest.raises(_errors.HttpError) as caught:
         host.renew(**options)
     assert caught.value.changed
