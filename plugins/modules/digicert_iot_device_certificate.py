@@ -296,9 +296,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.rene
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.est import EstServer
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Apis, Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
-    Apis,
     RenewalResult,
     RenewalTask,
     parse_renewal_task,

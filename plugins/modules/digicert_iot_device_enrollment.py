@@ -383,14 +383,13 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.poli
 from ansible_collections.edgeops.digicert.plugins.module_utils._errors import DeviceManagerError
 from ansible_collections.edgeops.digicert.plugins.module_utils._module import Module
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrollment import (
-    Apis,
     EnrollmentResult,
     EnrollmentTask,
     enroll_when_needed,
     parse_enrollment_task,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.est import EstServer
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Apis, Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from ansible_collections.edgeops.digicert.plugins.module_utils._unexpected import unexpected_errors
 

@@ -38,12 +38,11 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_ap
 from ansible_collections.edgeops.digicert.plugins.module_utils._client.enrollment_api import EnrollmentApi
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import verification as _verification
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrollment import (
-    Apis,
     EnrollmentResult,
     enroll_when_needed,
     parse_enrollment_task,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Apis, Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from faults.catalogue import FAULTS

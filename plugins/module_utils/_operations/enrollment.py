@@ -17,7 +17,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     Credentials,
     parse_credentials,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.ca_certificates import CaCertificates
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.enrollment_options import (
     Credential,
     EnrollmentOptions,
@@ -82,6 +81,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     ReadDeniedError,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import (
+    Apis,
     Issuer,
     check_csr,
     check_not_before,
@@ -92,10 +92,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issui
     store_request,
     update_unfinished,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import (
-    Read,
-    read_with_new_certificate,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import read_with_new_certificate
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file, reason_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -133,17 +130,6 @@ def parse_enrollment_task(params: t.Mapping[str, t.Any]) -> EnrollmentTask:
     connections = (connection if est is None else est.connection, device_connection)
     problems += est_problems
     return EnrollmentTask(device_id, identifier, files, credential, *connections, options, est, problems)
-
-
-class Apis(t.NamedTuple):
-    """Functions that open the API for the enrollment, and that read the record with a new certificate.
-
-    `ca_certificates` is the file of the CA certificates of an EST server, or None.
-    """
-
-    issuer: t.Callable[[], Issuer]
-    read: Read
-    ca_certificates: CaCertificates | None = None
 
 
 class EnrollmentResult(t.NamedTuple):

@@ -38,6 +38,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     InvalidParametersError,
     OutcomeUnknownError,
 )
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import Read
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 if t.TYPE_CHECKING:  # pragma: no cover - the import takes long, and few runs require it
@@ -59,6 +60,17 @@ class Issuer(t.NamedTuple):
 
     request: t.Callable[[str], IssuedCertificate]
     csr_attributes: t.Callable[[], CsrAttributes] = _no_attributes
+
+
+class Apis(t.NamedTuple):
+    """A function that opens the API for the request, and one that sends a request that reads with a new certificate.
+
+    `ca_certificates` is the file of the CA certificates of an EST server, or None.
+    """
+
+    issuer: t.Callable[[], Issuer]
+    read: Read
+    ca_certificates: CaCertificates | None = None
 
 
 def install_missing(ca_certificates: CaCertificates | None, check: t.Callable[[], object], runtime: Runtime) -> bool:

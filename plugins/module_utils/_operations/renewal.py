@@ -18,7 +18,6 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._argspec import (
     parse_connection,
     parse_credentials,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.ca_certificates import CaCertificates
 from ansible_collections.edgeops.digicert.plugins.module_utils._certificate.csr_attributes import (
     NO_ATTRIBUTES,
     CsrAttributes,
@@ -82,6 +81,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._errors import (
     RenewalDeniedError,
 )
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import (
+    Apis,
     Issuer,
     check_csr,
     check_not_before,
@@ -92,10 +92,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issui
     store_request,
     update_unfinished,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import (
-    Read,
-    read_with_new_certificate,
-)
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.verification import read_with_new_certificate
 from ansible_collections.edgeops.digicert.plugins.module_utils._record.values import id_problems
 from ansible_collections.edgeops.digicert.plugins.module_utils._regular_file import read_regular_file, reason_of
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
@@ -126,17 +123,6 @@ def parse_renewal_task(params: t.Mapping[str, t.Any]) -> RenewalTask:
     device_id = params["device_id"]
     problems += est_problems + ([] if device_id is None else id_problems(device_id))
     return RenewalTask(device_id, parse_connection(params), credentials, options, est, problems)
-
-
-class Apis(t.NamedTuple):
-    """A function that opens the API for the renewal, and one that sends a request that reads with a certificate.
-
-    `ca_certificates` is the file of the CA certificates of an EST server, or None.
-    """
-
-    issuer: t.Callable[[], Issuer]
-    read: Read
-    ca_certificates: CaCertificates | None = None
 
 
 class RenewalResult(t.NamedTuple):

@@ -40,11 +40,10 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_ap
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import enrollment as _enrollment
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import issuing as _issuing
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.enrollment import (
-    Apis,
     enroll_when_needed,
     parse_enrollment_task,
 )
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Apis, Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 
 SPEC = {**enrollment_connection_argument_spec(), **enrollment_argument_spec()}

@@ -29,9 +29,8 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._client.device_ap
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import issuing as _issuing
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import renewal as _renewal
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import verification as _verification
-from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Issuer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Apis, Issuer
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.renewal import (
-    Apis,
     parse_renewal_task,
     renew_when_due,
 )
