@@ -39,6 +39,7 @@ from ansible_collections.edgeops.digicert.plugins.module_utils._operations impor
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import renewal as _renewal
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations import verification as _verification
 from ansible_collections.edgeops.digicert.plugins.module_utils._operations.est import EstServer
+from ansible_collections.edgeops.digicert.plugins.module_utils._operations.issuing import Apis
 from ansible_collections.edgeops.digicert.plugins.module_utils._redaction import Redactor
 from ansible_collections.edgeops.digicert.plugins.module_utils._runtime import Runtime
 from faults.catalogue import FAULTS
@@ -183,11 +184,11 @@ class Device:
         if self.module == "enrollment":
             task = _enrollment.parse_enrollment_task(self.params)
             est = self._server(task.est, task.credential)
-            apis = _enrollment.Apis(lambda: est.issuer([]), est.read, est.ca_certificates)
+            apis = Apis(lambda: est.issuer([]), est.read, est.ca_certificates)
             return _enrollment.enroll_when_needed(task, apis, lambda _path: False, self.runtime).changed
         renewal = _renewal.parse_renewal_task(self.params)
         est = self._server(renewal.est, renewal.credentials)
-        others = _renewal.Apis(lambda: est.issuer([]), est.read, est.ca_certificates)
+        others = Apis(lambda: est.issuer([]), est.read, est.ca_certificates)
         return _renewal.renew_when_due(renewal, others, lambda: False, self.runtime).changed
 
     def _server(self, options: t.Any, credential: Credentials) -> EstServer:
